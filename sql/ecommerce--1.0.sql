@@ -1,0 +1,294 @@
+-- ecommerce 1.0: functions. The tables are made by ecommerce.migrate().
+
+\echo Use "CREATE EXTENSION ecommerce" to load this file. \quit
+
+
+-- Tables
+
+CREATE FUNCTION ecommerce.migration_1() RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE
+    AS $migration$
+
+CREATE TABLE ecommerce.schema_migrations (
+    version     integer     NOT NULL,
+    name        text        NOT NULL,
+    applied_at  timestamptz NOT NULL DEFAULT now(),
+    applied_by  name        NOT NULL DEFAULT current_user,
+    CONSTRAINT schema_migrations_pkey PRIMARY KEY (version)
+);
+COMMENT ON TABLE ecommerce.schema_migrations IS 'The migrations that ecommerce.migrate() has applied to these tables.';
+COMMENT ON COLUMN ecommerce.schema_migrations.version IS 'Number of the migration; the highest is the version of the tables.';
+COMMENT ON COLUMN ecommerce.schema_migrations.name IS 'Function of the extension that made the change.';
+COMMENT ON COLUMN ecommerce.schema_migrations.applied_at IS 'When.';
+COMMENT ON COLUMN ecommerce.schema_migrations.applied_by IS 'Role that ran migrate().';
+
+CREATE TABLE ecommerce.users (
+    id               bigserial   NOT NULL,
+    name             text        NOT NULL,
+    email            text,
+    shipping_address text,
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT users_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX users_email_key ON ecommerce.users (lower(email));
+COMMENT ON TABLE ecommerce.users IS 'Customers.';
+COMMENT ON COLUMN ecommerce.users.id IS 'Identifies the user in every function, as user_id.';
+COMMENT ON COLUMN ecommerce.users.name IS 'Full name.';
+COMMENT ON COLUMN ecommerce.users.email IS 'Address for confirmations; unique without regard to case.';
+COMMENT ON COLUMN ecommerce.users.shipping_address IS 'Where orders go that name no address of their own.';
+COMMENT ON COLUMN ecommerce.users.created_at IS 'When the user was added.';
+
+CREATE TABLE ecommerce.categories (
+    id   bigserial NOT NULL,
+    name text      NOT NULL,
+    CONSTRAINT categories_pkey PRIMARY KEY (id)
+);
+COMMENT ON TABLE ecommerce.categories IS 'Groups of products.';
+COMMENT ON COLUMN ecommerce.categories.id IS 'Identifies the category.';
+COMMENT ON COLUMN ecommerce.categories.name IS 'Name shown to customers.';
+
+CREATE TABLE ecommerce.products (
+    id          bigserial NOT NULL,
+    name        text      NOT NULL,
+    description text,
+    price       numeric   NOT NULL,
+    currency    text      NOT NULL DEFAULT 'USD',
+    category_id bigint,
+    is_active   boolean   NOT NULL DEFAULT true,
+    CONSTRAINT products_pkey PRIMARY KEY (id),
+    CONSTRAINT products_category_exists
+        FOREIGN KEY (category_id) REFERENCES ecommerce.categories (id),
+    -- Leaves out NaN and the infinities too: both sort above every number.
+    CONSTRAINT products_price_from_0_below_1e12 CHECK (price >= 0 AND price < 1e12),
+    CONSTRAINT products_price_at_most_4_decimals CHECK (scale(price) <= 4),
+    CONSTRAINT products_currency_iso_4217 CHECK (currency ~ '^[A-Z]{3}$')
+);
+CREATE INDEX products_category_id_idx ON ecommerce.products (category_id);
+COMMENT ON TABLE ecommerce.products IS 'The catalogue. What is in stock is in stock_levels.';
+COMMENT ON COLUMN ecommerce.products.id IS 'Identifies the product.';
+COMMENT ON COLUMN ecommerce.products.name IS 'Name shown to customers; copied into order lines.';
+COMMENT ON COLUMN ecommerce.products.description IS 'Description shown to customers; copied into order lines.';
+COMMENT ON COLUMN ecommerce.products.price IS 'Price of one unit, exact, at most 4 decimals, in currency.';
+COMMENT ON COLUMN ecommerce.products.currency IS 'ISO 4217 code of the currency of the price.';
+COMMENT ON COLUMN ecommerce.products.category_id IS 'Category, if any.';
+COMMENT ON COLUMN ecommerce.products.is_active IS 'Whether the product can be put into carts and ordered.';
+
+CREATE TABLE ecommerce.stock_levels (
+    bucket     integer NOT NULL DEFAULT 0,
+    product_id bigint  NOT NULL,
+    quantity   bigint  NOT NULL,
+    CONSTRAINT stock_levels_pkey PRIMARY KEY (bucket, product_id),
+    CONSTRAINT stock_levels_product_exists
+        FOREIGN KEY (product_id) REFERENCES ecommerce.products (id) ON DELETE CASCADE,
+    CONSTRAINT stock_levels_never_negative CHECK (quantity >= 0)
+);
+CREATE INDEX stock_levels_product_id_idx ON ecommerce.stock_levels (product_id);
+COMMENT ON TABLE ecommerce.stock_levels IS 'Units in stock. A product without a row has none.';
+COMMENT ON COLUMN ecommerce.stock_levels.bucket IS 'Part of the stock that the row counts; 0 unless the shop splits a hot product. A cart draws on one bucket.';
+COMMENT ON COLUMN ecommerce.stock_levels.product_id IS 'Product.';
+COMMENT ON COLUMN ecommerce.stock_levels.quantity IS 'Units that can still be ordered.';
+
+CREATE TABLE ecommerce.carts (
+    user_id      bigint      NOT NULL,
+    stock_bucket integer     NOT NULL DEFAULT 0,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT carts_pkey PRIMARY KEY (user_id),
+    CONSTRAINT carts_user_exists
+        FOREIGN KEY (user_id) REFERENCES ecommerce.users (id) ON DELETE CASCADE
+);
+COMMENT ON TABLE ecommerce.carts IS 'One row for each user who has ever put a product into the cart. place_order() locks it, so a customer''s orders are placed one after the other.';
+COMMENT ON COLUMN ecommerce.carts.user_id IS 'Whose cart it is.';
+COMMENT ON COLUMN ecommerce.carts.stock_bucket IS 'Bucket of stock_levels that the orders of this cart draw on.';
+COMMENT ON COLUMN ecommerce.carts.created_at IS 'When the user first put a product into the cart.';
+
+CREATE TABLE ecommerce.cart_items (
+    user_id    bigint      NOT NULL,
+    product_id bigint      NOT NULL,
+    quantity   integer     NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT cart_items_pkey PRIMARY KEY (user_id, product_id),
+    CONSTRAINT cart_items_cart_exists
+        FOREIGN KEY (user_id) REFERENCES ecommerce.carts (user_id) ON DELETE CASCADE,
+    CONSTRAINT cart_items_product_exists
+        FOREIGN KEY (product_id) REFERENCES ecommerce.products (id) ON DELETE CASCADE,
+    CONSTRAINT cart_items_quantity_positive CHECK (quantity > 0)
+);
+CREATE INDEX cart_items_product_id_idx ON ecommerce.cart_items (product_id);
+COMMENT ON TABLE ecommerce.cart_items IS 'Products in carts, one row for each. Placing an order takes the rows out.';
+COMMENT ON COLUMN ecommerce.cart_items.user_id IS 'Whose cart the product is in.';
+COMMENT ON COLUMN ecommerce.cart_items.product_id IS 'Product.';
+COMMENT ON COLUMN ecommerce.cart_items.quantity IS 'Units the customer wants.';
+COMMENT ON COLUMN ecommerce.cart_items.created_at IS 'When the product was put into the cart.';
+
+CREATE TABLE ecommerce.orders (
+    customer_id      bigint      NOT NULL,
+    id               bigserial   NOT NULL,
+    order_date       timestamptz NOT NULL DEFAULT now(),
+    order_amount     numeric     NOT NULL,
+    currency         text        NOT NULL,
+    order_status     text        NOT NULL DEFAULT 'PROCESSING',
+    shipping_address text        NOT NULL,
+    idempotency_key  text,
+    stock_bucket     integer     NOT NULL DEFAULT 0,
+    CONSTRAINT orders_pkey PRIMARY KEY (customer_id, id),
+    CONSTRAINT orders_one_for_each_idempotency_key UNIQUE (customer_id, idempotency_key),
+    CONSTRAINT orders_customer_exists
+        FOREIGN KEY (customer_id) REFERENCES ecommerce.users (id),
+    CONSTRAINT orders_amount_from_0_below_1e15 CHECK (order_amount >= 0 AND order_amount < 1e15),
+    CONSTRAINT orders_currency_iso_4217 CHECK (currency ~ '^[A-Z]{3}$'),
+    CONSTRAINT orders_status_known
+        CHECK (order_status IN ('PROCESSING', 'SHIPPED', 'DELIVERED', 'CANCELLED', 'RETURNED')),
+    CONSTRAINT orders_idempotency_key_1_to_255_characters
+        CHECK (length(idempotency_key) BETWEEN 1 AND 255)
+);
+COMMENT ON TABLE ecommerce.orders IS 'Orders. Nothing deletes them: a user who has any cannot be deleted.';
+COMMENT ON COLUMN ecommerce.orders.customer_id IS 'User who ordered.';
+COMMENT ON COLUMN ecommerce.orders.id IS 'Identifies the order, and sorts a customer''s orders in the order in which they were placed.';
+COMMENT ON COLUMN ecommerce.orders.order_date IS 'When the transaction that placed the order began.';
+COMMENT ON COLUMN ecommerce.orders.order_amount IS 'Exact sum of the lines, in currency.';
+COMMENT ON COLUMN ecommerce.orders.currency IS 'ISO 4217 code of the currency of all amounts of the order.';
+COMMENT ON COLUMN ecommerce.orders.order_status IS 'PROCESSING, SHIPPED, DELIVERED, CANCELLED or RETURNED.';
+COMMENT ON COLUMN ecommerce.orders.shipping_address IS 'Where the order goes.';
+COMMENT ON COLUMN ecommerce.orders.idempotency_key IS 'Key the client gave, if any; one order for each key of a customer.';
+COMMENT ON COLUMN ecommerce.orders.stock_bucket IS 'Bucket of stock_levels that the order was taken from.';
+
+CREATE TABLE ecommerce.order_details (
+    customer_id         bigint  NOT NULL,
+    order_id            bigint  NOT NULL,
+    line_number         integer NOT NULL,
+    product_id          bigint  NOT NULL,
+    product_name        text    NOT NULL,
+    product_description text,
+    category_id         bigint,
+    category_name       text,
+    unit_price          numeric NOT NULL,
+    quantity            integer NOT NULL,
+    line_amount         numeric NOT NULL,
+    CONSTRAINT order_details_pkey PRIMARY KEY (customer_id, order_id, line_number),
+    CONSTRAINT order_details_order_exists
+        FOREIGN KEY (customer_id, order_id) REFERENCES ecommerce.orders (customer_id, id),
+    CONSTRAINT order_details_quantity_positive CHECK (quantity > 0),
+    CONSTRAINT order_details_amount_is_price_times_quantity
+        CHECK (line_amount = unit_price * quantity)
+);
+COMMENT ON TABLE ecommerce.order_details IS 'Lines of orders: the product as it was sold, whatever becomes of the catalogue.';
+COMMENT ON COLUMN ecommerce.order_details.customer_id IS 'User who ordered.';
+COMMENT ON COLUMN ecommerce.order_details.order_id IS 'Order the line belongs to.';
+COMMENT ON COLUMN ecommerce.order_details.line_number IS 'Number of the line within its order, from 1.';
+COMMENT ON COLUMN ecommerce.order_details.product_id IS 'Product; it may have been deleted since.';
+COMMENT ON COLUMN ecommerce.order_details.product_name IS 'Name the product had.';
+COMMENT ON COLUMN ecommerce.order_details.product_description IS 'Description the product had.';
+COMMENT ON COLUMN ecommerce.order_details.category_id IS 'Category the product had, if any.';
+COMMENT ON COLUMN ecommerce.order_details.category_name IS 'Name the category had.';
+COMMENT ON COLUMN ecommerce.order_details.unit_price IS 'Price of one unit, in the currency of the order.';
+COMMENT ON COLUMN ecommerce.order_details.quantity IS 'Units ordered.';
+COMMENT ON COLUMN ecommerce.order_details.line_amount IS 'unit_price times quantity, exact.';
+
+CREATE TABLE ecommerce.order_events (
+    customer_id  bigint      NOT NULL,
+    order_id     bigint      NOT NULL,
+    event_number integer     NOT NULL,
+    id           bigserial   NOT NULL,
+    event        text        NOT NULL,
+    old_status   text,
+    new_status   text,
+    payload      jsonb,
+    actor        text        NOT NULL,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    delivered_at timestamptz,
+    CONSTRAINT order_events_pkey PRIMARY KEY (customer_id, order_id, event_number),
+    CONSTRAINT order_events_order_exists
+        FOREIGN KEY (customer_id, order_id) REFERENCES ecommerce.orders (customer_id, id)
+);
+CREATE INDEX order_events_undelivered_idx ON ecommerce.order_events (id) WHERE delivered_at IS NULL;
+COMMENT ON TABLE ecommerce.order_events IS 'What happened to orders, written in the same transaction: their history, and a transactional outbox.';
+COMMENT ON COLUMN ecommerce.order_events.customer_id IS 'User who ordered.';
+COMMENT ON COLUMN ecommerce.order_events.order_id IS 'Order the event is about.';
+COMMENT ON COLUMN ecommerce.order_events.event_number IS 'Number of the event within its order, from 1.';
+COMMENT ON COLUMN ecommerce.order_events.id IS 'Identifies the event for consumers.';
+COMMENT ON COLUMN ecommerce.order_events.event IS 'What happened: order_placed.';
+COMMENT ON COLUMN ecommerce.order_events.old_status IS 'Status of the order before, if it had one.';
+COMMENT ON COLUMN ecommerce.order_events.new_status IS 'Status of the order after.';
+COMMENT ON COLUMN ecommerce.order_events.payload IS 'Facts that are not in the order; null when there are none.';
+COMMENT ON COLUMN ecommerce.order_events.actor IS 'Database role that did it.';
+COMMENT ON COLUMN ecommerce.order_events.created_at IS 'When the transaction that did it began.';
+COMMENT ON COLUMN ecommerce.order_events.delivered_at IS 'When a consumer acknowledged the event; null until then.';
+
+$migration$;
+REVOKE EXECUTE ON FUNCTION ecommerce.migration_1() FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce.migration_1() IS
+'First version of the tables. Called by ecommerce.migrate(), never directly.';
+
+CREATE FUNCTION ecommerce.migrate() RETURNS integer
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME';
+REVOKE EXECUTE ON FUNCTION ecommerce.migrate() FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce.migrate() IS
+'Creates the tables, or brings them up to the version of the installed code, and returns that version. The role that runs it owns what it creates. Safe to repeat, and to run twice at once.
+Errors: 55000 when the tables are newer than the code; 42501 without CREATE on schema ecommerce.';
+
+
+-- Access
+
+CREATE FUNCTION ecommerce.current_user_id() RETURNS bigint
+    LANGUAGE c STABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME';
+REVOKE EXECUTE ON FUNCTION ecommerce.current_user_id() FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce.current_user_id() IS
+'The user_id in the claims of the request''s JSON web token (setting request.jwt.claims), or null when there is none.
+Errors: class 22 when the claims are not JSON or user_id is not an integer.';
+
+
+-- Cart
+
+CREATE FUNCTION ecommerce.add_to_cart(user_id bigint, product_id bigint, quantity integer DEFAULT 1) RETURNS jsonb
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME';
+REVOKE EXECUTE ON FUNCTION ecommerce.add_to_cart(bigint, bigint, integer) FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce.add_to_cart(bigint, bigint, integer) IS
+'Adds units of a product to the user''s cart and returns the cart as cart_json() does.
+Errors: 22004 for a null; 22023 for a quantity below 1; 22003 when the cart would hold more than 2147483647 units; PT404 for an unknown user or product; PT409 for an inactive product.';
+
+CREATE FUNCTION ecommerce.set_cart_item(user_id bigint, product_id bigint, quantity integer) RETURNS jsonb
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME';
+REVOKE EXECUTE ON FUNCTION ecommerce.set_cart_item(bigint, bigint, integer) FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce.set_cart_item(bigint, bigint, integer) IS
+'Sets how many units of a product are in the user''s cart, 0 to take it out, and returns the cart as cart_json() does.
+Errors: 22004 for a null; 22023 for a negative quantity; PT404 for an unknown user or product; PT409 for an inactive product, unless quantity is 0.';
+
+CREATE FUNCTION ecommerce.cart_json(user_id bigint) RETURNS jsonb
+    LANGUAGE c STABLE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME';
+REVOKE EXECUTE ON FUNCTION ecommerce.cart_json(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce.cart_json(bigint) IS
+'The user''s cart: items in the order in which they were added, cart_amount, currency, and the problems that would keep place_order() from accepting it.
+Errors: 22004 for a null; PT404 for an unknown user.';
+
+
+-- Orders
+
+CREATE FUNCTION ecommerce.place_order(user_id bigint, shipping_address text DEFAULT NULL, idempotency_key text DEFAULT NULL, expected_amount numeric DEFAULT NULL) RETURNS jsonb
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME';
+REVOKE EXECUTE ON FUNCTION ecommerce.place_order(bigint, text, text, numeric) FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce.place_order(bigint, text, text, numeric) IS
+'Turns the user''s cart into an order, all of it or nothing, and returns the order. shipping_address defaults to the user''s own. A call repeated with the same idempotency_key (1 to 255 characters) returns the same order, with "replayed": true. expected_amount is what the customer was shown: if the order''s amount is another, nothing is ordered.
+Errors: 22004 for a null user or no address; 22023 for a blank address, a key of another length, an amount that is not a number; 22003 for an amount of 1e15 or more; PT404 for an unknown user or an empty cart; PT409 for insufficient stock, an inactive product, mixed currencies, another amount; PT422 for a key used with other arguments. After 40001, 40P01, 55P03 or a lost connection, repeat with the same key.
+The key follows the Idempotency-Key HTTP header field (draft-ietf-httpapi-idempotency-key-header).';
+
+CREATE FUNCTION ecommerce.order_listing_json(user_id bigint, page_size integer DEFAULT NULL, before_id bigint DEFAULT NULL, status text DEFAULT NULL) RETURNS jsonb
+    LANGUAGE c STABLE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME';
+REVOKE EXECUTE ON FUNCTION ecommerce.order_listing_json(bigint, integer, bigint, text) FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce.order_listing_json(bigint, integer, bigint, text) IS
+'The user''s orders, newest first, with their lines: all of them, or page_size at most, older than the order before_id, of one status.
+Errors: 22004 for a null user; 22023 for a page_size below 1 or an unknown status; PT404 for an unknown user, or a before_id that is no order of the user''s; 54000 above 256 MB of JSON (ask for pages).';
+
+CREATE FUNCTION ecommerce.order_json(user_id bigint, order_id bigint) RETURNS jsonb
+    LANGUAGE c STABLE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME';
+REVOKE EXECUTE ON FUNCTION ecommerce.order_json(bigint, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce.order_json(bigint, bigint) IS
+'One order of the user''s with its lines, or null when there is no such order.
+Errors: 22004 for a null.';

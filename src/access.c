@@ -1,0 +1,193 @@
+/*-------------------------------------------------------------------------
+ *
+ * access.c
+ *		Who may act for whom, and as whom the queries run.
+ *
+ * Whoever may INSERT into ecommerce.orders acts for any user: the owner of the
+ * tables, and the roles that the owner trusts with them.  Anyone else acts
+ * only for the user that the request's JSON web token names, which PostgREST
+ * puts into the setting request.jwt.claims.
+ *
+ * Once that is decided, the fixed queries run as the owner of the tables, the
+ * way the server runs its own foreign-key checks (ri_triggers.c): no shopper
+ * needs a privilege on a table, nothing runs as the superuser who installed
+ * the extension, and a trigger on a table runs as the table's owner.  Pinning
+ * search_path keeps the caller's schemas out of whatever such a trigger does.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "access.h"
+#include "errors.h"
+
+static Statement select_user_exists = {
+	.query = "SELECT 1 FROM ecommerce.users WHERE id = $1",
+	.result = SPI_OK_SELECT,
+	.nparameters = 1,
+	.parameters = {INT8OID}
+};
+
+PG_FUNCTION_INFO_V1(current_user_id);
+
+static Oid	orders_table(void);
+static Oid	table_owner(Oid table);
+static void authorize(Oid orders, int64 user_id);
+static bool claimed_user_id(int64 *user_id);
+
+Datum
+current_user_id(PG_FUNCTION_ARGS)
+{
+	int64		user_id;
+
+	if (!claimed_user_id(&user_id))
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(user_id);
+}
+
+void
+begin_access(Access *access, int64 user_id)
+{
+	Oid			orders = orders_table();
+
+	authorize(orders, user_id);
+
+	access->result_context = CurrentMemoryContext;
+	SPI_connect();
+	GetUserIdAndSecContext(&access->caller, &access->caller_context);
+	SetUserIdAndSecContext(table_owner(orders),
+						   access->caller_context |
+						   SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_NOFORCE_RLS);
+	access->guc_nest_level = pin_search_path();
+}
+
+int
+pin_search_path(void)
+{
+	int			nest_level = NewGUCNestLevel();
+
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
+	return nest_level;
+}
+
+void
+end_access(Access *access)
+{
+	AtEOXact_GUC(true, access->guc_nest_level);
+	SetUserIdAndSecContext(access->caller, access->caller_context);
+	SPI_finish();
+}
+
+void
+require_user(int64 user_id, Visibility visibility)
+{
+	Datum		values[] = {Int64GetDatum(user_id)};
+
+	if (execute(&select_user_exists, values, NULL, visibility) == 0)
+		ereport(ERROR,
+				errcode(ERRCODE_NOT_FOUND),
+				errmsg("user does not exist"),
+				errdetail_internal("{\"code\": \"user_not_found\", \"user_id\": " INT64_FORMAT "}",
+								   user_id),
+				errhint("Insert the user into ecommerce.users first."));
+}
+
+static Oid
+orders_table(void)
+{
+	Oid			schema = get_namespace_oid("ecommerce", true);
+	Oid			orders = get_relname_relid("orders", schema);
+
+	if (!OidIsValid(orders))
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("ecommerce has no tables in this database"),
+				errdetail_internal("{\"code\": \"not_migrated\"}"),
+				errhint("Run SELECT ecommerce.migrate(); as the role that is to own the tables."));
+	return orders;
+}
+
+static Oid
+table_owner(Oid table)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", table);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+static void
+authorize(Oid orders, int64 user_id)
+{
+	int64		claimed;
+
+	if (pg_class_aclcheck(orders, GetUserId(), ACL_INSERT) == ACLCHECK_OK)
+		return;
+
+	if (!claimed_user_id(&claimed))
+		ereport(ERROR,
+				errcode(ERRCODE_NO_IDENTITY),
+				errmsg("request names no user"),
+				errdetail_internal("{\"code\": \"no_identity\"}"),
+				errhint("Send a token whose claims contain \"user_id\"."));
+
+	if (claimed != user_id)
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("cannot act for another user"),
+				errdetail_internal("{\"code\": \"other_user\", \"user_id\": " INT64_FORMAT "}",
+								   user_id),
+				errhint("Only a role that may INSERT into ecommerce.orders acts for any user."));
+}
+
+/*
+ * The "user_id" of request.jwt.claims, a number or a string of digits.  False
+ * when there are no claims, or none of that name.  Claims that are not JSON,
+ * and a user_id that is not a bigint, are errors of class 22.
+ */
+static bool
+claimed_user_id(int64 *user_id)
+{
+	const char *claims = GetConfigOption("request.jwt.claims", true, false);
+	Datum		document;
+	LOCAL_FCINFO(fcinfo, 2);
+	Datum		field;
+
+	if (claims == NULL || claims[0] == '\0')
+		return false;
+
+	document = DirectFunctionCall1(jsonb_in, CStringGetDatum(claims));
+	InitFunctionCallInfoData(*fcinfo, NULL, 2, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = document;
+	fcinfo->args[0].isnull = false;
+	fcinfo->args[1].value = CStringGetTextDatum("user_id");
+	fcinfo->args[1].isnull = false;
+	field = jsonb_object_field_text(fcinfo);
+	if (fcinfo->isnull)
+		return false;
+
+	*user_id = DatumGetInt64(DirectFunctionCall1(int8in,
+												 CStringGetDatum(TextDatumGetCString(field))));
+	return true;
+}

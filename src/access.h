@@ -1,0 +1,37 @@
+/*-------------------------------------------------------------------------
+ *
+ * access.h
+ *		Who may act for whom, and as whom the queries run.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ECOMMERCE_ACCESS_H
+#define ECOMMERCE_ACCESS_H
+
+#include "statement.h"
+
+typedef struct Access
+{
+	Oid			caller;
+	int			caller_context;
+	int			guc_nest_level;
+	MemoryContext result_context;	/* what the caller gets is built here */
+} Access;
+
+/*
+ * Everything a public function does to the tables happens between these two.
+ * In between, SPI is connected, the current user is the owner of the tables,
+ * and search_path is pg_catalog.  Raises the errors listed in access.c.  When
+ * an error leaves the function in between, the end of the (sub)transaction
+ * restores all three.
+ */
+extern void begin_access(Access *access, int64 user_id);
+extern void end_access(Access *access);
+
+/* Until AtEOXact_GUC() is called with the result, or the transaction ends. */
+extern int	pin_search_path(void);
+
+/* Raises PT404 when there is no such user.  Between begin and end only. */
+extern void require_user(int64 user_id, Visibility visibility);
+
+#endif							/* ECOMMERCE_ACCESS_H */

@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * arguments.c
+ *		Reads the arguments of the public functions, and refuses bad ones.
+ *
+ * The functions are not STRICT: a null where a value is needed is an error,
+ * not a null result that a client could take for success.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "arguments.h"
+
+Datum
+required_argument(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	if (PG_ARGISNULL(number))
+		ereport(ERROR,
+				errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				errmsg("argument must not be null"),
+				errdetail_internal("{\"code\": \"null_argument\", \"argument\": \"%s\"}",
+								   name),
+				errhint("Give the argument a value."));
+	return PG_GETARG_DATUM(number);
+}
+
+int32
+bounded_argument(FunctionCallInfo fcinfo, int number, const char *name,
+				 int32 minimum)
+{
+	int32		value = DatumGetInt32(required_argument(fcinfo, number, name));
+
+	if (value < minimum)
+		refuse_argument(name, minimum == 0 ? "0 or more" : "1 or more");
+	return value;
+}
+
+void
+refuse_argument(const char *name, const char *accepted)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("argument is out of range"),
+			errdetail_internal("{\"code\": \"argument_out_of_range\", \"argument\": \"%s\", \"accepted\": \"%s\"}",
+							   name, accepted),
+			errhint("Give the argument a value that is accepted."));
+}

@@ -1,0 +1,392 @@
+/*-------------------------------------------------------------------------
+ *
+ * jsonb_writer.c
+ *		Writes a jsonb document front to back, without building it as a tree.
+ *
+ * The server's own pushJsonbValue() builds a tree, sorts the keys of each
+ * object, and copies every level into the one above it.  Here the keys are
+ * known and sorted beforehand, so a value is written once, in place.  The
+ * format is the one described in utils/jsonb.h: it is on users' disks and so
+ * does not change.  What this file produces is equal, byte for byte, to what
+ * jsonb_in() makes of the same text; test/sql/jsonb_writer.sql compares them.
+ *
+ * A container is a header (the number of children, and its kind), a JEntry (the
+ * type and length) for each child, then the children's data.  In an object the
+ * JEntries have room from the start, because the number of keys is known.  In
+ * an array the number of elements is not, so the elements are written right
+ * behind the header and moved up once, when the array is closed.
+ *
+ * Children that need alignment (containers and numerics) are aligned relative
+ * to the start of the document, and the padding counts as part of the child.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+#include "utils/json.h"
+#include "utils/numeric.h"
+
+#include "jsonb_writer.h"
+
+static int	open_container(JsonbWriter *writer, const JsonbShape *shape,
+						   int length);
+static void close_container(JsonbWriter *writer);
+static void reverse_children(JsonbWriter *writer);
+static void end_child(JsonbWriter *writer, JEntry type, int start);
+static JEntry child_entry(JEntry type, int index, int start, int end);
+static void pad(JsonbWriter *writer);
+static char *append(JsonbWriter *writer, int length);
+static void reserve(JsonbWriter *writer, Size length);
+
+JsonbShape *
+jsonb_shape(const char *const *keys, int nkeys)
+{
+	JsonbShape *shape = palloc(sizeof(JsonbShape));
+	JEntry	   *entries;
+	char	   *text;
+	int			end = 0;
+
+	shape->nkeys = nkeys;
+	shape->keys_length = 0;
+	for (int i = 0; i < nkeys; i++)
+		shape->keys_length += strlen(keys[i]);
+	shape->image_length = sizeof(uint32) + 2 * nkeys * sizeof(JEntry) +
+		shape->keys_length;
+	shape->image = palloc0(shape->image_length);
+
+	*(uint32 *) shape->image = nkeys | JB_FOBJECT;
+	entries = (JEntry *) (shape->image + sizeof(uint32));
+	text = (char *) (entries + 2 * nkeys);
+	for (int i = 0; i < nkeys; i++)
+	{
+		int			length = strlen(keys[i]);
+
+		Assert(i == 0 || strlen(keys[i - 1]) < length ||
+			   (strlen(keys[i - 1]) == length &&
+				memcmp(keys[i - 1], keys[i], length) < 0));
+		memcpy(text + end, keys[i], length);
+		entries[i] = child_entry(JENTRY_ISSTRING, i, end, end + length);
+		end += length;
+	}
+	return shape;
+}
+
+void
+jsonb_begin(JsonbWriter *writer, MemoryContext context)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(context);
+
+	initStringInfo(&writer->buffer);
+	MemoryContextSwitchTo(old_context);
+	writer->buffer.len = VARHDRSZ;
+	writer->depth = 0;
+	writer->nchildren = 0;
+	writer->max_children = 64;
+	writer->children = palloc(writer->max_children * sizeof(JsonbChild));
+}
+
+Jsonb *
+jsonb_finish(JsonbWriter *writer)
+{
+	Assert(writer->depth == 0);
+	pfree(writer->children);
+	SET_VARSIZE(writer->buffer.data, writer->buffer.len);
+	return (Jsonb *) writer->buffer.data;
+}
+
+void
+jsonb_open_object(JsonbWriter *writer, const JsonbShape *shape)
+{
+	int			header = open_container(writer, shape, shape->image_length);
+
+	memcpy(writer->buffer.data + header, shape->image, shape->image_length);
+}
+
+void
+jsonb_close_object(JsonbWriter *writer)
+{
+#ifdef USE_ASSERT_CHECKING
+	JsonbLevel *level = &writer->levels[writer->depth - 1];
+
+	Assert(level->nchildren == level->shape->nkeys);
+#endif
+	close_container(writer);
+}
+
+void
+jsonb_open_array(JsonbWriter *writer)
+{
+	open_container(writer, NULL, sizeof(uint32));
+}
+
+void
+jsonb_close_array(JsonbWriter *writer)
+{
+	JsonbLevel *level = &writer->levels[writer->depth - 1];
+	JsonbChild *children = writer->children + level->first_child;
+	int			count = level->nchildren;
+	int			length = writer->buffer.len - level->data;
+	int			start = 0;
+	JEntry	   *entries;
+	uint32		header = count | JB_FARRAY;
+
+	append(writer, count * sizeof(JEntry));
+	entries = (JEntry *) (writer->buffer.data + level->data);
+	memmove(entries + count, entries, length);
+	for (int i = 0; i < count; i++)
+	{
+		entries[i] = child_entry(children[i].type, i, start, children[i].end);
+		start = children[i].end;
+	}
+	memcpy(writer->buffer.data + level->header, &header, sizeof(header));
+	writer->nchildren = level->first_child;
+	close_container(writer);
+}
+
+void
+jsonb_close_array_reversed(JsonbWriter *writer)
+{
+	if (writer->levels[writer->depth - 1].nchildren > 1)
+		reverse_children(writer);
+	jsonb_close_array(writer);
+}
+
+void
+jsonb_put_null(JsonbWriter *writer)
+{
+	end_child(writer, JENTRY_ISNULL, writer->buffer.len);
+}
+
+void
+jsonb_put_bool(JsonbWriter *writer, bool value)
+{
+	end_child(writer, value ? JENTRY_ISBOOL_TRUE : JENTRY_ISBOOL_FALSE,
+			  writer->buffer.len);
+}
+
+void
+jsonb_put_int64(JsonbWriter *writer, int64 value)
+{
+	Numeric		numeric = int64_to_numeric(value);
+
+	jsonb_put_numeric(writer, NumericGetDatum(numeric));
+	pfree(numeric);
+}
+
+/*
+ * A stored numeric may have a short header, inside jsonb it has a long one.
+ * NaN and the infinities have no place in JSON; the tables' constraints keep
+ * them out, and this is for a table that has lost its constraints.
+ */
+void
+jsonb_put_numeric(JsonbWriter *writer, Datum value)
+{
+	int			start = writer->buffer.len;
+	struct varlena *numeric;
+	int			length;
+	char	   *target;
+
+	if (DatumGetPointer(value) == NULL)
+	{
+		jsonb_put_null(writer);
+		return;
+	}
+	numeric = PG_DETOAST_DATUM_PACKED(value);
+	length = VARSIZE_ANY_EXHDR(numeric) + VARHDRSZ;
+	pad(writer);
+	target = append(writer, length);
+	SET_VARSIZE(target, length);
+	memcpy(VARDATA(target), VARDATA_ANY(numeric), length - VARHDRSZ);
+	if (numeric_is_nan((Numeric) target) || numeric_is_inf((Numeric) target))
+		ereport(ERROR,
+				errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				errmsg("JSON has no NaN and no infinity"));
+	end_child(writer, JENTRY_ISNUMERIC, start);
+	if ((Pointer) numeric != DatumGetPointer(value))
+		pfree(numeric);
+}
+
+void
+jsonb_put_text(JsonbWriter *writer, Datum value)
+{
+	int			start = writer->buffer.len;
+	struct varlena *text;
+	int			length;
+
+	if (DatumGetPointer(value) == NULL)
+	{
+		jsonb_put_null(writer);
+		return;
+	}
+	text = PG_DETOAST_DATUM_PACKED(value);
+	length = VARSIZE_ANY_EXHDR(text);
+	memcpy(append(writer, length), VARDATA_ANY(text), length);
+	end_child(writer, JENTRY_ISSTRING, start);
+	if ((Pointer) text != DatumGetPointer(value))
+		pfree(text);
+}
+
+void
+jsonb_put_cstring(JsonbWriter *writer, const char *value)
+{
+	int			length = strlen(value);
+	int			start = writer->buffer.len;
+
+	memcpy(append(writer, length), value, length);
+	end_child(writer, JENTRY_ISSTRING, start);
+}
+
+/* The text is what to_jsonb(timestamptz) gives: ISO 8601, session time zone. */
+void
+jsonb_put_timestamptz(JsonbWriter *writer, Datum value)
+{
+	char		text[MAXDATELEN + 1];
+
+	JsonEncodeDateTime(text, value, TIMESTAMPTZOID, NULL);
+	jsonb_put_cstring(writer, text);
+}
+
+/* Makes room for the fixed part of a container and returns where it is. */
+static int
+open_container(JsonbWriter *writer, const JsonbShape *shape, int length)
+{
+	JsonbLevel *level = &writer->levels[writer->depth];
+
+	Assert(writer->depth < JSONB_WRITER_MAX_DEPTH);
+	level->shape = shape;
+	level->start = writer->buffer.len;
+	level->nchildren = 0;
+	level->first_child = writer->nchildren;
+	pad(writer);
+	level->header = writer->buffer.len;
+	append(writer, length);
+	level->data = writer->buffer.len - (shape ? shape->keys_length : 0);
+	writer->depth++;
+	return level->header;
+}
+
+/* The container becomes a child of the one around it. */
+static void
+close_container(JsonbWriter *writer)
+{
+	writer->depth--;
+	if (writer->depth > 0)
+		end_child(writer, JENTRY_ISCONTAINER,
+				  writer->levels[writer->depth].start);
+}
+
+/*
+ * Writes the elements of the open array again, last one first.  Each is taken
+ * without its padding, which depends on what is in front of it.
+ */
+static void
+reverse_children(JsonbWriter *writer)
+{
+	JsonbLevel *level = &writer->levels[writer->depth - 1];
+	int			count = level->nchildren;
+	int			length = writer->buffer.len - level->data;
+	JsonbChild *children = writer->children + level->first_child;
+	JsonbChild *old = palloc(count * sizeof(JsonbChild));
+	char	   *data = palloc(length);
+
+	memcpy(old, children, count * sizeof(JsonbChild));
+	memcpy(data, writer->buffer.data + level->data, length);
+	writer->buffer.len = level->data;
+	for (int i = 0; i < count; i++)
+	{
+		const JsonbChild *child = &old[count - 1 - i];
+		int			start = i < count - 1 ? INTALIGN(child[-1].end) : 0;
+
+		Assert(child->type == JENTRY_ISCONTAINER);
+		pad(writer);
+		memcpy(append(writer, child->end - start), data + start,
+			   child->end - start);
+		children[i].end = writer->buffer.len - level->data;
+	}
+	pfree(data);
+	pfree(old);
+}
+
+/* Registers what was written from start on as the next child. */
+static void
+end_child(JsonbWriter *writer, JEntry type, int start)
+{
+	JsonbLevel *level = &writer->levels[writer->depth - 1];
+	int			end = writer->buffer.len - level->data;
+
+	Assert(writer->depth > 0);
+	if (level->shape != NULL)
+	{
+		int			index = level->shape->nkeys + level->nchildren;
+		JEntry		entry;
+
+		Assert(level->nchildren < level->shape->nkeys);
+		entry = child_entry(type, index, start - level->data, end);
+		memcpy(writer->buffer.data + level->header + sizeof(uint32) +
+			   index * sizeof(JEntry), &entry, sizeof(entry));
+	}
+	else
+	{
+		if (writer->nchildren == writer->max_children)
+		{
+			writer->max_children *= 2;
+			writer->children = repalloc(writer->children,
+										writer->max_children *
+										sizeof(JsonbChild));
+		}
+		writer->children[writer->nchildren].type = type;
+		writer->children[writer->nchildren].end = end;
+		writer->nchildren++;
+	}
+	level->nchildren++;
+}
+
+/* Every JB_OFFSET_STRIDE'th entry has the child's end, the rest its length. */
+static JEntry
+child_entry(JEntry type, int index, int start, int end)
+{
+	if (index % JB_OFFSET_STRIDE == 0)
+		return type | JENTRY_HAS_OFF | end;
+	return type | (end - start);
+}
+
+static void
+pad(JsonbWriter *writer)
+{
+	int			length = INTALIGN(writer->buffer.len) - writer->buffer.len;
+
+	memset(append(writer, length), 0, length);
+}
+
+/* Returns where the next length bytes of the document go. */
+static char *
+append(JsonbWriter *writer, int length)
+{
+	char	   *target;
+
+	reserve(writer, length);
+	target = writer->buffer.data + writer->buffer.len;
+	writer->buffer.len += length;
+	return target;
+}
+
+/*
+ * No document may grow so long that a JEntry cannot express a length in it.
+ */
+static void
+reserve(JsonbWriter *writer, Size length)
+{
+	if (length > JENTRY_OFFLENMASK - (Size) writer->buffer.len)
+		ereport(ERROR,
+				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("JSON document is too large"),
+				errdetail_internal("{\"code\": \"document_too_large\", \"maximum_bytes\": %d}",
+								   JENTRY_OFFLENMASK),
+				errhint("Ask for fewer orders at a time with page_size."));
+	if (writer->buffer.len + length >= (Size) writer->buffer.maxlen)
+		enlargeStringInfo(&writer->buffer, length);
+}

@@ -1,0 +1,82 @@
+/*-------------------------------------------------------------------------
+ *
+ * jsonb_writer.h
+ *		Writes a jsonb document front to back, without building it as a tree.
+ *
+ * Containers are opened, filled and closed like brackets.  The keys of an
+ * object are known before it is opened (its shape); its values are then put
+ * in the order in which jsonb stores keys: shorter keys first, keys of the
+ * same length in byte order.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ECOMMERCE_JSONB_WRITER_H
+#define ECOMMERCE_JSONB_WRITER_H
+
+#include "lib/stringinfo.h"
+#include "utils/jsonb.h"
+
+#define JSONB_WRITER_MAX_DEPTH	8
+
+/* The keys of an object, already in the form in which they are stored. */
+typedef struct JsonbShape
+{
+	int			nkeys;
+	int			keys_length;	/* bytes of all keys together */
+	int			image_length;
+	char	   *image;			/* header, JEntries and keys; values go behind */
+} JsonbShape;
+
+typedef struct JsonbLevel
+{
+	const JsonbShape *shape;	/* NULL in an array */
+	int			start;			/* where the container began, before padding */
+	int			header;			/* where its header is */
+	int			data;			/* where offsets are counted from */
+	int			nchildren;		/* values put so far */
+	int			first_child;	/* in an array: its first in children[] */
+} JsonbLevel;
+
+/* An element of an array that is still open. */
+typedef struct JsonbChild
+{
+	JEntry		type;
+	int			end;			/* relative to the data of its array */
+} JsonbChild;
+
+typedef struct JsonbWriter
+{
+	StringInfoData buffer;
+	int			depth;
+	JsonbLevel	levels[JSONB_WRITER_MAX_DEPTH];
+	int			nchildren;
+	int			max_children;
+	JsonbChild *children;
+} JsonbWriter;
+
+/* keys must be in stored order; the shape lives in the current context. */
+extern JsonbShape *jsonb_shape(const char *const *keys, int nkeys);
+
+/* The document is built in the given memory context. */
+extern void jsonb_begin(JsonbWriter *writer, MemoryContext context);
+extern Jsonb *jsonb_finish(JsonbWriter *writer);
+
+extern void jsonb_open_object(JsonbWriter *writer, const JsonbShape *shape);
+extern void jsonb_close_object(JsonbWriter *writer);
+extern void jsonb_open_array(JsonbWriter *writer);
+extern void jsonb_close_array(JsonbWriter *writer);
+
+/* For an array of containers that were written last one first. */
+extern void jsonb_close_array_reversed(JsonbWriter *writer);
+
+extern void jsonb_put_null(JsonbWriter *writer);
+extern void jsonb_put_bool(JsonbWriter *writer, bool value);
+extern void jsonb_put_int64(JsonbWriter *writer, int64 value);
+extern void jsonb_put_cstring(JsonbWriter *writer, const char *value);
+extern void jsonb_put_timestamptz(JsonbWriter *writer, Datum value);
+
+/* Both write null for the Datum 0, which is how a row gives SQL NULL. */
+extern void jsonb_put_numeric(JsonbWriter *writer, Datum value);
+extern void jsonb_put_text(JsonbWriter *writer, Datum value);
+
+#endif							/* ECOMMERCE_JSONB_WRITER_H */

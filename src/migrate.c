@@ -1,0 +1,116 @@
+/*-------------------------------------------------------------------------
+ *
+ * migrate.c
+ *		Brings the tables up to the version of the installed code.
+ *
+ * The tables belong to the shop, not to the extension: pg_dump dumps them like
+ * any others, and DROP EXTENSION leaves them alone.  Each step is an SQL
+ * function of the install script, ecommerce.migration_1() and so on; a step
+ * that has been released never changes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_func.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+
+#include "access.h"
+
+/* The number of the last migration_N() in the install script. */
+#define SCHEMA_VERSION	1
+
+/* Two sessions that migrate wait for each other on this advisory lock. */
+#define MIGRATION_LOCK	INT64CONST(0x65636f6d6d657263)	/* "ecommerc" */
+
+PG_FUNCTION_INFO_V1(migrate);
+
+static int	migrate_tables(void);
+static int	tables_version(void);
+static void run_migration(int version);
+
+Datum
+migrate(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(migrate_tables());
+}
+
+/*
+ * Runs as the caller, who becomes the owner of what is created, but with
+ * search_path pinned, as in access.c.
+ */
+static int
+migrate_tables(void)
+{
+	int			guc_nest_level = pin_search_path();
+	int			version;
+
+	SPI_connect();
+	DirectFunctionCall1(pg_advisory_xact_lock_int8,
+						Int64GetDatum(MIGRATION_LOCK));
+	version = tables_version();
+	if (version > SCHEMA_VERSION)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("tables are newer than the code"),
+				errdetail_internal("{\"code\": \"tables_too_new\", \"tables\": %d, \"code_version\": %d}",
+								   version, SCHEMA_VERSION),
+				errhint("Install the version of the extension that migrated them, or a later one."));
+	while (version < SCHEMA_VERSION)
+		run_migration(++version);
+	SPI_finish();
+	AtEOXact_GUC(true, guc_nest_level);
+	return version;
+}
+
+/* 0 before the first migration. */
+static int
+tables_version(void)
+{
+	bool		is_null;
+	Datum		version;
+
+	if (!OidIsValid(get_relname_relid("schema_migrations",
+									  get_namespace_oid("ecommerce", false))))
+		return 0;
+	if (SPI_execute("SELECT coalesce(max(version), 0)::integer"
+					"  FROM ecommerce.schema_migrations", false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read ecommerce.schema_migrations");
+	version = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+							&is_null);
+	return DatumGetInt32(version);
+}
+
+/*
+ * The step is called without a look at its privileges: whoever may run
+ * migrate() may run it.  It returns void, which is null.
+ */
+static void
+run_migration(int version)
+{
+	char	   *name = psprintf("migration_%d", version);
+	List	   *qualified_name = list_make2(makeString("ecommerce"),
+											makeString(name));
+	Oid			types[] = {INT4OID, TEXTOID};
+	Datum		values[] = {Int32GetDatum(version), CStringGetTextDatum(name)};
+
+	FmgrInfo	step;
+	LOCAL_FCINFO(fcinfo, 0);
+
+	fmgr_info(LookupFuncName(qualified_name, 0, NULL, false), &step);
+	InitFunctionCallInfoData(*fcinfo, &step, 0, InvalidOid, NULL, NULL);
+	(void) FunctionCallInvoke(fcinfo);
+	if (SPI_execute_with_args("INSERT INTO ecommerce.schema_migrations"
+							  " (version, name) VALUES ($1, $2)",
+							  2, types, values, NULL, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write ecommerce.schema_migrations");
+}

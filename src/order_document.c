@@ -1,0 +1,132 @@
+/*-------------------------------------------------------------------------
+ *
+ * order_document.c
+ *		What an order looks like as JSON.
+ *
+ * {id, customer_id, order_date, order_amount, currency, order_status,
+ *	shipping_address, replayed (only from place_order),
+ *	order_details: [{id, order_id, quantity, unit_price, line_amount,
+ *		product_order_details: {id, name, description, price, quantity,
+ *			category: {id, name} or null}}]}
+ *
+ * The names and types are those of the web service that this replaces, so that
+ * its clients keep working.  A line's id is its number within the order, and
+ * the product is the product as it was sold.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "order_document.h"
+
+/* In stored order: by length, then by bytes. */
+static const char *const order_keys[] = {
+	"id", "currency", "order_date", "customer_id", "order_amount",
+	"order_status", "order_details", "shipping_address"
+};
+static const char *const placed_order_keys[] = {
+	"id", "currency", "replayed", "order_date", "customer_id", "order_amount",
+	"order_status", "order_details", "shipping_address"
+};
+static const char *const line_keys[] = {
+	"id", "order_id", "quantity", "unit_price", "line_amount",
+	"product_order_details"
+};
+static const char *const product_keys[] = {
+	"id", "name", "price", "category", "quantity", "description"
+};
+static const char *const category_keys[] = {"id", "name"};
+
+static void put_product(OrderDocument *document, const OrderLine *line);
+static void put_category(OrderDocument *document, const OrderLine *line);
+
+void
+begin_order_document(OrderDocument *document, Replayed replayed,
+					 MemoryContext context)
+{
+	document->replayed = replayed;
+	document->order_shape = replayed == NOT_A_PLACEMENT ?
+		jsonb_shape(order_keys, lengthof(order_keys)) :
+		jsonb_shape(placed_order_keys, lengthof(placed_order_keys));
+	document->line_shape = jsonb_shape(line_keys, lengthof(line_keys));
+	document->product_shape = jsonb_shape(product_keys, lengthof(product_keys));
+	document->category_shape = jsonb_shape(category_keys,
+										   lengthof(category_keys));
+	jsonb_begin(&document->writer, context);
+}
+
+void
+open_order(OrderDocument *document, const Order *order)
+{
+	JsonbWriter *writer = &document->writer;
+
+	jsonb_open_object(writer, document->order_shape);
+	jsonb_put_int64(writer, order->id);
+	jsonb_put_text(writer, order->currency);
+	if (document->replayed != NOT_A_PLACEMENT)
+		jsonb_put_bool(writer, document->replayed == PLACED_EARLIER);
+	jsonb_put_timestamptz(writer, order->order_date);
+	jsonb_put_int64(writer, order->customer_id);
+	jsonb_put_numeric(writer, order->order_amount);
+	jsonb_put_text(writer, order->order_status);
+	jsonb_open_array(writer);
+}
+
+void
+put_order_line(OrderDocument *document, const OrderLine *line)
+{
+	JsonbWriter *writer = &document->writer;
+
+	jsonb_open_object(writer, document->line_shape);
+	jsonb_put_int64(writer, line->line_number);
+	jsonb_put_int64(writer, line->order_id);
+	jsonb_put_int64(writer, line->quantity);
+	jsonb_put_numeric(writer, line->unit_price);
+	jsonb_put_numeric(writer, line->line_amount);
+	put_product(document, line);
+	jsonb_close_object(writer);
+}
+
+void
+close_order(OrderDocument *document, const Order *order, LineSequence sequence)
+{
+	JsonbWriter *writer = &document->writer;
+
+	if (sequence == LAST_LINE_FIRST)
+		jsonb_close_array_reversed(writer);
+	else
+		jsonb_close_array(writer);
+	jsonb_put_text(writer, order->shipping_address);
+	jsonb_close_object(writer);
+}
+
+static void
+put_product(OrderDocument *document, const OrderLine *line)
+{
+	JsonbWriter *writer = &document->writer;
+
+	jsonb_open_object(writer, document->product_shape);
+	jsonb_put_int64(writer, line->product_id);
+	jsonb_put_text(writer, line->product_name);
+	jsonb_put_numeric(writer, line->unit_price);
+	put_category(document, line);
+	jsonb_put_int64(writer, line->quantity);
+	jsonb_put_text(writer, line->product_description);
+	jsonb_close_object(writer);
+}
+
+static void
+put_category(OrderDocument *document, const OrderLine *line)
+{
+	JsonbWriter *writer = &document->writer;
+
+	if (DatumGetPointer(line->category_name) == NULL)
+	{
+		jsonb_put_null(writer);
+		return;
+	}
+	jsonb_open_object(writer, document->category_shape);
+	jsonb_put_int64(writer, line->category_id);
+	jsonb_put_text(writer, line->category_name);
+	jsonb_close_object(writer);
+}

@@ -1,0 +1,383 @@
+/*-------------------------------------------------------------------------
+ *
+ * order_listing.c
+ *		Reads orders and their lines, newest order first.
+ *
+ * Two statements read a listing: the orders, kept in SPI's tuple table, then
+ * the lines of all of them, which go straight from the executor into the
+ * document.  Both come in descending order of their keys, because that is the
+ * direction in which the primary key of orders has to be read to begin with
+ * the newest, and lines read in the same direction can be merged with their
+ * orders as they pass.  What is held in memory is thus the orders, without
+ * their lines, and the document.
+ *
+ * A listing neither writes nor locks, so it runs on a hot standby.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "arguments.h"
+#include "errors.h"
+#include "order_listing.h"
+
+typedef struct Listing
+{
+	int64		customer_id;
+	int64		first_id;
+	int64		last_id;
+	bool		has_cursor;		/* is last_id itself left out? */
+	int32		size;			/* at most so many orders; 0 for all */
+	text	   *status;			/* NULL for any */
+} Listing;
+
+/* Merges lines into their orders: a receiver of LINE_COLUMNS. */
+typedef struct LineReceiver
+{
+	DestReceiver pub;
+	OrderDocument *document;
+	int64		customer_id;
+	SPITupleTable *orders;
+	uint64		count;			/* of orders */
+	uint64		next;			/* the order to open next */
+	Order		order;			/* the one that is open, once next > 0 */
+} LineReceiver;
+
+enum order_column
+{
+	ORDER_ID, ORDER_DATE, ORDER_AMOUNT, ORDER_CURRENCY, ORDER_STATUS,
+	ORDER_ADDRESS, ORDER_NCOLUMNS
+};
+
+static Statement select_orders = {
+	.query =
+	"SELECT id::bigint, order_date::timestamptz, order_amount::numeric,"
+	"       currency::text, order_status::text, shipping_address::text"
+	"  FROM ecommerce.orders"
+	" WHERE customer_id = $1 AND id >= $2 AND id <= $3"
+	"   AND ($4 IS NULL OR order_status = $4)"
+	" ORDER BY id DESC"
+	" LIMIT $5",
+	.result = SPI_OK_SELECT,
+	.nparameters = 5,
+	.parameters = {INT8OID, INT8OID, INT8OID, TEXTOID, INT8OID}
+};
+
+enum line_column
+{
+	LINE_ORDER_ID, LINE_NUMBER, LINE_PRODUCT_ID, LINE_PRODUCT_NAME,
+	LINE_PRODUCT_DESCRIPTION, LINE_CATEGORY_ID, LINE_CATEGORY_NAME,
+	LINE_UNIT_PRICE, LINE_QUANTITY, LINE_AMOUNT
+};
+
+#define LINE_COLUMNS \
+	" order_id::bigint, line_number::integer, product_id::bigint," \
+	" product_name::text, product_description::text, category_id::bigint," \
+	" category_name::text, unit_price::numeric, quantity::integer," \
+	" line_amount::numeric "
+
+/* For orders that follow one another. */
+static Statement select_lines_between = {
+	.query =
+	"SELECT" LINE_COLUMNS
+	"  FROM ecommerce.order_details"
+	" WHERE customer_id = $1 AND order_id >= $2 AND order_id <= $3"
+	" ORDER BY order_id DESC, line_number DESC",
+	.result = SPI_OK_SELECT,
+	.nparameters = 3,
+	.parameters = {INT8OID, INT8OID, INT8OID}
+};
+
+/* For orders of one status, with any number of others in between. */
+static Statement select_lines_of = {
+	.query =
+	"SELECT" LINE_COLUMNS
+	"  FROM ecommerce.order_details"
+	" WHERE customer_id = $1 AND order_id = ANY ($2)"
+	" ORDER BY order_id DESC, line_number DESC",
+	.result = SPI_OK_SELECT,
+	.nparameters = 2,
+	.parameters = {INT8OID, INT8ARRAYOID}
+};
+
+static Statement select_order_exists = {
+	.query =
+	"SELECT 1 FROM ecommerce.orders WHERE customer_id = $1 AND id = $2",
+	.result = SPI_OK_SELECT,
+	.nparameters = 2,
+	.parameters = {INT8OID, INT8OID}
+};
+
+PG_FUNCTION_INFO_V1(order_listing_json);
+PG_FUNCTION_INFO_V1(order_json);
+
+static text *status_argument(FunctionCallInfo fcinfo, int number);
+static Jsonb *list_orders(const Listing *page);
+static Jsonb *find_order(int64 customer_id, int64 order_id);
+static uint64 select_page(const Listing *page, Visibility visibility);
+static void require_order(int64 customer_id, int64 order_id);
+static void put_orders(OrderDocument *document, const Listing *page,
+					   uint64 count, Visibility visibility);
+static void read_order_row(Order *order, int64 customer_id,
+						   SPITupleTable *orders, uint64 row);
+static Datum order_ids(SPITupleTable *orders, uint64 count);
+static bool receive_line(TupleTableSlot *slot, DestReceiver *self);
+static void open_next_order(LineReceiver *receiver);
+
+Datum
+order_listing_json(PG_FUNCTION_ARGS)
+{
+	Listing		page = {
+		.customer_id = DatumGetInt64(required_argument(fcinfo, 0, "user_id")),
+		.size = PG_ARGISNULL(1) ? 0 :
+		bounded_argument(fcinfo, 1, "page_size", 1),
+		.first_id = PG_INT64_MIN,
+		.has_cursor = !PG_ARGISNULL(2),
+		.last_id = PG_ARGISNULL(2) ? PG_INT64_MAX : PG_GETARG_INT64(2),
+		.status = PG_ARGISNULL(3) ? NULL : status_argument(fcinfo, 3)
+	};
+
+	PG_RETURN_JSONB_P(list_orders(&page));
+}
+
+Datum
+order_json(PG_FUNCTION_ARGS)
+{
+	int64		customer_id;
+	int64		order_id;
+	Jsonb	   *order;
+
+	customer_id = DatumGetInt64(required_argument(fcinfo, 0, "user_id"));
+	order_id = DatumGetInt64(required_argument(fcinfo, 1, "order_id"));
+	order = find_order(customer_id, order_id);
+	if (order == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_JSONB_P(order);
+}
+
+static text *
+status_argument(FunctionCallInfo fcinfo, int number)
+{
+	static const char *const statuses[] = {
+		"PROCESSING", "SHIPPED", "DELIVERED", "CANCELLED", "RETURNED"
+	};
+	text	   *status = PG_GETARG_TEXT_PP(number);
+	const char *name = text_to_cstring(status);
+
+	for (size_t i = 0; i < lengthof(statuses); i++)
+		if (strcmp(name, statuses[i]) == 0)
+			return status;
+	refuse_argument("status",
+					"PROCESSING, SHIPPED, DELIVERED, CANCELLED or RETURNED");
+}
+
+static Jsonb *
+list_orders(const Listing *page)
+{
+	Access		access;
+	OrderDocument document;
+	uint64		count;
+	Jsonb	   *listing;
+
+	begin_access(&access, page->customer_id);
+	if (page->has_cursor)
+		require_order(page->customer_id, page->last_id);
+	count = select_page(page, CALLERS_SNAPSHOT);
+	if (count == 0 && !page->has_cursor)
+		require_user(page->customer_id, CALLERS_SNAPSHOT);
+	begin_order_document(&document, NOT_A_PLACEMENT, access.result_context);
+	jsonb_open_array(&document.writer);
+	put_orders(&document, page, count, CALLERS_SNAPSHOT);
+	jsonb_close_array(&document.writer);
+	listing = jsonb_finish(&document.writer);
+	end_access(&access);
+	return listing;
+}
+
+static Jsonb *
+find_order(int64 customer_id, int64 order_id)
+{
+	Access		access;
+	Jsonb	   *order;
+
+	begin_access(&access, customer_id);
+	order = read_order(&access, customer_id, order_id, NOT_A_PLACEMENT,
+					   CALLERS_SNAPSHOT);
+	end_access(&access);
+	return order;
+}
+
+Jsonb *
+read_order(const Access *access, int64 customer_id, int64 order_id,
+		   Replayed replayed, Visibility visibility)
+{
+	OrderDocument document;
+	Listing		page = {
+		.customer_id = customer_id,
+		.first_id = order_id,
+		.last_id = order_id
+	};
+
+	if (select_page(&page, visibility) == 0)
+		return NULL;
+	begin_order_document(&document, replayed, access->result_context);
+	put_orders(&document, &page, 1, visibility);
+	return jsonb_finish(&document.writer);
+}
+
+/* Leaves the orders of the page in SPI_tuptable. */
+static uint64
+select_page(const Listing *page, Visibility visibility)
+{
+	Datum		values[] = {
+		Int64GetDatum(page->customer_id),
+		Int64GetDatum(page->first_id),
+		Int64GetDatum(page->last_id - (page->has_cursor ? 1 : 0)),
+		PointerGetDatum(page->status),
+		Int64GetDatum(page->size)
+	};
+	char		nulls[] = "     ";
+
+	if (page->status == NULL)
+		nulls[3] = 'n';
+	if (page->size == 0)
+		nulls[4] = 'n';
+	return execute(&select_orders, values, nulls, visibility);
+}
+
+/* A cursor that is no order of the customer's is a mistake, not an empty page. */
+static void
+require_order(int64 customer_id, int64 order_id)
+{
+	Datum		values[] = {Int64GetDatum(customer_id), Int64GetDatum(order_id)};
+
+	if (execute(&select_order_exists, values, NULL, CALLERS_SNAPSHOT) == 0)
+		ereport(ERROR,
+				errcode(ERRCODE_NOT_FOUND),
+				errmsg("order does not exist"),
+				errdetail_internal("{\"code\": \"order_not_found\", \"user_id\": " INT64_FORMAT ", \"order_id\": " INT64_FORMAT "}",
+								   customer_id, order_id),
+				errhint("Use the id of the last order of the previous page as before_id."));
+}
+
+/* Puts the orders that select_page() left, with their lines. */
+static void
+put_orders(OrderDocument *document, const Listing *page, uint64 count,
+		   Visibility visibility)
+{
+	LineReceiver receiver = {
+		.pub = *None_Receiver,
+		.document = document,
+		.customer_id = page->customer_id,
+		.orders = SPI_tuptable,
+		.count = count
+	};
+	Order		newest;
+	Order		oldest;
+
+	if (count == 0)
+		return;
+	receiver.pub.receiveSlot = receive_line;
+	read_order_row(&newest, page->customer_id, receiver.orders, 0);
+	read_order_row(&oldest, page->customer_id, receiver.orders, count - 1);
+	open_next_order(&receiver);
+	if (page->status == NULL)
+	{
+		Datum		values[] = {
+			Int64GetDatum(page->customer_id),
+			Int64GetDatum(oldest.id),
+			Int64GetDatum(newest.id)
+		};
+
+		execute_into(&select_lines_between, values, visibility, &receiver.pub);
+	}
+	else
+	{
+		Datum		values[] = {
+			Int64GetDatum(page->customer_id),
+			order_ids(receiver.orders, count)
+		};
+
+		execute_into(&select_lines_of, values, visibility, &receiver.pub);
+	}
+	while (receiver.next < count)
+		open_next_order(&receiver);
+	close_order(document, &receiver.order, LAST_LINE_FIRST);
+}
+
+static void
+read_order_row(Order *order, int64 customer_id, SPITupleTable *orders,
+			   uint64 row)
+{
+	Datum		values[ORDER_NCOLUMNS];
+	bool		nulls[ORDER_NCOLUMNS];
+
+	heap_deform_tuple(orders->vals[row], orders->tupdesc, values, nulls);
+	order->id = DatumGetInt64(values[ORDER_ID]);
+	order->customer_id = customer_id;
+	order->order_date = values[ORDER_DATE];
+	order->order_amount = values[ORDER_AMOUNT];
+	order->currency = values[ORDER_CURRENCY];
+	order->order_status = values[ORDER_STATUS];
+	order->shipping_address = values[ORDER_ADDRESS];
+}
+
+static Datum
+order_ids(SPITupleTable *orders, uint64 count)
+{
+	Datum	   *ids = palloc(count * sizeof(Datum));
+	bool		isnull;
+
+	for (uint64 i = 0; i < count; i++)
+		ids[i] = SPI_getbinval(orders->vals[i], orders->tupdesc, ORDER_ID + 1,
+							   &isnull);
+	return PointerGetDatum(construct_array(ids, count, INT8OID, sizeof(int64),
+										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+/*
+ * A line belongs to the open order or to an older one of the page, or to none:
+ * to an order that was placed between the two statements.
+ */
+static bool
+receive_line(TupleTableSlot *slot, DestReceiver *self)
+{
+	LineReceiver *receiver = (LineReceiver *) self;
+	OrderLine	line;
+
+	slot_getallattrs(slot);
+	line.order_id = DatumGetInt64(slot->tts_values[LINE_ORDER_ID]);
+	while (receiver->order.id > line.order_id && receiver->next < receiver->count)
+		open_next_order(receiver);
+	if (receiver->order.id != line.order_id)
+		return true;
+
+	line.line_number = DatumGetInt32(slot->tts_values[LINE_NUMBER]);
+	line.product_id = DatumGetInt64(slot->tts_values[LINE_PRODUCT_ID]);
+	line.product_name = slot->tts_values[LINE_PRODUCT_NAME];
+	line.product_description = slot->tts_values[LINE_PRODUCT_DESCRIPTION];
+	line.category_id = DatumGetInt64(slot->tts_values[LINE_CATEGORY_ID]);
+	line.category_name = slot->tts_values[LINE_CATEGORY_NAME];
+	line.unit_price = slot->tts_values[LINE_UNIT_PRICE];
+	line.quantity = DatumGetInt32(slot->tts_values[LINE_QUANTITY]);
+	line.line_amount = slot->tts_values[LINE_AMOUNT];
+	put_order_line(receiver->document, &line);
+	return true;
+}
+
+/* Closes the order that is open, if any, and opens the next one of the page. */
+static void
+open_next_order(LineReceiver *receiver)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (receiver->next > 0)
+		close_order(receiver->document, &receiver->order, LAST_LINE_FIRST);
+	read_order_row(&receiver->order, receiver->customer_id, receiver->orders,
+				   receiver->next++);
+	open_order(receiver->document, &receiver->order);
+}

@@ -1,0 +1,749 @@
+/*-------------------------------------------------------------------------
+ *
+ * place_order.c
+ *		Turns a user's cart into an order.
+ *
+ * Read place() from top to bottom: it is the protocol.  What makes it safe, at
+ * READ COMMITTED and above, is that each step is a statement of its own and so
+ * sees what was committed while the one before waited:
+ *
+ * - The row of the cart is locked first, so one customer's orders are placed one
+ *	 after the other, and a key is looked up only when nobody else can be about
+ *	 to use it.
+ * - What is ordered is what DELETE ... RETURNING took out of the cart; the cart
+ *	 is never read, then emptied.
+ * - Stock is locked in the order of product ids, by everyone, so that two orders
+ *	 never wait for each other; then it is decremented.
+ *
+ * Locks are taken in this order everywhere: cart, cart items, stock by product
+ * id, new rows.  There is no subtransaction and no retry in here: an error, the
+ * server's or ours, aborts the caller's transaction and leaves cart and stock as
+ * they were.
+ *
+ * Statements keep to forms that stay on one shard when the tables are
+ * distributed by customer: each has the customer or the bucket as "= $1", and
+ * rows are inserted with VALUES.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+
+#include "access.h"
+#include "arguments.h"
+#include "errors.h"
+#include "order_document.h"
+#include "order_listing.h"
+#include "statement.h"
+
+#define IDEMPOTENCY_KEY_MAX_LENGTH	255
+
+/* Prices are below 1e12 and quantities below 2^31; more than this is a mistake. */
+#define ORDER_AMOUNT_LIMIT	INT64CONST(1000000000000000)
+
+/* The arguments of place_order(); what may be left out is 0 or NULL. */
+typedef struct Request
+{
+	int64		user_id;
+	Datum		shipping_address;
+	Datum		idempotency_key;
+	Datum		expected_amount;
+} Request;
+
+/* One product of the cart, and then one line of the order. */
+typedef struct CartLine
+{
+	int64		product_id;
+	int32		quantity;
+	bool		is_found;		/* is there such a product? */
+	bool		is_active;
+	Datum		currency;
+	Datum		name;
+	Datum		description;
+	Datum		category_id;
+	Datum		category_name;
+	Datum		price;
+	Datum		line_amount;
+	int64		available;
+} CartLine;
+
+/* The whole cart, in the order of product ids. */
+typedef struct Cart
+{
+	int32		stock_bucket;
+	int			count;
+	CartLine   *lines;
+	Datum		product_ids;	/* of the lines, as an array */
+	Datum		quantities;		/* likewise */
+} Cart;
+
+static Statement lock_cart = {
+	.query =
+	"SELECT stock_bucket::integer FROM ecommerce.carts"
+	" WHERE user_id = $1 FOR NO KEY UPDATE",
+	.result = SPI_OK_SELECT,
+	.nparameters = 1,
+	.parameters = {INT8OID}
+};
+
+static Statement select_order_of_key = {
+	.query =
+	"SELECT id::bigint, order_amount::numeric, shipping_address::text"
+	"  FROM ecommerce.orders"
+	" WHERE customer_id = $1 AND idempotency_key = $2",
+	.result = SPI_OK_SELECT,
+	.nparameters = 2,
+	.parameters = {INT8OID, TEXTOID}
+};
+
+static Statement delete_items = {
+	.query =
+	"DELETE FROM ecommerce.cart_items WHERE user_id = $1"
+	" RETURNING product_id::bigint, quantity::integer",
+	.result = SPI_OK_DELETE_RETURNING,
+	.nparameters = 1,
+	.parameters = {INT8OID}
+};
+
+enum product_column
+{
+	PRODUCT_ID, PRODUCT_IS_ACTIVE, PRODUCT_CURRENCY, PRODUCT_PRICE,
+	PRODUCT_NAME, PRODUCT_DESCRIPTION, PRODUCT_CATEGORY_ID,
+	PRODUCT_CATEGORY_NAME, PRODUCT_NCOLUMNS
+};
+
+static Statement select_products = {
+	.query =
+	"SELECT product.id::bigint, product.is_active::boolean,"
+	"       product.currency::text, product.price::numeric,"
+	"       product.name::text, product.description::text,"
+	"       category.id::bigint, category.name::text"
+	"  FROM ecommerce.products AS product"
+	"  LEFT JOIN ecommerce.categories AS category"
+	"    ON category.id = product.category_id"
+	" WHERE product.id = ANY ($1)",
+	.result = SPI_OK_SELECT,
+	.nparameters = 1,
+	.parameters = {INT8ARRAYOID}
+};
+
+/* The rows are locked in the order in which they are sorted. */
+static Statement lock_stock = {
+	.query =
+	"SELECT product_id::bigint, quantity::bigint FROM ecommerce.stock_levels"
+	" WHERE bucket = $1 AND product_id = ANY ($2)"
+	" ORDER BY product_id FOR NO KEY UPDATE",
+	.result = SPI_OK_SELECT,
+	.nparameters = 2,
+	.parameters = {INT4OID, INT8ARRAYOID}
+};
+
+static Statement decrement_stock = {
+	.query =
+	"UPDATE ecommerce.stock_levels AS stock"
+	"   SET quantity = stock.quantity - line.quantity"
+	"  FROM unnest($2, $3) AS line (product_id, quantity)"
+	" WHERE stock.bucket = $1 AND stock.product_id = line.product_id",
+	.result = SPI_OK_UPDATE,
+	.nparameters = 3,
+	.parameters = {INT4OID, INT8ARRAYOID, INT4ARRAYOID}
+};
+
+static Statement select_address = {
+	.query = "SELECT shipping_address::text FROM ecommerce.users WHERE id = $1",
+	.result = SPI_OK_SELECT,
+	.nparameters = 1,
+	.parameters = {INT8OID}
+};
+
+static Statement insert_order = {
+	.query =
+	"INSERT INTO ecommerce.orders (customer_id, order_amount, currency,"
+	"       shipping_address, idempotency_key, stock_bucket)"
+	" VALUES ($1, $2, $3, $4, $5, $6)"
+	" RETURNING id::bigint, order_date::timestamptz, order_status::text",
+	.result = SPI_OK_INSERT_RETURNING,
+	.nparameters = 6,
+	.parameters = {INT8OID, NUMERICOID, TEXTOID, TEXTOID, TEXTOID, INT4OID}
+};
+
+static Statement insert_line = {
+	.query =
+	"INSERT INTO ecommerce.order_details (customer_id, order_id, line_number,"
+	"       product_id, product_name, product_description, category_id,"
+	"       category_name, unit_price, quantity, line_amount)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+	.result = SPI_OK_INSERT,
+	.nparameters = 11,
+	.parameters = {
+		INT8OID, INT8OID, INT4OID, INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTOID,
+		NUMERICOID, INT4OID, NUMERICOID
+	}
+};
+
+static Statement insert_event = {
+	.query =
+	"INSERT INTO ecommerce.order_events (customer_id, order_id, event_number,"
+	"       event, new_status, actor)"
+	" VALUES ($1, $2, 1, 'order_placed', $3, $4)",
+	.result = SPI_OK_INSERT,
+	.nparameters = 4,
+	.parameters = {INT8OID, INT8OID, TEXTOID, TEXTOID}
+};
+
+PG_FUNCTION_INFO_V1(place_order);
+
+static Datum optional_text(FunctionCallInfo fcinfo, int number);
+static void check_request(const Request *request);
+static bool is_blank(Datum address);
+static Jsonb *place(const Request *request);
+static bool begin_placement(Cart *cart, int64 user_id);
+static bool find_earlier_order(const Request *request, int64 *order_id);
+static void require_same_arguments(const Request *request, int64 order_id,
+								   Datum order_amount, Datum shipping_address);
+static bool are_same_text(Datum a, Datum b);
+static void take_items(Cart *cart, int64 user_id);
+static int	compare_lines(const void *a, const void *b);
+static void make_arrays(Cart *cart);
+static void read_products(Cart *cart);
+static CartLine *find_line(Cart *cart, int64 product_id);
+static void check_products(const Cart *cart);
+static void take_stock(Cart *cart);
+static void check_stock(const Cart *cart);
+static Datum add_up(Cart *cart);
+static void check_amount(const Request *request, Datum order_amount);
+static Datum address_of(const Request *request);
+static void write_order(Order *order, const Request *request,
+						const Cart *cart);
+static void write_lines(const Order *order, const Cart *cart);
+static void write_event(const Order *order, Oid actor);
+static char null_flag(Datum value);
+static void require_written(uint64 rows, uint64 expected);
+static Jsonb *order_to_jsonb(const Access *access, const Order *order,
+							 const Cart *cart);
+
+Datum
+place_order(PG_FUNCTION_ARGS)
+{
+	Request		request = {
+		.user_id = DatumGetInt64(required_argument(fcinfo, 0, "user_id")),
+		.shipping_address = optional_text(fcinfo, 1),
+		.idempotency_key = optional_text(fcinfo, 2),
+		.expected_amount = PG_ARGISNULL(3) ? 0 :
+		NumericGetDatum(PG_GETARG_NUMERIC(3))
+	};
+
+	check_request(&request);
+	PG_RETURN_JSONB_P(place(&request));
+}
+
+static Datum
+optional_text(FunctionCallInfo fcinfo, int number)
+{
+	return PG_ARGISNULL(number) ? 0 :
+		PointerGetDatum(PG_GETARG_TEXT_PP(number));
+}
+
+static void
+check_request(const Request *request)
+{
+	if (request->shipping_address && is_blank(request->shipping_address))
+		refuse_argument("shipping_address", "text that is not blank");
+	if (request->idempotency_key)
+	{
+		text	   *key = DatumGetTextPP(request->idempotency_key);
+		int			length = pg_mbstrlen_with_len(VARDATA_ANY(key),
+												  VARSIZE_ANY_EXHDR(key));
+
+		if (length < 1 || length > IDEMPOTENCY_KEY_MAX_LENGTH)
+			refuse_argument("idempotency_key", "1 to 255 characters");
+	}
+	if (request->expected_amount &&
+		(numeric_is_nan(DatumGetNumeric(request->expected_amount)) ||
+		 numeric_is_inf(DatumGetNumeric(request->expected_amount))))
+		refuse_argument("expected_amount", "a finite number");
+}
+
+static bool
+is_blank(Datum address)
+{
+	text	   *value = DatumGetTextPP(address);
+	const char *data = VARDATA_ANY(value);
+
+	for (size_t i = 0; i < VARSIZE_ANY_EXHDR(value); i++)
+		if (!isspace((unsigned char) data[i]))
+			return false;
+	return true;
+}
+
+static Jsonb *
+place(const Request *request)
+{
+	Access		access;
+	Cart		cart;
+	Order		order;
+	int64		earlier_order_id;
+	bool		has_cart;
+	Jsonb	   *document;
+
+	begin_access(&access, request->user_id);
+	has_cart = begin_placement(&cart, request->user_id);
+	if (find_earlier_order(request, &earlier_order_id))
+		document = read_order(&access, request->user_id, earlier_order_id,
+							  PLACED_EARLIER, FRESH_SNAPSHOT);
+	else
+	{
+		if (!has_cart)
+			require_user(request->user_id, FRESH_SNAPSHOT);
+		take_items(&cart, request->user_id);
+		read_products(&cart);
+		check_products(&cart);
+		take_stock(&cart);
+		order.order_amount = add_up(&cart);
+		check_amount(request, order.order_amount);
+		write_order(&order, request, &cart);
+		write_lines(&order, &cart);
+		write_event(&order, access.caller);
+		document = order_to_jsonb(&access, &order, &cart);
+	}
+	end_access(&access);
+	return document;
+}
+
+/* False when the user has no cart, and so there is nothing to lock. */
+static bool
+begin_placement(Cart *cart, int64 user_id)
+{
+	Datum		values[] = {Int64GetDatum(user_id)};
+	bool		is_null;
+
+	if (execute(&lock_cart, values, NULL, FRESH_SNAPSHOT) == 0)
+		return false;
+	cart->stock_bucket = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0],
+													 SPI_tuptable->tupdesc, 1,
+													 &is_null));
+	return true;
+}
+
+/*
+ * The order that was placed with the same key before.  It has to be looked up
+ * under the lock of the cart: two requests with one key would otherwise both
+ * find nothing.
+ */
+static bool
+find_earlier_order(const Request *request, int64 *order_id)
+{
+	Datum		values[] = {
+		Int64GetDatum(request->user_id),
+		request->idempotency_key
+	};
+	Datum		row[3];
+	bool		nulls[3];
+
+	if (!request->idempotency_key ||
+		execute(&select_order_of_key, values, NULL, FRESH_SNAPSHOT) == 0)
+		return false;
+	heap_deform_tuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, row, nulls);
+	*order_id = DatumGetInt64(row[0]);
+	require_same_arguments(request, *order_id, row[1], row[2]);
+	return true;
+}
+
+/*
+ * A key stands for one order.  An argument that is given must be the order's;
+ * one that is left out agrees with any.
+ */
+static void
+require_same_arguments(const Request *request, int64 order_id,
+					   Datum order_amount, Datum shipping_address)
+{
+	bool		same_amount = !request->expected_amount ||
+		DatumGetBool(DirectFunctionCall2(numeric_eq, request->expected_amount,
+										 order_amount));
+	bool		same_address = !request->shipping_address ||
+		are_same_text(request->shipping_address, shipping_address);
+
+	if (!same_amount || !same_address)
+		ereport(ERROR,
+				errcode(ERRCODE_KEY_REUSED),
+				errmsg("idempotency key was used for another request"),
+				errdetail_internal("{\"code\": \"idempotency_key_reused\", \"order_id\": " INT64_FORMAT ", \"argument\": \"%s\"}",
+								   order_id,
+								   same_amount ? "shipping_address" : "expected_amount"),
+				errhint("Repeat a request with the arguments it had, or use a new key for a new order."));
+}
+
+static bool
+are_same_text(Datum a, Datum b)
+{
+	return DatumGetBool(DirectFunctionCall2Coll(texteq, C_COLLATION_OID, a, b));
+}
+
+static void
+take_items(Cart *cart, int64 user_id)
+{
+	Datum		values[] = {Int64GetDatum(user_id)};
+	uint64		count = execute(&delete_items, values, NULL, FRESH_SNAPSHOT);
+
+	if (count == 0)
+		ereport(ERROR,
+				errcode(ERRCODE_NOT_FOUND),
+				errmsg("cart is empty"),
+				errdetail_internal("{\"code\": \"empty_cart\", \"user_id\": " INT64_FORMAT "}",
+								   user_id),
+				errhint("Put a product into the cart with add_to_cart."));
+	cart->count = count;
+	cart->lines = palloc0(count * sizeof(CartLine));
+	for (int i = 0; i < cart->count; i++)
+	{
+		Datum		row[2];
+		bool		nulls[2];
+
+		heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, row,
+						  nulls);
+		cart->lines[i].product_id = DatumGetInt64(row[0]);
+		cart->lines[i].quantity = DatumGetInt32(row[1]);
+	}
+	qsort(cart->lines, cart->count, sizeof(CartLine), compare_lines);
+	make_arrays(cart);
+}
+
+static int
+compare_lines(const void *a, const void *b)
+{
+	int64		left = ((const CartLine *) a)->product_id;
+	int64		right = ((const CartLine *) b)->product_id;
+
+	return (left > right) - (left < right);
+}
+
+static void
+make_arrays(Cart *cart)
+{
+	Datum	   *ids = palloc(cart->count * sizeof(Datum));
+	Datum	   *quantities = palloc(cart->count * sizeof(Datum));
+
+	for (int i = 0; i < cart->count; i++)
+	{
+		ids[i] = Int64GetDatum(cart->lines[i].product_id);
+		quantities[i] = Int32GetDatum(cart->lines[i].quantity);
+	}
+	cart->product_ids =
+		PointerGetDatum(construct_array(ids, cart->count, INT8OID,
+										sizeof(int64), FLOAT8PASSBYVAL,
+										TYPALIGN_DOUBLE));
+	cart->quantities =
+		PointerGetDatum(construct_array(quantities, cart->count, INT4OID,
+										sizeof(int32), true, TYPALIGN_INT));
+}
+
+static void
+read_products(Cart *cart)
+{
+	uint64		count = execute(&select_products, &cart->product_ids, NULL,
+								FRESH_SNAPSHOT);
+
+	for (uint64 i = 0; i < count; i++)
+	{
+		Datum		row[PRODUCT_NCOLUMNS];
+		bool		nulls[PRODUCT_NCOLUMNS];
+		CartLine   *line;
+
+		heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, row,
+						  nulls);
+		line = find_line(cart, DatumGetInt64(row[PRODUCT_ID]));
+		line->is_found = true;
+		line->is_active = DatumGetBool(row[PRODUCT_IS_ACTIVE]) &&
+			!nulls[PRODUCT_CURRENCY] && !nulls[PRODUCT_PRICE];
+		line->currency = row[PRODUCT_CURRENCY];
+		line->price = row[PRODUCT_PRICE];
+		line->name = row[PRODUCT_NAME];
+		line->description = row[PRODUCT_DESCRIPTION];
+		line->category_id = row[PRODUCT_CATEGORY_ID];
+		line->category_name = row[PRODUCT_CATEGORY_NAME];
+	}
+}
+
+static CartLine *
+find_line(Cart *cart, int64 product_id)
+{
+	CartLine	key = {.product_id = product_id};
+
+	return bsearch(&key, cart->lines, cart->count, sizeof(CartLine),
+				   compare_lines);
+}
+
+static void
+check_products(const Cart *cart)
+{
+	StringInfoData unavailable;
+
+	initStringInfo(&unavailable);
+	for (int i = 0; i < cart->count; i++)
+		if (!cart->lines[i].is_active)
+			appendStringInfo(&unavailable, "%s" INT64_FORMAT,
+							 unavailable.len > 0 ? ", " : "",
+							 cart->lines[i].product_id);
+	if (unavailable.len > 0)
+		ereport(ERROR,
+				errcode(ERRCODE_CONFLICT),
+				errmsg("product is not active"),
+				errdetail_internal("{\"code\": \"inactive_product\", \"product_ids\": [%s]}",
+								   unavailable.data),
+				errhint("Take the products out of the cart with set_cart_item."));
+
+	for (int i = 1; i < cart->count; i++)
+		if (!are_same_text(cart->lines[0].currency, cart->lines[i].currency))
+			ereport(ERROR,
+					errcode(ERRCODE_CONFLICT),
+					errmsg("cart has more than one currency"),
+					errdetail_internal("{\"code\": \"mixed_currencies\", \"currencies\": [\"%s\", \"%s\"]}",
+									   TextDatumGetCString(cart->lines[0].currency),
+									   TextDatumGetCString(cart->lines[i].currency)),
+					errhint("Order products of one currency at a time."));
+}
+
+static void
+take_stock(Cart *cart)
+{
+	Datum		values[] = {
+		Int32GetDatum(cart->stock_bucket), cart->product_ids, cart->quantities
+	};
+	uint64		count = execute(&lock_stock, values, NULL, FRESH_SNAPSHOT);
+
+	for (uint64 i = 0; i < count; i++)
+	{
+		Datum		row[2];
+		bool		nulls[2];
+
+		heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, row,
+						  nulls);
+		find_line(cart, DatumGetInt64(row[0]))->available = DatumGetInt64(row[1]);
+	}
+	check_stock(cart);
+	require_written(execute(&decrement_stock, values, NULL, FRESH_SNAPSHOT),
+					cart->count);
+}
+
+/* A product that has no stock level has nothing in stock. */
+static void
+check_stock(const Cart *cart)
+{
+	StringInfoData shortages;
+
+	initStringInfo(&shortages);
+	for (int i = 0; i < cart->count; i++)
+		if (cart->lines[i].available < cart->lines[i].quantity)
+			appendStringInfo(&shortages,
+							 "%s{\"product_id\": " INT64_FORMAT ", \"requested\": %d, \"available\": " INT64_FORMAT "}",
+							 shortages.len > 0 ? ", " : "",
+							 cart->lines[i].product_id,
+							 cart->lines[i].quantity,
+							 cart->lines[i].available);
+	if (shortages.len > 0)
+		ereport(ERROR,
+				errcode(ERRCODE_CONFLICT),
+				errmsg("stock is insufficient"),
+				errdetail_internal("{\"code\": \"insufficient_stock\", \"lines\": [%s]}",
+								   shortages.data),
+				errhint("Reduce the quantities with set_cart_item."));
+}
+
+/* The amount of each line, and their sum, both exact. */
+static Datum
+add_up(Cart *cart)
+{
+	Datum		sum = 0;
+
+	for (int i = 0; i < cart->count; i++)
+	{
+		CartLine   *line = &cart->lines[i];
+		Numeric		quantity = int64_to_numeric(line->quantity);
+
+		line->line_amount = DirectFunctionCall2(numeric_mul, line->price,
+												NumericGetDatum(quantity));
+		sum = i == 0 ? line->line_amount :
+			DirectFunctionCall2(numeric_add, sum, line->line_amount);
+	}
+	return sum;
+}
+
+static void
+check_amount(const Request *request, Datum order_amount)
+{
+	Numeric		limit = int64_to_numeric(ORDER_AMOUNT_LIMIT);
+
+	if (DatumGetBool(DirectFunctionCall2(numeric_ge, order_amount,
+										 NumericGetDatum(limit))))
+		ereport(ERROR,
+				errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				errmsg("order amount is out of range"),
+				errdetail_internal("{\"code\": \"amount_out_of_range\", \"order_amount\": %s, \"below\": " INT64_FORMAT "}",
+								   DatumGetCString(DirectFunctionCall1(numeric_out, order_amount)),
+								   ORDER_AMOUNT_LIMIT),
+				errhint("Reduce the quantities with set_cart_item."));
+
+	if (request->expected_amount &&
+		!DatumGetBool(DirectFunctionCall2(numeric_eq, request->expected_amount,
+										  order_amount)))
+		ereport(ERROR,
+				errcode(ERRCODE_CONFLICT),
+				errmsg("order amount has changed"),
+				errdetail_internal("{\"code\": \"amount_changed\", \"expected_amount\": %s, \"order_amount\": %s}",
+								   DatumGetCString(DirectFunctionCall1(numeric_out, request->expected_amount)),
+								   DatumGetCString(DirectFunctionCall1(numeric_out, order_amount))),
+				errhint("Show the customer the cart again, then place the order with its amount."));
+}
+
+/* The address of the request, else the user's own. */
+static Datum
+address_of(const Request *request)
+{
+	Datum		values[] = {Int64GetDatum(request->user_id)};
+	Datum		address = 0;
+	bool		is_null;
+
+	if (request->shipping_address)
+		return request->shipping_address;
+	if (execute(&select_address, values, NULL, FRESH_SNAPSHOT) > 0)
+		address = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+								&is_null);
+	if (!address || is_blank(address))
+		ereport(ERROR,
+				errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				errmsg("order has no shipping address"),
+				errdetail_internal("{\"code\": \"no_shipping_address\", \"user_id\": " INT64_FORMAT "}",
+								   request->user_id),
+				errhint("Give shipping_address, or store one in ecommerce.users."));
+	return address;
+}
+
+static void
+write_order(Order *order, const Request *request, const Cart *cart)
+{
+	Datum		values[6];
+	char		nulls[] = "      ";
+	Datum		row[3];
+	bool		is_null[3];
+
+	order->customer_id = request->user_id;
+	order->currency = cart->lines[0].currency;
+	order->shipping_address = address_of(request);
+	values[0] = Int64GetDatum(order->customer_id);
+	values[1] = order->order_amount;
+	values[2] = order->currency;
+	values[3] = order->shipping_address;
+	values[4] = request->idempotency_key;
+	nulls[4] = null_flag(request->idempotency_key);
+	values[5] = Int32GetDatum(cart->stock_bucket);
+	require_written(execute(&insert_order, values, nulls, FRESH_SNAPSHOT), 1);
+
+	heap_deform_tuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, row,
+					  is_null);
+	order->id = DatumGetInt64(row[0]);
+	order->order_date = row[1];
+	order->order_status = row[2];
+}
+
+static void
+write_lines(const Order *order, const Cart *cart)
+{
+	for (int i = 0; i < cart->count; i++)
+	{
+		const CartLine *line = &cart->lines[i];
+		Datum		values[] = {
+			Int64GetDatum(order->customer_id),
+			Int64GetDatum(order->id),
+			Int32GetDatum(i + 1),
+			Int64GetDatum(line->product_id),
+			line->name,
+			line->description,
+			line->category_id,
+			line->category_name,
+			line->price,
+			Int32GetDatum(line->quantity),
+			line->line_amount
+		};
+		char		nulls[] = "           ";
+
+		nulls[4] = null_flag(line->name);
+		nulls[5] = null_flag(line->description);
+		nulls[6] = nulls[7] = null_flag(line->category_name);
+		require_written(execute(&insert_line, values, nulls, FRESH_SNAPSHOT), 1);
+	}
+}
+
+static void
+write_event(const Order *order, Oid actor)
+{
+	Datum		values[] = {
+		Int64GetDatum(order->customer_id),
+		Int64GetDatum(order->id),
+		order->order_status,
+		CStringGetTextDatum(GetUserNameFromId(actor, false))
+	};
+	char		nulls[] = "    ";
+
+	nulls[2] = null_flag(order->order_status);
+	require_written(execute(&insert_event, values, nulls, FRESH_SNAPSHOT), 1);
+}
+
+/* For a Datum that points to its value, how SPI is told that it is null. */
+static char
+null_flag(Datum value)
+{
+	return value ? ' ' : 'n';
+}
+
+/* Only a trigger or a rule of the shop's can keep a row from being written. */
+static void
+require_written(uint64 rows, uint64 expected)
+{
+	if (rows != expected)
+		ereport(ERROR,
+				errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				errmsg("rows of the order were not written"),
+				errdetail_internal("{\"code\": \"rows_not_written\", \"expected\": " UINT64_FORMAT ", \"written\": " UINT64_FORMAT "}",
+								   expected, rows),
+				errhint("Look for a trigger or rule on the ecommerce tables that suppresses rows."));
+}
+
+static Jsonb *
+order_to_jsonb(const Access *access, const Order *order, const Cart *cart)
+{
+	OrderDocument document;
+
+	begin_order_document(&document, PLACED_NOW, access->result_context);
+	open_order(&document, order);
+	for (int i = 0; i < cart->count; i++)
+	{
+		const CartLine *line = &cart->lines[i];
+
+		put_order_line(&document, &(OrderLine)
+		{
+			.order_id = order->id,
+			.line_number = i + 1,
+			.product_id = line->product_id,
+			.product_name = line->name,
+			.product_description = line->description,
+			.category_id = DatumGetInt64(line->category_id),
+			.category_name = line->category_name,
+			.unit_price = line->price,
+			.quantity = line->quantity,
+			.line_amount = line->line_amount
+		});
+	}
+	close_order(&document, order, FIRST_LINE_FIRST);
+	return jsonb_finish(&document.writer);
+}

@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * statement.h
+ *		A query that is planned once a session and then only executed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ECOMMERCE_STATEMENT_H
+#define ECOMMERCE_STATEMENT_H
+
+#include "executor/spi.h"
+
+#define STATEMENT_MAX_PARAMETERS	12
+
+/* Declared static beside the code that runs it; plan starts out NULL. */
+typedef struct Statement
+{
+	const char *query;
+	int			result;			/* the SPI_OK_ code that executing it gives */
+	int			nparameters;
+	Oid			parameters[STATEMENT_MAX_PARAMETERS];
+	SPIPlanPtr	plan;
+} Statement;
+
+/*
+ * What the statements of one call may see.  STABLE functions keep to the
+ * snapshot of the query that called them; VOLATILE ones must see, in every
+ * statement, what was committed while the statement before waited for a lock.
+ */
+typedef enum Visibility
+{
+	CALLERS_SNAPSHOT,
+	FRESH_SNAPSHOT
+} Visibility;
+
+/*
+ * Executes the statement and returns the number of rows; the rows are in
+ * SPI_tuptable.  nulls is as in SPI_execute_plan(), NULL when nothing is null.
+ * SPI must be connected.  Any error of the server's passes through.
+ */
+extern uint64 execute(Statement *statement, Datum *values, const char *nulls,
+					  Visibility visibility);
+
+/* For a SELECT without null parameters: each row goes to the receiver. */
+extern void execute_into(Statement *statement, Datum *values,
+						 Visibility visibility, DestReceiver *receiver);
+
+#endif							/* ECOMMERCE_STATEMENT_H */
