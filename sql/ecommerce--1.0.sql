@@ -22,6 +22,28 @@ COMMENT ON COLUMN ecommerce.schema_migrations.name IS 'Function of the extension
 COMMENT ON COLUMN ecommerce.schema_migrations.applied_at IS 'When.';
 COMMENT ON COLUMN ecommerce.schema_migrations.applied_by IS 'Role that ran migrate().';
 
+-- Domains, not table constraints, check what every order writes: the server reads a
+-- table's constraints from their stored form for each statement, a domain's once a
+-- session. For the rows of one statement it is the other way round: see order_details.
+
+CREATE DOMAIN ecommerce.amount AS numeric
+    -- Leaves out NaN and the infinities too: they sort beyond every number.
+    CONSTRAINT amount_from_0_below_1e15 CHECK (VALUE >= 0 AND VALUE < 1e15);
+COMMENT ON DOMAIN ecommerce.amount IS 'Exact amount of money: from 0, below 1e15.';
+
+CREATE DOMAIN ecommerce.currency AS text
+    CONSTRAINT currency_iso_4217 CHECK (VALUE ~ '^[A-Z]{3}$');
+COMMENT ON DOMAIN ecommerce.currency IS 'ISO 4217 code of a currency: three capital letters.';
+
+CREATE DOMAIN ecommerce.order_status AS text
+    CONSTRAINT order_status_known
+        CHECK (VALUE IN ('PROCESSING', 'SHIPPED', 'DELIVERED', 'CANCELLED', 'RETURNED'));
+COMMENT ON DOMAIN ecommerce.order_status IS 'PROCESSING, SHIPPED, DELIVERED, CANCELLED or RETURNED.';
+
+CREATE DOMAIN ecommerce.idempotency_key AS text
+    CONSTRAINT idempotency_key_1_to_255_characters CHECK (length(VALUE) BETWEEN 1 AND 255);
+COMMENT ON DOMAIN ecommerce.idempotency_key IS 'Key that a client gives a request, to repeat it safely: 1 to 255 characters.';
+
 CREATE TABLE ecommerce.users (
     id               bigserial   NOT NULL,
     name             text        NOT NULL,
@@ -52,7 +74,7 @@ CREATE TABLE ecommerce.products (
     name        text      NOT NULL,
     description text,
     price       numeric   NOT NULL,
-    currency    text      NOT NULL DEFAULT 'USD',
+    currency    ecommerce.currency NOT NULL DEFAULT 'USD',
     category_id bigint,
     is_active   boolean   NOT NULL DEFAULT true,
     CONSTRAINT products_pkey PRIMARY KEY (id),
@@ -60,8 +82,7 @@ CREATE TABLE ecommerce.products (
         FOREIGN KEY (category_id) REFERENCES ecommerce.categories (id),
     -- Leaves out NaN and the infinities too: both sort above every number.
     CONSTRAINT products_price_from_0_below_1e12 CHECK (price >= 0 AND price < 1e12),
-    CONSTRAINT products_price_at_most_4_decimals CHECK (scale(price) <= 4),
-    CONSTRAINT products_currency_iso_4217 CHECK (currency ~ '^[A-Z]{3}$')
+    CONSTRAINT products_price_at_most_4_decimals CHECK (scale(price) <= 4)
 );
 CREATE INDEX products_category_id_idx ON ecommerce.products (category_id);
 COMMENT ON TABLE ecommerce.products IS 'The catalogue. What is in stock is in stock_levels.';
@@ -124,22 +145,16 @@ CREATE TABLE ecommerce.orders (
     customer_id      bigint      NOT NULL,
     id               bigserial   NOT NULL,
     order_date       timestamptz NOT NULL DEFAULT now(),
-    order_amount     numeric     NOT NULL,
-    currency         text        NOT NULL,
-    order_status     text        NOT NULL DEFAULT 'PROCESSING',
+    order_amount     ecommerce.amount NOT NULL,
+    currency         ecommerce.currency NOT NULL,
+    order_status     ecommerce.order_status NOT NULL DEFAULT 'PROCESSING',
     shipping_address text        NOT NULL,
-    idempotency_key  text,
+    idempotency_key  ecommerce.idempotency_key,
     stock_bucket     integer     NOT NULL DEFAULT 0,
     CONSTRAINT orders_pkey PRIMARY KEY (customer_id, id),
     CONSTRAINT orders_one_for_each_idempotency_key UNIQUE (customer_id, idempotency_key),
     CONSTRAINT orders_customer_exists
-        FOREIGN KEY (customer_id) REFERENCES ecommerce.users (id),
-    CONSTRAINT orders_amount_from_0_below_1e15 CHECK (order_amount >= 0 AND order_amount < 1e15),
-    CONSTRAINT orders_currency_iso_4217 CHECK (currency ~ '^[A-Z]{3}$'),
-    CONSTRAINT orders_status_known
-        CHECK (order_status IN ('PROCESSING', 'SHIPPED', 'DELIVERED', 'CANCELLED', 'RETURNED')),
-    CONSTRAINT orders_idempotency_key_1_to_255_characters
-        CHECK (length(idempotency_key) BETWEEN 1 AND 255)
+        FOREIGN KEY (customer_id) REFERENCES ecommerce.users (id)
 );
 COMMENT ON TABLE ecommerce.orders IS 'Orders. Nothing deletes them: a user who has any cannot be deleted.';
 COMMENT ON COLUMN ecommerce.orders.customer_id IS 'User who ordered.';
@@ -167,9 +182,9 @@ CREATE TABLE ecommerce.order_details (
     CONSTRAINT order_details_pkey PRIMARY KEY (customer_id, order_id, line_number),
     CONSTRAINT order_details_order_exists
         FOREIGN KEY (customer_id, order_id) REFERENCES ecommerce.orders (customer_id, id),
-    CONSTRAINT order_details_quantity_positive CHECK (quantity > 0),
-    CONSTRAINT order_details_amount_is_price_times_quantity
-        CHECK (line_amount = unit_price * quantity)
+    CONSTRAINT order_details_amount_is_price_times_positive_quantity
+        CHECK (quantity > 0 AND unit_price >= 0 AND line_amount = unit_price * quantity
+               AND line_amount < 1e15)
 );
 COMMENT ON TABLE ecommerce.order_details IS 'Lines of orders: the product as it was sold, whatever becomes of the catalogue.';
 COMMENT ON COLUMN ecommerce.order_details.customer_id IS 'User who ordered.';

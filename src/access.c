@@ -38,8 +38,7 @@
 static Statement select_user_exists = {
 	.query = "SELECT 1 FROM ecommerce.users WHERE id = $1",
 	.result = SPI_OK_SELECT,
-	.nparameters = 1,
-	.parameters = {INT8OID}
+	PARAMETERS(INT8OID)
 };
 
 PG_FUNCTION_INFO_V1(current_user_id);

@@ -10,6 +10,8 @@
 
 #include "fmgr.h"
 
+#include "compat.h"
+
 /* The argument, or an error of SQLSTATE 22004 when it is null. */
 extern Datum required_argument(FunctionCallInfo fcinfo, int number,
 							   const char *name);
@@ -19,7 +21,6 @@ extern int32 bounded_argument(FunctionCallInfo fcinfo, int number,
 							  const char *name, int32 minimum);
 
 /* Raises the error of SQLSTATE 22023; accepted is a phrase such as "at least 1". */
-extern void refuse_argument(const char *name, const char *accepted)
-			pg_attribute_noreturn();
+pg_noreturn extern void refuse_argument(const char *name, const char *accepted);
 
 #endif							/* ECOMMERCE_ARGUMENTS_H */

@@ -71,8 +71,7 @@ static const char *const shortage_keys[] = {
 static Statement select_cart = {
 	.query = "SELECT 1 FROM ecommerce.carts WHERE user_id = $1",
 	.result = SPI_OK_SELECT,
-	.nparameters = 1,
-	.parameters = {INT8OID}
+	PARAMETERS(INT8OID)
 };
 
 static Statement insert_cart = {
@@ -80,15 +79,13 @@ static Statement insert_cart = {
 	"INSERT INTO ecommerce.carts (user_id) VALUES ($1)"
 	" ON CONFLICT (user_id) DO NOTHING",
 	.result = SPI_OK_INSERT,
-	.nparameters = 1,
-	.parameters = {INT8OID}
+	PARAMETERS(INT8OID)
 };
 
 static Statement select_product = {
 	.query = "SELECT is_active::boolean FROM ecommerce.products WHERE id = $1",
 	.result = SPI_OK_SELECT,
-	.nparameters = 1,
-	.parameters = {INT8OID}
+	PARAMETERS(INT8OID)
 };
 
 /* No row is touched when the sum would not be an integer any more. */
@@ -100,8 +97,7 @@ static Statement add_item = {
 	" DO UPDATE SET quantity = item.quantity + excluded.quantity"
 	" WHERE item.quantity <= 2147483647 - excluded.quantity",
 	.result = SPI_OK_INSERT,
-	.nparameters = 3,
-	.parameters = {INT8OID, INT8OID, INT4OID}
+	PARAMETERS(INT8OID, INT8OID, INT4OID)
 };
 
 static Statement set_item = {
@@ -111,16 +107,14 @@ static Statement set_item = {
 	" ON CONFLICT (user_id, product_id)"
 	" DO UPDATE SET quantity = excluded.quantity",
 	.result = SPI_OK_INSERT,
-	.nparameters = 3,
-	.parameters = {INT8OID, INT8OID, INT4OID}
+	PARAMETERS(INT8OID, INT8OID, INT4OID)
 };
 
 static Statement delete_item = {
 	.query =
 	"DELETE FROM ecommerce.cart_items WHERE user_id = $1 AND product_id = $2",
 	.result = SPI_OK_DELETE,
-	.nparameters = 2,
-	.parameters = {INT8OID, INT8OID}
+	PARAMETERS(INT8OID, INT8OID)
 };
 
 enum item_column
@@ -151,8 +145,7 @@ static Statement select_items = {
 	" WHERE item.user_id = $1"
 	" ORDER BY item.created_at, item.product_id",
 	.result = SPI_OK_SELECT,
-	.nparameters = 1,
-	.parameters = {INT8OID}
+	PARAMETERS(INT8OID)
 };
 
 PG_FUNCTION_INFO_V1(add_to_cart);

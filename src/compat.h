@@ -16,4 +16,9 @@
 #define PG_MODULE_MAGIC_EXT(...) PG_MODULE_MAGIC
 #endif
 
+/* The spelling of 18, a prefix.  Retired when 17 is no longer supported. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 #endif							/* ECOMMERCE_COMPAT_H */

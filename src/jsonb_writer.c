@@ -32,6 +32,19 @@
 
 #include "jsonb_writer.h"
 
+/*
+ * The stored form of a numeric is private to numeric.c, and as fixed as that of
+ * jsonb: a varlena header, 16 bits of format, sign, display scale and weight,
+ * then the digits in base 10000, without zeros at either end.  This is what of
+ * it is needed for integers.
+ */
+#define NUMERIC_BASE			10000
+#define NUMERIC_INT64_DIGITS	5
+#define NUMERIC_FORMAT_MASK		0xC000
+#define NUMERIC_SHORT_FORMAT	0x8000
+#define NUMERIC_SPECIAL_FORMAT	0xC000	/* NaN and the infinities */
+#define NUMERIC_SHORT_NEGATIVE	0x2000
+
 static int	open_container(JsonbWriter *writer, const JsonbShape *shape,
 						   int length);
 static void close_container(JsonbWriter *writer);
@@ -39,6 +52,7 @@ static void reverse_children(JsonbWriter *writer);
 static void end_child(JsonbWriter *writer, JEntry type, int start);
 static JEntry child_entry(JEntry type, int index, int start, int end);
 static void pad(JsonbWriter *writer);
+static char *append_numeric(JsonbWriter *writer, int length);
 static char *append(JsonbWriter *writer, int length);
 static void reserve(JsonbWriter *writer, Size length);
 
@@ -168,17 +182,40 @@ jsonb_put_bool(JsonbWriter *writer, bool value)
 			  writer->buffer.len);
 }
 
+/*
+ * Writes the numeric that int64_to_numeric() would make, without making it
+ * first: two thirds of what an order line holds are integers.
+ */
 void
 jsonb_put_int64(JsonbWriter *writer, int64 value)
 {
-	Numeric		numeric = int64_to_numeric(value);
+	int16		digits[NUMERIC_INT64_DIGITS];
+	int			first = NUMERIC_INT64_DIGITS;
+	int			last = NUMERIC_INT64_DIGITS;
+	uint64		rest = value < 0 ? -(uint64) value : (uint64) value;
+	int			start = writer->buffer.len;
+	uint16		header;
+	char	   *target;
 
-	jsonb_put_numeric(writer, NumericGetDatum(numeric));
-	pfree(numeric);
+	while (rest > 0)
+	{
+		digits[--first] = rest % NUMERIC_BASE;
+		rest /= NUMERIC_BASE;
+	}
+	header = NUMERIC_SHORT_FORMAT | (value < 0 ? NUMERIC_SHORT_NEGATIVE : 0) |
+		(first < last ? last - first - 1 : 0);
+	while (last > first && digits[last - 1] == 0)
+		last--;
+
+	target = append_numeric(writer, sizeof(header) +
+							(last - first) * sizeof(int16));
+	memcpy(target, &header, sizeof(header));
+	memcpy(target + sizeof(header), digits + first,
+		   (last - first) * sizeof(int16));
+	end_child(writer, JENTRY_ISNUMERIC, start);
 }
 
 /*
- * A stored numeric may have a short header, inside jsonb it has a long one.
  * NaN and the infinities have no place in JSON; the tables' constraints keep
  * them out, and this is for a table that has lost its constraints.
  */
@@ -188,7 +225,7 @@ jsonb_put_numeric(JsonbWriter *writer, Datum value)
 	int			start = writer->buffer.len;
 	struct varlena *numeric;
 	int			length;
-	char	   *target;
+	uint16		header;
 
 	if (DatumGetPointer(value) == NULL)
 	{
@@ -196,15 +233,15 @@ jsonb_put_numeric(JsonbWriter *writer, Datum value)
 		return;
 	}
 	numeric = PG_DETOAST_DATUM_PACKED(value);
-	length = VARSIZE_ANY_EXHDR(numeric) + VARHDRSZ;
-	pad(writer);
-	target = append(writer, length);
-	SET_VARSIZE(target, length);
-	memcpy(VARDATA(target), VARDATA_ANY(numeric), length - VARHDRSZ);
-	if (numeric_is_nan((Numeric) target) || numeric_is_inf((Numeric) target))
+	length = VARSIZE_ANY_EXHDR(numeric);
+	memcpy(&header, VARDATA_ANY(numeric), sizeof(header));
+	if ((header & NUMERIC_FORMAT_MASK) == NUMERIC_SPECIAL_FORMAT)
 		ereport(ERROR,
 				errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				errmsg("JSON has no NaN and no infinity"));
+				errmsg("JSON has no NaN and no infinity"),
+				errdetail_internal("{\"code\": \"not_a_finite_number\"}"),
+				errhint("Restore the check constraints of the ecommerce tables."));
+	memcpy(append_numeric(writer, length), VARDATA_ANY(numeric), length);
 	end_child(writer, JENTRY_ISNUMERIC, start);
 	if ((Pointer) numeric != DatumGetPointer(value))
 		pfree(numeric);
@@ -354,12 +391,27 @@ child_entry(JEntry type, int index, int start, int end)
 	return type | (end - start);
 }
 
+/* Writes zeros up to the next multiple of 4, and some that are overwritten. */
 static void
 pad(JsonbWriter *writer)
 {
-	int			length = INTALIGN(writer->buffer.len) - writer->buffer.len;
+	const uint32 zeros = 0;
 
-	memset(append(writer, length), 0, length);
+	reserve(writer, sizeof(zeros));
+	memcpy(writer->buffer.data + writer->buffer.len, &zeros, sizeof(zeros));
+	writer->buffer.len = INTALIGN(writer->buffer.len);
+}
+
+/* Returns where the contents of a numeric of so many bytes go. */
+static char *
+append_numeric(JsonbWriter *writer, int length)
+{
+	char	   *target;
+
+	pad(writer);
+	target = append(writer, VARHDRSZ + length);
+	SET_VARSIZE(target, VARHDRSZ + length);
+	return VARDATA(target);
 }
 
 /* Returns where the next length bytes of the document go. */

@@ -64,22 +64,25 @@ static Statement select_orders = {
 	" ORDER BY id DESC"
 	" LIMIT $5",
 	.result = SPI_OK_SELECT,
-	.nparameters = 5,
-	.parameters = {INT8OID, INT8OID, INT8OID, TEXTOID, INT8OID}
+	PARAMETERS(INT8OID, INT8OID, INT8OID, TEXTOID, INT8OID)
 };
 
+/*
+ * All columns in the order of the table, so that the executor can hand over
+ * the stored rows without projecting them.
+ */
 enum line_column
 {
-	LINE_ORDER_ID, LINE_NUMBER, LINE_PRODUCT_ID, LINE_PRODUCT_NAME,
+	LINE_CUSTOMER_ID, LINE_ORDER_ID, LINE_NUMBER, LINE_PRODUCT_ID, LINE_PRODUCT_NAME,
 	LINE_PRODUCT_DESCRIPTION, LINE_CATEGORY_ID, LINE_CATEGORY_NAME,
 	LINE_UNIT_PRICE, LINE_QUANTITY, LINE_AMOUNT
 };
 
 #define LINE_COLUMNS \
-	" order_id::bigint, line_number::integer, product_id::bigint," \
-	" product_name::text, product_description::text, category_id::bigint," \
-	" category_name::text, unit_price::numeric, quantity::integer," \
-	" line_amount::numeric "
+	" customer_id::bigint, order_id::bigint, line_number::integer," \
+	" product_id::bigint, product_name::text, product_description::text," \
+	" category_id::bigint, category_name::text, unit_price::numeric," \
+	" quantity::integer, line_amount::numeric "
 
 /* For orders that follow one another. */
 static Statement select_lines_between = {
@@ -89,8 +92,7 @@ static Statement select_lines_between = {
 	" WHERE customer_id = $1 AND order_id >= $2 AND order_id <= $3"
 	" ORDER BY order_id DESC, line_number DESC",
 	.result = SPI_OK_SELECT,
-	.nparameters = 3,
-	.parameters = {INT8OID, INT8OID, INT8OID}
+	PARAMETERS(INT8OID, INT8OID, INT8OID)
 };
 
 /* For orders of one status, with any number of others in between. */
@@ -101,16 +103,14 @@ static Statement select_lines_of = {
 	" WHERE customer_id = $1 AND order_id = ANY ($2)"
 	" ORDER BY order_id DESC, line_number DESC",
 	.result = SPI_OK_SELECT,
-	.nparameters = 2,
-	.parameters = {INT8OID, INT8ARRAYOID}
+	PARAMETERS(INT8OID, INT8ARRAYOID)
 };
 
 static Statement select_order_exists = {
 	.query =
 	"SELECT 1 FROM ecommerce.orders WHERE customer_id = $1 AND id = $2",
 	.result = SPI_OK_SELECT,
-	.nparameters = 2,
-	.parameters = {INT8OID, INT8OID}
+	PARAMETERS(INT8OID, INT8OID)
 };
 
 PG_FUNCTION_INFO_V1(order_listing_json);

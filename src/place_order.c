@@ -93,8 +93,7 @@ static Statement lock_cart = {
 	"SELECT stock_bucket::integer FROM ecommerce.carts"
 	" WHERE user_id = $1 FOR NO KEY UPDATE",
 	.result = SPI_OK_SELECT,
-	.nparameters = 1,
-	.parameters = {INT8OID}
+	PARAMETERS(INT8OID)
 };
 
 static Statement select_order_of_key = {
@@ -103,8 +102,7 @@ static Statement select_order_of_key = {
 	"  FROM ecommerce.orders"
 	" WHERE customer_id = $1 AND idempotency_key = $2",
 	.result = SPI_OK_SELECT,
-	.nparameters = 2,
-	.parameters = {INT8OID, TEXTOID}
+	PARAMETERS(INT8OID, TEXTOID)
 };
 
 static Statement delete_items = {
@@ -112,8 +110,7 @@ static Statement delete_items = {
 	"DELETE FROM ecommerce.cart_items WHERE user_id = $1"
 	" RETURNING product_id::bigint, quantity::integer",
 	.result = SPI_OK_DELETE_RETURNING,
-	.nparameters = 1,
-	.parameters = {INT8OID}
+	PARAMETERS(INT8OID)
 };
 
 enum product_column
@@ -134,8 +131,7 @@ static Statement select_products = {
 	"    ON category.id = product.category_id"
 	" WHERE product.id = ANY ($1)",
 	.result = SPI_OK_SELECT,
-	.nparameters = 1,
-	.parameters = {INT8ARRAYOID}
+	PARAMETERS(INT8ARRAYOID)
 };
 
 /* The rows are locked in the order in which they are sorted. */
@@ -145,26 +141,28 @@ static Statement lock_stock = {
 	" WHERE bucket = $1 AND product_id = ANY ($2)"
 	" ORDER BY product_id FOR NO KEY UPDATE",
 	.result = SPI_OK_SELECT,
-	.nparameters = 2,
-	.parameters = {INT4OID, INT8ARRAYOID}
+	PARAMETERS(INT4OID, INT8ARRAYOID)
 };
 
+/*
+ * The condition with ANY repeats what the join says.  Without it the planner
+ * reads the whole table to join it, as long as that is cheap for one query.
+ */
 static Statement decrement_stock = {
 	.query =
 	"UPDATE ecommerce.stock_levels AS stock"
 	"   SET quantity = stock.quantity - line.quantity"
 	"  FROM unnest($2, $3) AS line (product_id, quantity)"
-	" WHERE stock.bucket = $1 AND stock.product_id = line.product_id",
+	" WHERE stock.bucket = $1 AND stock.product_id = ANY ($2)"
+	"   AND stock.product_id = line.product_id",
 	.result = SPI_OK_UPDATE,
-	.nparameters = 3,
-	.parameters = {INT4OID, INT8ARRAYOID, INT4ARRAYOID}
+	PARAMETERS(INT4OID, INT8ARRAYOID, INT4ARRAYOID)
 };
 
 static Statement select_address = {
 	.query = "SELECT shipping_address::text FROM ecommerce.users WHERE id = $1",
 	.result = SPI_OK_SELECT,
-	.nparameters = 1,
-	.parameters = {INT8OID}
+	PARAMETERS(INT8OID)
 };
 
 static Statement insert_order = {
@@ -174,23 +172,62 @@ static Statement insert_order = {
 	" VALUES ($1, $2, $3, $4, $5, $6)"
 	" RETURNING id::bigint, order_date::timestamptz, order_status::text",
 	.result = SPI_OK_INSERT_RETURNING,
-	.nparameters = 6,
-	.parameters = {INT8OID, NUMERICOID, TEXTOID, TEXTOID, TEXTOID, INT4OID}
+	PARAMETERS(INT8OID, NUMERICOID, TEXTOID, TEXTOID, TEXTOID, INT4OID)
 };
 
-static Statement insert_line = {
-	.query =
-	"INSERT INTO ecommerce.order_details (customer_id, order_id, line_number,"
-	"       product_id, product_name, product_description, category_id,"
-	"       category_name, unit_price, quantity, line_amount)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-	.result = SPI_OK_INSERT,
-	.nparameters = 11,
-	.parameters = {
-		INT8OID, INT8OID, INT4OID, INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTOID,
-		NUMERICOID, INT4OID, NUMERICOID
+/*
+ * Lines are inserted up to 8 at a time.  Each statement executed costs, among
+ * other things, reading the table's constraints from their stored form.
+ */
+#define LINE_ROW(number, product_id, product_name, product_description, \
+				 category_id, category_name, unit_price, quantity, amount) \
+	"($1, $2, $" #number ", $" #product_id ", $" #product_name ", $" \
+	#product_description ", $" #category_id ", $" #category_name ", $" \
+	#unit_price ", $" #quantity ", $" #amount ")"
+#define LINE_ROWS_1	LINE_ROW(3, 4, 5, 6, 7, 8, 9, 10, 11)
+#define LINE_ROWS_2 LINE_ROWS_1 ", " LINE_ROW(12, 13, 14, 15, 16, 17, 18, 19, 20)
+#define LINE_ROWS_3 LINE_ROWS_2 ", " LINE_ROW(21, 22, 23, 24, 25, 26, 27, 28, 29)
+#define LINE_ROWS_4 LINE_ROWS_3 ", " LINE_ROW(30, 31, 32, 33, 34, 35, 36, 37, 38)
+#define LINE_ROWS_5 LINE_ROWS_4 ", " LINE_ROW(39, 40, 41, 42, 43, 44, 45, 46, 47)
+#define LINE_ROWS_6 LINE_ROWS_5 ", " LINE_ROW(48, 49, 50, 51, 52, 53, 54, 55, 56)
+#define LINE_ROWS_7 LINE_ROWS_6 ", " LINE_ROW(57, 58, 59, 60, 61, 62, 63, 64, 65)
+#define LINE_ROWS_8 LINE_ROWS_7 ", " LINE_ROW(66, 67, 68, 69, 70, 71, 72, 73, 74)
+
+#define LINE_TYPES_1 \
+	INT4OID, INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTOID, NUMERICOID, INT4OID, \
+	NUMERICOID
+#define LINE_TYPES_2 LINE_TYPES_1, LINE_TYPES_1
+#define LINE_TYPES_3 LINE_TYPES_2, LINE_TYPES_1
+#define LINE_TYPES_4 LINE_TYPES_3, LINE_TYPES_1
+#define LINE_TYPES_5 LINE_TYPES_4, LINE_TYPES_1
+#define LINE_TYPES_6 LINE_TYPES_5, LINE_TYPES_1
+#define LINE_TYPES_7 LINE_TYPES_6, LINE_TYPES_1
+#define LINE_TYPES_8 LINE_TYPES_7, LINE_TYPES_1
+
+#define INSERT_LINES(rows, types) { \
+		.query = \
+		"INSERT INTO ecommerce.order_details (customer_id, order_id, line_number," \
+		"       product_id, product_name, product_description, category_id," \
+		"       category_name, unit_price, quantity, line_amount)" \
+		" VALUES " rows, \
+		.result = SPI_OK_INSERT, \
+		PARAMETERS(INT8OID, INT8OID, types) \
 	}
+
+/* insert_lines[i] inserts i + 1 lines. */
+static Statement insert_lines[] = {
+	INSERT_LINES(LINE_ROWS_1, LINE_TYPES_1),
+	INSERT_LINES(LINE_ROWS_2, LINE_TYPES_2),
+	INSERT_LINES(LINE_ROWS_3, LINE_TYPES_3),
+	INSERT_LINES(LINE_ROWS_4, LINE_TYPES_4),
+	INSERT_LINES(LINE_ROWS_5, LINE_TYPES_5),
+	INSERT_LINES(LINE_ROWS_6, LINE_TYPES_6),
+	INSERT_LINES(LINE_ROWS_7, LINE_TYPES_7),
+	INSERT_LINES(LINE_ROWS_8, LINE_TYPES_8)
 };
+
+#define MAX_LINES_AT_ONCE	((int) lengthof(insert_lines))
+#define LINE_NPARAMETERS	9	/* behind the customer and the order */
 
 static Statement insert_event = {
 	.query =
@@ -198,8 +235,7 @@ static Statement insert_event = {
 	"       event, new_status, actor)"
 	" VALUES ($1, $2, 1, 'order_placed', $3, $4)",
 	.result = SPI_OK_INSERT,
-	.nparameters = 4,
-	.parameters = {INT8OID, INT8OID, TEXTOID, TEXTOID}
+	PARAMETERS(INT8OID, INT8OID, TEXTOID, TEXTOID)
 };
 
 PG_FUNCTION_INFO_V1(place_order);
@@ -227,6 +263,10 @@ static Datum address_of(const Request *request);
 static void write_order(Order *order, const Request *request,
 						const Cart *cart);
 static void write_lines(const Order *order, const Cart *cart);
+static void write_some_lines(const Order *order, const Cart *cart, int first,
+							 int count);
+static void set_line_parameters(const CartLine *line, int line_number,
+								Datum *values, char *nulls);
 static void write_event(const Order *order, Oid actor);
 static char null_flag(Datum value);
 static void require_written(uint64 rows, uint64 expected);
@@ -659,29 +699,45 @@ write_order(Order *order, const Request *request, const Cart *cart)
 static void
 write_lines(const Order *order, const Cart *cart)
 {
-	for (int i = 0; i < cart->count; i++)
-	{
-		const CartLine *line = &cart->lines[i];
-		Datum		values[] = {
-			Int64GetDatum(order->customer_id),
-			Int64GetDatum(order->id),
-			Int32GetDatum(i + 1),
-			Int64GetDatum(line->product_id),
-			line->name,
-			line->description,
-			line->category_id,
-			line->category_name,
-			line->price,
-			Int32GetDatum(line->quantity),
-			line->line_amount
-		};
-		char		nulls[] = "           ";
+	for (int first = 0; first < cart->count; first += MAX_LINES_AT_ONCE)
+		write_some_lines(order, cart, first,
+						 Min(cart->count - first, MAX_LINES_AT_ONCE));
+}
 
-		nulls[4] = null_flag(line->name);
-		nulls[5] = null_flag(line->description);
-		nulls[6] = nulls[7] = null_flag(line->category_name);
-		require_written(execute(&insert_line, values, nulls, FRESH_SNAPSHOT), 1);
-	}
+static void
+write_some_lines(const Order *order, const Cart *cart, int first, int count)
+{
+	Datum		values[2 + MAX_LINES_AT_ONCE * LINE_NPARAMETERS];
+	char		nulls[2 + MAX_LINES_AT_ONCE * LINE_NPARAMETERS];
+
+	values[0] = Int64GetDatum(order->customer_id);
+	values[1] = Int64GetDatum(order->id);
+	nulls[0] = nulls[1] = ' ';
+	for (int i = 0; i < count; i++)
+		set_line_parameters(&cart->lines[first + i], first + i + 1,
+							values + 2 + i * LINE_NPARAMETERS,
+							nulls + 2 + i * LINE_NPARAMETERS);
+	require_written(execute(&insert_lines[count - 1], values, nulls,
+							FRESH_SNAPSHOT), count);
+}
+
+static void
+set_line_parameters(const CartLine *line, int line_number, Datum *values,
+					char *nulls)
+{
+	memset(nulls, ' ', LINE_NPARAMETERS);
+	values[0] = Int32GetDatum(line_number);
+	values[1] = Int64GetDatum(line->product_id);
+	values[2] = line->name;
+	nulls[2] = null_flag(line->name);
+	values[3] = line->description;
+	nulls[3] = null_flag(line->description);
+	values[4] = line->category_id;
+	values[5] = line->category_name;
+	nulls[4] = nulls[5] = null_flag(line->category_name);
+	values[6] = line->price;
+	values[7] = Int32GetDatum(line->quantity);
+	values[8] = line->line_amount;
 }
 
 static void

@@ -10,17 +10,19 @@
 
 #include "executor/spi.h"
 
-#define STATEMENT_MAX_PARAMETERS	12
-
 /* Declared static beside the code that runs it; plan starts out NULL. */
 typedef struct Statement
 {
 	const char *query;
 	int			result;			/* the SPI_OK_ code that executing it gives */
 	int			nparameters;
-	Oid			parameters[STATEMENT_MAX_PARAMETERS];
+	Oid		   *parameters;		/* their types */
 	SPIPlanPtr	plan;
 } Statement;
+
+#define PARAMETERS(...) \
+	.nparameters = lengthof(((Oid[]) {__VA_ARGS__})), \
+	.parameters = (Oid[]) {__VA_ARGS__}
 
 /*
  * What the statements of one call may see.  STABLE functions keep to the
