@@ -2,7 +2,7 @@ EXTENSION = ecommerce
 MODULE_big = ecommerce
 OBJS = src/ecommerce.o src/access.o src/arguments.o src/statement.o \
 	src/jsonb_writer.o src/order_document.o src/order_listing.o \
-	src/place_order.o src/cart.o src/migrate.o
+	src/place_order.o src/cart.o src/api.o src/grants.o src/migrate.o
 DATA = sql/ecommerce--1.0.sql
 
 # A test that exists is a test that runs: inputs are globbed, unlike what is installed.

@@ -3,6 +3,36 @@
 \echo Use "CREATE EXTENSION ecommerce" to load this file. \quit
 
 
+-- Schemas
+-- Neither schema is a member of the extension: both hold objects of the shop's too,
+-- which DROP EXTENSION must leave. A schema that was there before the extension, as
+-- in a restore, must not be owned by somebody who could replace what is put into it.
+
+DO $$
+DECLARE
+    suspect record;
+BEGIN
+    SELECT nspname, rolname INTO suspect
+      FROM pg_catalog.pg_namespace
+      JOIN pg_catalog.pg_roles ON pg_roles.oid = nspowner
+     WHERE nspname IN ('ecommerce', 'ecommerce_api')
+       AND rolname <> current_user AND NOT rolsuper;
+    IF FOUND THEN
+        RAISE EXCEPTION 'schema is owned by another role'
+            USING ERRCODE = 'insufficient_privilege',
+                  DETAIL = pg_catalog.json_build_object('code', 'schema_of_another_owner',
+                      'schema', suspect.nspname, 'owner', suspect.rolname),
+                  HINT = 'Make sure that you trust what is in the schema, then change its owner.';
+    END IF;
+
+    IF pg_catalog.to_regnamespace('ecommerce_api') IS NULL THEN
+        CREATE SCHEMA ecommerce_api;
+        ALTER EXTENSION ecommerce DROP SCHEMA ecommerce_api;
+    END IF;
+END
+$$;
+
+
 -- Tables
 
 CREATE FUNCTION ecommerce.migration_1() RETURNS void
@@ -229,6 +259,64 @@ COMMENT ON COLUMN ecommerce.order_events.actor IS 'Database role that did it.';
 COMMENT ON COLUMN ecommerce.order_events.created_at IS 'When the transaction that did it began.';
 COMMENT ON COLUMN ecommerce.order_events.delivered_at IS 'When a consumer acknowledged the event; null until then.';
 
+-- Row-level security, for roles that read the tables directly: a shopper's own rows,
+-- staff's all rows. The functions run as the owner, to whom it does not apply. The
+-- policies spell out current_user_id() so that they do not depend on the extension,
+-- and each condition is a sub-select so that it is evaluated once for a query.
+
+ALTER TABLE ecommerce.users ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_row_or_staff ON ecommerce.users USING (
+    id = (SELECT (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'user_id')::bigint)
+    OR (SELECT has_table_privilege('ecommerce.orders'::regclass, 'INSERT')));
+
+ALTER TABLE ecommerce.carts ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_rows_or_staff ON ecommerce.carts USING (
+    user_id = (SELECT (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'user_id')::bigint)
+    OR (SELECT has_table_privilege('ecommerce.orders'::regclass, 'INSERT')));
+
+ALTER TABLE ecommerce.cart_items ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_rows_or_staff ON ecommerce.cart_items USING (
+    user_id = (SELECT (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'user_id')::bigint)
+    OR (SELECT has_table_privilege('ecommerce.orders'::regclass, 'INSERT')));
+
+ALTER TABLE ecommerce.orders ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_rows_or_staff ON ecommerce.orders USING (
+    customer_id = (SELECT (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'user_id')::bigint)
+    OR (SELECT has_table_privilege('ecommerce.orders'::regclass, 'INSERT')));
+
+ALTER TABLE ecommerce.order_details ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_rows_or_staff ON ecommerce.order_details USING (
+    customer_id = (SELECT (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'user_id')::bigint)
+    OR (SELECT has_table_privilege('ecommerce.orders'::regclass, 'INSERT')));
+
+ALTER TABLE ecommerce.order_events ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_rows_or_staff ON ecommerce.order_events USING (
+    customer_id = (SELECT (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'user_id')::bigint)
+    OR (SELECT has_table_privilege('ecommerce.orders'::regclass, 'INSERT')));
+
+-- The catalogue as PostgREST shows it
+
+CREATE VIEW ecommerce_api.categories WITH (security_invoker = true) AS
+    SELECT id, name FROM ecommerce.categories;
+COMMENT ON VIEW ecommerce_api.categories IS 'Groups of products.';
+COMMENT ON COLUMN ecommerce_api.categories.id IS 'Identifies the category.';
+COMMENT ON COLUMN ecommerce_api.categories.name IS 'Name of the category.';
+
+CREATE VIEW ecommerce_api.products WITH (security_invoker = true) AS
+    SELECT id, name, description, price, currency::text, category_id,
+           coalesce((SELECT sum(stock.quantity) FROM ecommerce.stock_levels AS stock
+                      WHERE stock.product_id = products.id), 0)::bigint AS quantity
+      FROM ecommerce.products
+     WHERE is_active;
+COMMENT ON VIEW ecommerce_api.products IS 'Products that can be ordered.';
+COMMENT ON COLUMN ecommerce_api.products.id IS 'Identifies the product.';
+COMMENT ON COLUMN ecommerce_api.products.name IS 'Name of the product.';
+COMMENT ON COLUMN ecommerce_api.products.description IS 'Description of the product.';
+COMMENT ON COLUMN ecommerce_api.products.price IS 'Price of one unit, exact, in currency.';
+COMMENT ON COLUMN ecommerce_api.products.currency IS 'ISO 4217 code of the currency of the price.';
+COMMENT ON COLUMN ecommerce_api.products.category_id IS 'Category, if any.';
+COMMENT ON COLUMN ecommerce_api.products.quantity IS 'Units in stock.';
+
 $migration$;
 REVOKE EXECUTE ON FUNCTION ecommerce.migration_1() FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.migration_1() IS
@@ -307,3 +395,94 @@ REVOKE EXECUTE ON FUNCTION ecommerce.order_json(bigint, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.order_json(bigint, bigint) IS
 'One order of the user''s with its lines, or null when there is no such order.
 Errors: 22004 for a null.';
+
+
+-- The customer's functions, for PostgREST
+-- Each is the function of the same name in schema ecommerce for the user whose
+-- user_id is in the claims of the request's JSON web token.
+
+COMMENT ON SCHEMA ecommerce_api IS
+'Shop
+
+The shop of one customer: the user whose user_id is in the claims of the token.';
+
+CREATE FUNCTION ecommerce_api.add_to_cart(product_id bigint, quantity integer DEFAULT 1) RETURNS jsonb
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'api_add_to_cart';
+REVOKE EXECUTE ON FUNCTION ecommerce_api.add_to_cart(bigint, integer) FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce_api.add_to_cart(bigint, integer) IS
+'Adds a product to the cart
+
+product_id: the product. quantity: units to add, 1 or more. Returns the cart.
+Errors: 401 without a user; 404 for an unknown product; 409 for an inactive product; 400 for a bad quantity.';
+
+CREATE FUNCTION ecommerce_api.set_cart_item(product_id bigint, quantity integer) RETURNS jsonb
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'api_set_cart_item';
+REVOKE EXECUTE ON FUNCTION ecommerce_api.set_cart_item(bigint, integer) FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce_api.set_cart_item(bigint, integer) IS
+'Sets how many units of a product are in the cart
+
+product_id: the product. quantity: units, 0 takes the product out. Returns the cart.
+Errors: 401 without a user; 404 for an unknown product; 409 for an inactive product; 400 for a bad quantity.';
+
+CREATE FUNCTION ecommerce_api.cart_json() RETURNS jsonb
+    LANGUAGE c STABLE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'api_cart_json';
+REVOKE EXECUTE ON FUNCTION ecommerce_api.cart_json() FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce_api.cart_json() IS
+'Shows the cart
+
+Returns the items, the amount, and the problems that would keep the cart from being ordered.
+Errors: 401 without a user; 404 for an unknown user.';
+
+CREATE FUNCTION ecommerce_api.place_order(shipping_address text DEFAULT NULL, idempotency_key text DEFAULT NULL, expected_amount numeric DEFAULT NULL) RETURNS jsonb
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'api_place_order';
+REVOKE EXECUTE ON FUNCTION ecommerce_api.place_order(text, text, numeric) FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce_api.place_order(text, text, numeric) IS
+'Turns the cart into an order
+
+shipping_address: where the order goes, the user''s own address if left out. idempotency_key: 1 to 255 characters; a request repeated with the same key returns the same order, with "replayed": true. expected_amount: the amount the customer saw; if it is another now, nothing is ordered. Returns the order.
+Errors: 401 without a user; 404 for an empty cart; 409 for insufficient stock, an inactive product, several currencies, another amount; 422 for a key used with other arguments; 400 for a bad argument.';
+
+CREATE FUNCTION ecommerce_api.order_listing_json(page_size integer DEFAULT 50, before_id bigint DEFAULT NULL, status text DEFAULT NULL) RETURNS jsonb
+    LANGUAGE c STABLE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'api_order_listing_json';
+REVOKE EXECUTE ON FUNCTION ecommerce_api.order_listing_json(integer, bigint, text) FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce_api.order_listing_json(integer, bigint, text) IS
+'Lists the orders, newest first
+
+page_size: orders at most, 1 to 500. before_id: only orders older than this one, the last of the page before. status: only PROCESSING, SHIPPED, DELIVERED, CANCELLED or RETURNED orders. Returns the orders with their lines.
+Errors: 401 without a user; 404 for an unknown before_id; 400 for a bad argument.';
+
+CREATE FUNCTION ecommerce_api.order_json(order_id bigint) RETURNS jsonb
+    LANGUAGE c STABLE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'api_order_json';
+REVOKE EXECUTE ON FUNCTION ecommerce_api.order_json(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce_api.order_json(bigint) IS
+'Shows one order
+
+order_id: the order. Returns it with its lines, or null when the user has no such order.
+Errors: 401 without a user; 400 for a null.';
+
+
+-- Grants
+
+CREATE FUNCTION ecommerce.grant_api(anonymous text DEFAULT NULL, shopper text DEFAULT NULL, staff text DEFAULT NULL) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME';
+REVOKE EXECUTE ON FUNCTION ecommerce.grant_api(text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce.grant_api(text, text, text) IS
+'Grants each of the named roles what it needs, and no more. anonymous: reads the catalogue in ecommerce_api. shopper: also calls the functions of ecommerce_api. staff: calls the functions of ecommerce for any user, keeps the catalogue, stock and users. A null leaves a role out. Safe to repeat; undone by revoke_api().
+Errors: 42704 for an unknown role; 42501 when the caller may not grant; 42P01 before migrate().';
+
+CREATE FUNCTION ecommerce.revoke_api(anonymous text DEFAULT NULL, shopper text DEFAULT NULL, staff text DEFAULT NULL) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME';
+REVOKE EXECUTE ON FUNCTION ecommerce.revoke_api(text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce.revoke_api(text, text, text) IS
+'Takes back from each of the named roles what grant_api() granted it. A null leaves a role out.
+Errors: 42704 for an unknown role; 42501 when the caller may not revoke; 42P01 before migrate().';
+
+NOTIFY pgrst, 'reload schema';

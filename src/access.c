@@ -22,6 +22,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "commands/async.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -95,6 +96,12 @@ end_access(Access *access)
 }
 
 void
+notify_postgrest(void)
+{
+	Async_Notify("pgrst", "reload schema");
+}
+
+void
 require_user(int64 user_id, Visibility visibility)
 {
 	Datum		values[] = {Int64GetDatum(user_id)};
@@ -139,25 +146,30 @@ table_owner(Oid table)
 static void
 authorize(Oid orders, int64 user_id)
 {
-	int64		claimed;
-
 	if (pg_class_aclcheck(orders, GetUserId(), ACL_INSERT) == ACLCHECK_OK)
 		return;
 
-	if (!claimed_user_id(&claimed))
-		ereport(ERROR,
-				errcode(ERRCODE_NO_IDENTITY),
-				errmsg("request names no user"),
-				errdetail_internal("{\"code\": \"no_identity\"}"),
-				errhint("Send a token whose claims contain \"user_id\"."));
-
-	if (claimed != user_id)
+	if (require_claimed_user() != user_id)
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				errmsg("cannot act for another user"),
 				errdetail_internal("{\"code\": \"other_user\", \"user_id\": " INT64_FORMAT "}",
 								   user_id),
 				errhint("Only a role that may INSERT into ecommerce.orders acts for any user."));
+}
+
+int64
+require_claimed_user(void)
+{
+	int64		user_id;
+
+	if (!claimed_user_id(&user_id))
+		ereport(ERROR,
+				errcode(ERRCODE_NO_IDENTITY),
+				errmsg("request names no user"),
+				errdetail_internal("{\"code\": \"no_identity\"}"),
+				errhint("Send a token whose claims contain \"user_id\"."));
+	return user_id;
 }
 
 /*

@@ -28,8 +28,14 @@ typedef struct Access
 extern void begin_access(Access *access, int64 user_id);
 extern void end_access(Access *access);
 
+/* The user of the request's token; raises PT401 when there is none. */
+extern int64 require_claimed_user(void);
+
 /* Until AtEOXact_GUC() is called with the result, or the transaction ends. */
 extern int	pin_search_path(void);
+
+/* PostgREST, if it listens, reads the schema again after the commit. */
+extern void notify_postgrest(void);
 
 /* Raises PT404 when there is no such user.  Between begin and end only. */
 extern void require_user(int64 user_id, Visibility visibility);

@@ -61,7 +61,7 @@ jsonb_shape(const char *const *keys, int nkeys)
 {
 	JsonbShape *shape = palloc(sizeof(JsonbShape));
 	JEntry	   *entries;
-	char	   *text;
+	char	   *names;
 	int			end = 0;
 
 	shape->nkeys = nkeys;
@@ -74,7 +74,7 @@ jsonb_shape(const char *const *keys, int nkeys)
 
 	*(uint32 *) shape->image = nkeys | JB_FOBJECT;
 	entries = (JEntry *) (shape->image + sizeof(uint32));
-	text = (char *) (entries + 2 * nkeys);
+	names = (char *) (entries + 2 * nkeys);
 	for (int i = 0; i < nkeys; i++)
 	{
 		int			length = strlen(keys[i]);
@@ -82,7 +82,7 @@ jsonb_shape(const char *const *keys, int nkeys)
 		Assert(i == 0 || strlen(keys[i - 1]) < length ||
 			   (strlen(keys[i - 1]) == length &&
 				memcmp(keys[i - 1], keys[i], length) < 0));
-		memcpy(text + end, keys[i], length);
+		memcpy(names + end, keys[i], length);
 		entries[i] = child_entry(JENTRY_ISSTRING, i, end, end + length);
 		end += length;
 	}
@@ -251,7 +251,7 @@ void
 jsonb_put_text(JsonbWriter *writer, Datum value)
 {
 	int			start = writer->buffer.len;
-	struct varlena *text;
+	struct varlena *string;
 	int			length;
 
 	if (DatumGetPointer(value) == NULL)
@@ -259,12 +259,12 @@ jsonb_put_text(JsonbWriter *writer, Datum value)
 		jsonb_put_null(writer);
 		return;
 	}
-	text = PG_DETOAST_DATUM_PACKED(value);
-	length = VARSIZE_ANY_EXHDR(text);
-	memcpy(append(writer, length), VARDATA_ANY(text), length);
+	string = PG_DETOAST_DATUM_PACKED(value);
+	length = VARSIZE_ANY_EXHDR(string);
+	memcpy(append(writer, length), VARDATA_ANY(string), length);
 	end_child(writer, JENTRY_ISSTRING, start);
-	if ((Pointer) text != DatumGetPointer(value))
-		pfree(text);
+	if ((Pointer) string != DatumGetPointer(value))
+		pfree(string);
 }
 
 void
@@ -281,10 +281,10 @@ jsonb_put_cstring(JsonbWriter *writer, const char *value)
 void
 jsonb_put_timestamptz(JsonbWriter *writer, Datum value)
 {
-	char		text[MAXDATELEN + 1];
+	char		string[MAXDATELEN + 1];
 
-	JsonEncodeDateTime(text, value, TIMESTAMPTZOID, NULL);
-	jsonb_put_cstring(writer, text);
+	JsonEncodeDateTime(string, value, TIMESTAMPTZOID, NULL);
+	jsonb_put_cstring(writer, string);
 }
 
 /* Makes room for the fixed part of a container and returns where it is. */

@@ -65,6 +65,8 @@ migrate_tables(void)
 				errdetail_internal("{\"code\": \"tables_too_new\", \"tables\": %d, \"code_version\": %d}",
 								   version, SCHEMA_VERSION),
 				errhint("Install the version of the extension that migrated them, or a later one."));
+	if (version < SCHEMA_VERSION)
+		notify_postgrest();
 	while (version < SCHEMA_VERSION)
 		run_migration(++version);
 	SPI_finish();

@@ -784,21 +784,21 @@ order_to_jsonb(const Access *access, const Order *order, const Cart *cart)
 	open_order(&document, order);
 	for (int i = 0; i < cart->count; i++)
 	{
-		const CartLine *line = &cart->lines[i];
-
-		put_order_line(&document, &(OrderLine)
-		{
+		const CartLine *item = &cart->lines[i];
+		OrderLine	line = {
 			.order_id = order->id,
 			.line_number = i + 1,
-			.product_id = line->product_id,
-			.product_name = line->name,
-			.product_description = line->description,
-			.category_id = DatumGetInt64(line->category_id),
-			.category_name = line->category_name,
-			.unit_price = line->price,
-			.quantity = line->quantity,
-			.line_amount = line->line_amount
-		});
+			.product_id = item->product_id,
+			.product_name = item->name,
+			.product_description = item->description,
+			.category_id = DatumGetInt64(item->category_id),
+			.category_name = item->category_name,
+			.unit_price = item->price,
+			.quantity = item->quantity,
+			.line_amount = item->line_amount
+		};
+
+		put_order_line(&document, &line);
 	}
 	close_order(&document, order, FIRST_LINE_FIRST);
 	return jsonb_finish(&document.writer);

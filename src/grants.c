@@ -1,0 +1,126 @@
+/*-------------------------------------------------------------------------
+ *
+ * grants.c
+ *		What the roles of an exposed shop are granted, and lose again.
+ *
+ * The queries of the functions run as the owner of the tables (access.c), so
+ * nobody needs a privilege on a table to use them.  The privileges on tables
+ * below are for the views, which check the reader's, and for staff, whose INSERT
+ * on orders is what lets them act for any user.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+
+#include "access.h"
+
+/* The view of products shows no other columns of the tables behind it. */
+#define CATALOGUE \
+	"USAGE ON SCHEMA ecommerce_api", \
+	"SELECT ON ecommerce_api.categories, ecommerce_api.products", \
+	"SELECT (id, name) ON ecommerce.categories", \
+	"SELECT (id, name, description, price, currency, category_id, is_active)" \
+	" ON ecommerce.products", \
+	"SELECT (product_id, quantity) ON ecommerce.stock_levels"
+
+static const char *const anonymous_privileges[] = {
+	CATALOGUE,
+	NULL
+};
+
+static const char *const shopper_privileges[] = {
+	CATALOGUE,
+	"EXECUTE ON FUNCTION"
+	" ecommerce_api.add_to_cart(bigint, integer),"
+	" ecommerce_api.set_cart_item(bigint, integer),"
+	" ecommerce_api.cart_json(),"
+	" ecommerce_api.place_order(text, text, numeric),"
+	" ecommerce_api.order_listing_json(integer, bigint, text),"
+	" ecommerce_api.order_json(bigint)",
+	NULL
+};
+
+static const char *const staff_privileges[] = {
+	CATALOGUE,
+	"USAGE ON SCHEMA ecommerce",
+	"EXECUTE ON FUNCTION"
+	" ecommerce.add_to_cart(bigint, bigint, integer),"
+	" ecommerce.set_cart_item(bigint, bigint, integer),"
+	" ecommerce.cart_json(bigint),"
+	" ecommerce.place_order(bigint, text, text, numeric),"
+	" ecommerce.order_listing_json(bigint, integer, bigint, text),"
+	" ecommerce.order_json(bigint, bigint),"
+	" ecommerce.current_user_id()",
+	"SELECT ON ecommerce.users, ecommerce.categories, ecommerce.products,"
+	" ecommerce.stock_levels, ecommerce.carts, ecommerce.cart_items,"
+	" ecommerce.orders, ecommerce.order_details, ecommerce.order_events",
+	"INSERT, UPDATE ON ecommerce.users, ecommerce.categories,"
+	" ecommerce.products, ecommerce.stock_levels",
+	"DELETE ON ecommerce.categories, ecommerce.products",
+	"INSERT ON ecommerce.orders",
+	"USAGE ON SEQUENCE ecommerce.users_id_seq, ecommerce.categories_id_seq,"
+	" ecommerce.products_id_seq",
+	NULL
+};
+
+PG_FUNCTION_INFO_V1(grant_api);
+PG_FUNCTION_INFO_V1(revoke_api);
+
+static void change_privileges(FunctionCallInfo fcinfo, const char *verb,
+							  const char *preposition);
+
+Datum
+grant_api(PG_FUNCTION_ARGS)
+{
+	change_privileges(fcinfo, "GRANT", "TO");
+	PG_RETURN_VOID();
+}
+
+Datum
+revoke_api(PG_FUNCTION_ARGS)
+{
+	change_privileges(fcinfo, "REVOKE", "FROM");
+	PG_RETURN_VOID();
+}
+
+/*
+ * The arguments are names of roles, null ones are left out.  Runs as the caller,
+ * whose right to grant the server checks.
+ */
+static void
+change_privileges(FunctionCallInfo fcinfo, const char *verb,
+				  const char *preposition)
+{
+	const char *const *const privileges[] = {
+		anonymous_privileges, shopper_privileges, staff_privileges
+	};
+	int			guc_nest_level = pin_search_path();
+
+	SPI_connect();
+	for (size_t i = 0; i < lengthof(privileges); i++)
+	{
+		char	   *role;
+
+		if (PG_ARGISNULL(i))
+			continue;
+		role = text_to_cstring(PG_GETARG_TEXT_PP(i));
+		(void) get_role_oid(role, false);
+		for (const char *const *privilege = privileges[i]; *privilege; privilege++)
+		{
+			const char *command = psprintf("%s %s %s %s", verb, *privilege,
+										   preposition, quote_identifier(role));
+
+			if (SPI_execute(command, false, 0) != SPI_OK_UTILITY)
+				elog(ERROR, "could not execute \"%s\"", command);
+		}
+	}
+	SPI_finish();
+	AtEOXact_GUC(true, guc_nest_level);
+	notify_postgrest();
+}
