@@ -182,6 +182,7 @@ claimed_user_id(int64 *user_id)
 {
 	const char *claims = GetConfigOption("request.jwt.claims", true, false);
 	Datum		document;
+
 	LOCAL_FCINFO(fcinfo, 2);
 	Datum		field;
 

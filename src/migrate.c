@@ -106,6 +106,7 @@ run_migration(int version)
 	Datum		values[] = {Int32GetDatum(version), CStringGetTextDatum(name)};
 
 	FmgrInfo	step;
+
 	LOCAL_FCINFO(fcinfo, 0);
 
 	fmgr_info(LookupFuncName(qualified_name, 0, NULL, false), &step);

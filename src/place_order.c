@@ -409,10 +409,10 @@ require_same_arguments(const Request *request, int64 order_id,
 					   Datum order_amount, Datum shipping_address)
 {
 	bool		same_amount = !request->expected_amount ||
-		DatumGetBool(DirectFunctionCall2(numeric_eq, request->expected_amount,
-										 order_amount));
+	DatumGetBool(DirectFunctionCall2(numeric_eq, request->expected_amount,
+									 order_amount));
 	bool		same_address = !request->shipping_address ||
-		are_same_text(request->shipping_address, shipping_address);
+	are_same_text(request->shipping_address, shipping_address);
 
 	if (!same_amount || !same_address)
 		ereport(ERROR,
