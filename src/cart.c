@@ -125,24 +125,30 @@ enum item_column
 	ITEM_ONE_CURRENCY, ITEM_NCOLUMNS
 };
 
+/*
+ * OFFSET 0 and the sub-select keep products and stock from being joined any
+ * other way than by looking up each item's: for a query that is run once,
+ * reading all of a small catalogue looks cheaper.
+ */
 static Statement select_items = {
 	.query =
 	"SELECT item.product_id::bigint, item.quantity::integer,"
 	"       item.created_at::timestamptz, product.name::text,"
 	"       product.description::text, product.price::numeric,"
 	"       product.currency::text, product.is_active::boolean,"
-	"       product.category_id::bigint, coalesce(stock.quantity, 0)::bigint,"
+	"       product.category_id::bigint,"
+	"       coalesce((SELECT stock.quantity FROM ecommerce.stock_levels AS stock"
+	"                  WHERE stock.bucket = cart.stock_bucket"
+	"                    AND stock.product_id = item.product_id), 0)::bigint,"
 	"       (product.price * item.quantity)::numeric,"
 	"       (sum(product.price * item.quantity) OVER ())::numeric,"
 	"       (min(product.currency) OVER () = max(product.currency) OVER ())::boolean"
-	"  FROM ecommerce.cart_items AS item"
-	"  JOIN ecommerce.carts AS cart"
-	"    ON cart.user_id = item.user_id AND cart.user_id = $1"
-	"  JOIN ecommerce.products AS product ON product.id = item.product_id"
-	"  LEFT JOIN ecommerce.stock_levels AS stock"
-	"    ON stock.bucket = cart.stock_bucket"
-	"   AND stock.product_id = item.product_id"
-	" WHERE item.user_id = $1"
+	"  FROM ecommerce.carts AS cart"
+	"  JOIN ecommerce.cart_items AS item ON item.user_id = cart.user_id"
+	" CROSS JOIN LATERAL"
+	"       (SELECT * FROM ecommerce.products WHERE id = item.product_id OFFSET 0)"
+	"       AS product"
+	" WHERE cart.user_id = $1 AND item.user_id = $1"
 	" ORDER BY item.created_at, item.product_id",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8OID)
