@@ -34,6 +34,7 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "parser/scansup.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -66,8 +67,7 @@ typedef struct CartLine
 {
 	int64		product_id;
 	int32		quantity;
-	bool		is_found;		/* is there such a product? */
-	bool		is_active;
+	bool		is_active;		/* is there such a product, and is it sold? */
 	Datum		currency;
 	Datum		name;
 	Datum		description;
@@ -249,7 +249,8 @@ static bool find_earlier_order(const Request *request, int64 *order_id);
 static void require_same_arguments(const Request *request, int64 order_id,
 								   Datum order_amount, Datum shipping_address);
 static bool are_same_text(Datum a, Datum b);
-static void take_items(Cart *cart, int64 user_id);
+static int	take_items(Cart *cart, int64 user_id);
+pg_noreturn static void refuse_empty_cart(int64 user_id);
 static int	compare_lines(const void *a, const void *b);
 static void make_arrays(Cart *cart);
 static void read_products(Cart *cart);
@@ -322,7 +323,7 @@ is_blank(Datum address)
 	const char *data = VARDATA_ANY(value);
 
 	for (size_t i = 0; i < VARSIZE_ANY_EXHDR(value); i++)
-		if (!isspace((unsigned char) data[i]))
+		if (!scanner_isspace(data[i]))
 			return false;
 	return true;
 }
@@ -344,9 +345,8 @@ place(const Request *request)
 							  PLACED_EARLIER, FRESH_SNAPSHOT);
 	else
 	{
-		if (!has_cart)
-			require_user(request->user_id, FRESH_SNAPSHOT);
-		take_items(&cart, request->user_id);
+		if (!has_cart || take_items(&cart, request->user_id) == 0)
+			refuse_empty_cart(request->user_id);
 		read_products(&cart);
 		check_products(&cart);
 		take_stock(&cart);
@@ -430,19 +430,13 @@ are_same_text(Datum a, Datum b)
 	return DatumGetBool(DirectFunctionCall2Coll(texteq, C_COLLATION_OID, a, b));
 }
 
-static void
+/* Returns how many there were. */
+static int
 take_items(Cart *cart, int64 user_id)
 {
 	Datum		values[] = {Int64GetDatum(user_id)};
 	uint64		count = execute(&delete_items, values, NULL, FRESH_SNAPSHOT);
 
-	if (count == 0)
-		ereport(ERROR,
-				errcode(ERRCODE_NOT_FOUND),
-				errmsg("cart is empty"),
-				errdetail_internal("{\"code\": \"empty_cart\", \"user_id\": " INT64_FORMAT "}",
-								   user_id),
-				errhint("Put a product into the cart with add_to_cart."));
 	cart->count = count;
 	cart->lines = palloc0(count * sizeof(CartLine));
 	for (int i = 0; i < cart->count; i++)
@@ -457,6 +451,19 @@ take_items(Cart *cart, int64 user_id)
 	}
 	qsort(cart->lines, cart->count, sizeof(CartLine), compare_lines);
 	make_arrays(cart);
+	return cart->count;
+}
+
+static void
+refuse_empty_cart(int64 user_id)
+{
+	require_user(user_id, FRESH_SNAPSHOT);
+	ereport(ERROR,
+			errcode(ERRCODE_NOT_FOUND),
+			errmsg("cart is empty"),
+			errdetail_internal("{\"code\": \"empty_cart\", \"user_id\": " INT64_FORMAT "}",
+							   user_id),
+			errhint("Put a product into the cart with add_to_cart."));
 }
 
 static int
@@ -503,7 +510,6 @@ read_products(Cart *cart)
 		heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, row,
 						  nulls);
 		line = find_line(cart, DatumGetInt64(row[PRODUCT_ID]));
-		line->is_found = true;
 		line->is_active = DatumGetBool(row[PRODUCT_IS_ACTIVE]) &&
 			!nulls[PRODUCT_CURRENCY] && !nulls[PRODUCT_PRICE];
 		line->currency = row[PRODUCT_CURRENCY];
@@ -611,6 +617,7 @@ add_up(Cart *cart)
 		CartLine   *line = &cart->lines[i];
 		Numeric		quantity = int64_to_numeric(line->quantity);
 
+		CHECK_FOR_INTERRUPTS();
 		line->line_amount = DirectFunctionCall2(numeric_mul, line->price,
 												NumericGetDatum(quantity));
 		sum = i == 0 ? line->line_amount :
@@ -798,6 +805,7 @@ order_to_jsonb(const Access *access, const Order *order, const Cart *cart)
 			.line_amount = item->line_amount
 		};
 
+		CHECK_FOR_INTERRUPTS();
 		put_order_line(&document, &line);
 	}
 	close_order(&document, order, FIRST_LINE_FIRST);
