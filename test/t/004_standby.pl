@@ -1,0 +1,92 @@
+# Proves that a hot standby answers what only reads, refuses what writes, and places
+# orders as soon as it is promoted.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Shop;
+use Test::More;
+
+my $primary = start_server('primary', allows_streaming => 1);
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+my $client;
+
+$primary->backup('backup');
+$standby->init_from_backup($primary, 'backup', has_streaming => 1);
+$standby->start;
+
+open_shop($primary);
+$primary->safe_psql(
+	'postgres', q{
+	CREATE ROLE shopper LOGIN;
+	GRANT USAGE ON SCHEMA ecommerce TO shopper;
+	GRANT EXECUTE ON FUNCTION ecommerce.order_listing_json TO shopper;
+	DO $$
+	BEGIN
+		PERFORM ecommerce.add_to_cart(1, 1, 1);
+		PERFORM ecommerce.add_to_cart(1, 4, 2);
+		PERFORM ecommerce.place_order(1, idempotency_key => 'first');
+		PERFORM ecommerce.add_to_cart(1, 2, 1);
+		PERFORM ecommerce.place_order(1);
+		PERFORM ecommerce.add_to_cart(1, 3, 3);
+	END $$;
+});
+$primary->wait_for_catchup($standby);
+
+foreach my $query (
+	'ecommerce.order_listing_json(1)',
+	'ecommerce.order_listing_json(2)',
+	"ecommerce.order_listing_json(1, page_size => 1, before_id => 2, status => 'PROCESSING')",
+	'ecommerce.order_json(1, 2)',
+	'ecommerce.cart_json(1)')
+{
+	my $answer = $primary->safe_psql('postgres', "SELECT $query");
+
+	isnt($answer, '', "$query on the primary");
+	is($standby->safe_psql('postgres', "SELECT $query"),
+		$answer, 'the same on the standby');
+}
+is( $standby->safe_psql(
+		'postgres', q{
+		SET request.jwt.claims = '{"user_id": 1}';
+		SELECT jsonb_array_length(ecommerce.order_listing_json(1))},
+		extra_params => [ '-U', 'shopper' ]),
+	2,
+	'a shopper reads there, too');
+
+# One session of the standby lives through the promotion, with its saved plans.
+$client = Shop::Client->new($standby);
+foreach my $call (
+	'place_order(1)',
+	"place_order(1, idempotency_key => 'first')",
+	'add_to_cart(1, 1)',
+	'add_to_cart(3, 1)',
+	'set_cart_item(1, 3, 1)',
+	'set_cart_item(1, 3, 0)')
+{
+	is($client->ask("SELECT ecommerce.$call"),
+		'ERROR:  25006', "$call is refused");
+}
+is(contents($standby), contents($primary), 'which changes nothing');
+
+$primary->stop;
+$standby->promote;
+is( $client->ask(
+		q{SELECT ecommerce.place_order(1, idempotency_key => 'first')->'replayed'}),
+	'true',
+	'after promotion, a key of the old primary is known');
+is( $client->ask(
+		q{SELECT order_amount, replayed, id > 2 FROM jsonb_to_record(
+		  ecommerce.place_order(1, idempotency_key => 'second'))
+		  AS placed (id bigint, order_amount numeric, replayed boolean)}),
+	'11.97|f|t',
+	'the cart of the old primary becomes an order');
+is($client->ask(q{SELECT ecommerce.add_to_cart(1, 1)->'cart_amount'}),
+	'1.99', 'and carts can be filled');
+$client->quit;
+
+done_testing();
