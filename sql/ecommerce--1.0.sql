@@ -475,7 +475,7 @@ CREATE FUNCTION ecommerce.grant_api(anonymous text DEFAULT NULL, shopper text DE
 REVOKE EXECUTE ON FUNCTION ecommerce.grant_api(text, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.grant_api(text, text, text) IS
 'Grants each of the named roles what it needs, and no more. anonymous: reads the catalogue in ecommerce_api. shopper: also calls the functions of ecommerce_api. staff: calls the functions of ecommerce for any user, keeps the catalogue, stock and users. A null leaves a role out. Safe to repeat; undone by revoke_api().
-Errors: 42704 for an unknown role; 42501 when the caller may not grant; 42P01 before migrate().';
+Errors: 42704 for an unknown role; 42501 unless the caller has the rights of the owners of the extension and of the tables; 55000 before migrate().';
 
 CREATE FUNCTION ecommerce.revoke_api(anonymous text DEFAULT NULL, shopper text DEFAULT NULL, staff text DEFAULT NULL) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -483,6 +483,6 @@ CREATE FUNCTION ecommerce.revoke_api(anonymous text DEFAULT NULL, shopper text D
 REVOKE EXECUTE ON FUNCTION ecommerce.revoke_api(text, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.revoke_api(text, text, text) IS
 'Takes back from each of the named roles what grant_api() granted it. A null leaves a role out.
-Errors: 42704 for an unknown role; 42501 when the caller may not revoke; 42P01 before migrate().';
+Errors: 42704 for an unknown role; 42501 unless the caller has the rights of the owners of the extension and of the tables; 55000 before migrate().';
 
 NOTIFY pgrst, 'reload schema';

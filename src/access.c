@@ -44,7 +44,6 @@ static Statement select_user_exists = {
 
 PG_FUNCTION_INFO_V1(current_user_id);
 
-static Oid	orders_table(void);
 static Oid	table_owner(Oid table);
 static void authorize(Oid orders, int64 user_id);
 static bool claimed_user_id(int64 *user_id);
@@ -115,7 +114,7 @@ require_user(int64 user_id, Visibility visibility)
 				errhint("Insert the user into ecommerce.users first."));
 }
 
-static Oid
+Oid
 orders_table(void)
 {
 	Oid			schema = get_namespace_oid("ecommerce", true);

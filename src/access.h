@@ -28,6 +28,9 @@ typedef struct Access
 extern void begin_access(Access *access, int64 user_id);
 extern void end_access(Access *access);
 
+/* Raises 55000, with the hint to migrate, when there are no tables. */
+extern Oid	orders_table(void);
+
 /* The user of the request's token; raises PT401 when there is none. */
 extern int64 require_claimed_user(void);
 

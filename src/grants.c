@@ -74,6 +74,7 @@ PG_FUNCTION_INFO_V1(revoke_api);
 
 static void change_privileges(FunctionCallInfo fcinfo, const char *verb,
 							  const char *preposition);
+static void require_owner(void);
 
 Datum
 grant_api(PG_FUNCTION_ARGS)
@@ -89,10 +90,7 @@ revoke_api(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/*
- * The arguments are names of roles, null ones are left out.  Runs as the caller,
- * whose right to grant the server checks.
- */
+/* The arguments are names of roles; null ones are left out. */
 static void
 change_privileges(FunctionCallInfo fcinfo, const char *verb,
 				  const char *preposition)
@@ -102,7 +100,9 @@ change_privileges(FunctionCallInfo fcinfo, const char *verb,
 	};
 	int			guc_nest_level = pin_search_path();
 
+	(void) orders_table();
 	SPI_connect();
+	require_owner();
 	for (size_t i = 0; i < lengthof(privileges); i++)
 	{
 		char	   *role;
@@ -123,4 +123,31 @@ change_privileges(FunctionCallInfo fcinfo, const char *verb,
 	SPI_finish();
 	AtEOXact_GUC(true, guc_nest_level);
 	notify_postgrest();
+}
+
+/*
+ * A GRANT that has nothing to give ends with a warning, which would leave roles
+ * with half of what they need.
+ */
+static void
+require_owner(void)
+{
+	bool		is_null;
+
+	if (SPI_execute("SELECT bool_and(pg_has_role(owner, 'USAGE'))"
+					"  FROM (SELECT nspowner FROM pg_namespace"
+					"         WHERE nspname IN ('ecommerce', 'ecommerce_api')"
+					"         UNION SELECT relowner FROM pg_class"
+					"         WHERE oid = 'ecommerce.orders'::regclass"
+					"         UNION SELECT extowner FROM pg_extension"
+					"         WHERE extname = 'ecommerce') AS owners (owner)",
+					true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the owners of the extension");
+	if (!DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0],
+									SPI_tuptable->tupdesc, 1, &is_null)))
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("cannot grant what belongs to another role"),
+				errdetail_internal("{\"code\": \"not_the_owner\"}"),
+				errhint("Run this as a superuser, or as a role with the rights of the owners of the extension and of the tables."));
 }

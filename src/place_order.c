@@ -775,7 +775,7 @@ require_written(uint64 rows, uint64 expected)
 {
 	if (rows != expected)
 		ereport(ERROR,
-				errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
 				errmsg("rows of the order were not written"),
 				errdetail_internal("{\"code\": \"rows_not_written\", \"expected\": " UINT64_FORMAT ", \"written\": " UINT64_FORMAT "}",
 								   expected, rows),

@@ -98,8 +98,8 @@ sub run_examples
 		stderr => \$stderr,
 		extra_params => [ '-P', 'tuples_only=off' ]);
 
-	(undef, @stdout) = split /^$block_mark\n?/m, $stdout;
-	(undef, @stderr) = split /^$block_mark\n?/m, $stderr;
+	(undef, @stdout) = split /^$block_mark\n?/m, $stdout, -1;
+	(undef, @stderr) = split /^$block_mark\n?/m, $stderr, -1;
 	foreach my $example (@all)
 	{
 		$example->{stdout} = shift @stdout;
