@@ -124,21 +124,6 @@ COMMENT ON COLUMN ecommerce.products.currency IS 'ISO 4217 code of the currency 
 COMMENT ON COLUMN ecommerce.products.category_id IS 'Category, if any.';
 COMMENT ON COLUMN ecommerce.products.is_active IS 'Whether the product can be put into carts and ordered.';
 
-CREATE TABLE ecommerce.stock_levels (
-    bucket     integer NOT NULL DEFAULT 0,
-    product_id bigint  NOT NULL,
-    quantity   bigint  NOT NULL,
-    CONSTRAINT stock_levels_pkey PRIMARY KEY (bucket, product_id),
-    CONSTRAINT stock_levels_product_exists
-        FOREIGN KEY (product_id) REFERENCES ecommerce.products (id) ON DELETE CASCADE,
-    CONSTRAINT stock_levels_never_negative CHECK (quantity >= 0)
-);
-CREATE INDEX stock_levels_product_id_idx ON ecommerce.stock_levels (product_id);
-COMMENT ON TABLE ecommerce.stock_levels IS 'Units in stock. A product without a row has none.';
-COMMENT ON COLUMN ecommerce.stock_levels.bucket IS 'Part of the stock that the row counts; 0 unless the shop splits a hot product. A cart draws on one bucket.';
-COMMENT ON COLUMN ecommerce.stock_levels.product_id IS 'Product.';
-COMMENT ON COLUMN ecommerce.stock_levels.quantity IS 'Units that can still be ordered.';
-
 CREATE TABLE ecommerce.carts (
     user_id      bigint      NOT NULL,
     stock_bucket integer     NOT NULL DEFAULT 0,
@@ -170,6 +155,23 @@ COMMENT ON COLUMN ecommerce.cart_items.user_id IS 'Whose cart the product is in.
 COMMENT ON COLUMN ecommerce.cart_items.product_id IS 'Product.';
 COMMENT ON COLUMN ecommerce.cart_items.quantity IS 'Units the customer wants.';
 COMMENT ON COLUMN ecommerce.cart_items.created_at IS 'When the product was put into the cart.';
+
+-- After cart_items: foreign keys act in the order in which they were made, so that
+-- deleting a product takes locks in the order in which placing an order does.
+CREATE TABLE ecommerce.stock_levels (
+    bucket     integer NOT NULL DEFAULT 0,
+    product_id bigint  NOT NULL,
+    quantity   bigint  NOT NULL,
+    CONSTRAINT stock_levels_pkey PRIMARY KEY (bucket, product_id),
+    CONSTRAINT stock_levels_product_exists
+        FOREIGN KEY (product_id) REFERENCES ecommerce.products (id) ON DELETE CASCADE,
+    CONSTRAINT stock_levels_never_negative CHECK (quantity >= 0)
+);
+CREATE INDEX stock_levels_product_id_idx ON ecommerce.stock_levels (product_id);
+COMMENT ON TABLE ecommerce.stock_levels IS 'Units in stock. A product without a row has none.';
+COMMENT ON COLUMN ecommerce.stock_levels.bucket IS 'Part of the stock that the row counts; 0 unless the shop splits a hot product. A cart draws on one bucket.';
+COMMENT ON COLUMN ecommerce.stock_levels.product_id IS 'Product.';
+COMMENT ON COLUMN ecommerce.stock_levels.quantity IS 'Units that can still be ordered.';
 
 CREATE TABLE ecommerce.orders (
     customer_id      bigint      NOT NULL,

@@ -106,12 +106,18 @@ require_user(int64 user_id, Visibility visibility)
 	Datum		values[] = {Int64GetDatum(user_id)};
 
 	if (execute(&select_user_exists, values, NULL, visibility) == 0)
-		ereport(ERROR,
-				errcode(ERRCODE_NOT_FOUND),
-				errmsg("user does not exist"),
-				errdetail_internal("{\"code\": \"user_not_found\", \"user_id\": " INT64_FORMAT "}",
-								   user_id),
-				errhint("Insert the user into ecommerce.users first."));
+		refuse_unknown_user(user_id);
+}
+
+void
+refuse_unknown_user(int64 user_id)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_NOT_FOUND),
+			errmsg("user does not exist"),
+			errdetail_internal("{\"code\": \"user_not_found\", \"user_id\": " INT64_FORMAT "}",
+							   user_id),
+			errhint("Insert the user into ecommerce.users first."));
 }
 
 Oid

@@ -8,6 +8,7 @@
 #ifndef ECOMMERCE_ACCESS_H
 #define ECOMMERCE_ACCESS_H
 
+#include "compat.h"
 #include "statement.h"
 
 typedef struct Access
@@ -42,5 +43,6 @@ extern void notify_postgrest(void);
 
 /* Raises PT404 when there is no such user.  Between begin and end only. */
 extern void require_user(int64 user_id, Visibility visibility);
+pg_noreturn extern void refuse_unknown_user(int64 user_id);
 
 #endif							/* ECOMMERCE_ACCESS_H */

@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/fmgrprotos.h"
@@ -110,6 +111,13 @@ static Statement set_item = {
 	PARAMETERS(INT8OID, INT8OID, INT4OID)
 };
 
+static Statement select_item = {
+	.query =
+	"SELECT 1 FROM ecommerce.cart_items WHERE user_id = $1 AND product_id = $2",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, INT8OID)
+};
+
 static Statement delete_item = {
 	.query =
 	"DELETE FROM ecommerce.cart_items WHERE user_id = $1 AND product_id = $2",
@@ -163,6 +171,7 @@ static Jsonb *set_quantity(int64 user_id, int64 product_id, int32 quantity);
 static Jsonb *show_cart(int64 user_id);
 static void require_product(int64 product_id, bool active);
 static void require_cart(int64 user_id);
+static void check_snapshot(int64 user_id, int64 product_id);
 static Jsonb *read_cart(const Access *access, int64 user_id,
 						Visibility visibility);
 static void read_item(CartItem *item, SPITupleTable *rows, uint64 row);
@@ -223,6 +232,7 @@ add_product(int64 user_id, int64 product_id, int32 quantity)
 				errdetail_internal("{\"code\": \"quantity_out_of_range\", \"product_id\": " INT64_FORMAT ", \"requested\": %d, \"maximum\": %d}",
 								   product_id, quantity, PG_INT32_MAX),
 				errhint("Set a smaller quantity with set_cart_item."));
+	check_snapshot(user_id, product_id);
 	cart = read_cart(&access, user_id, FRESH_SNAPSHOT);
 	end_access(&access);
 	return cart;
@@ -247,6 +257,7 @@ set_quantity(int64 user_id, int64 product_id, int32 quantity)
 		execute(&set_item, values, NULL, FRESH_SNAPSHOT);
 	else
 		execute(&delete_item, values, NULL, FRESH_SNAPSHOT);
+	check_snapshot(user_id, product_id);
 	cart = read_cart(&access, user_id, FRESH_SNAPSHOT);
 	end_access(&access);
 	return cart;
@@ -299,6 +310,25 @@ require_product(int64 product_id, bool active)
 				errdetail_internal("{\"code\": \"inactive_product\", \"product_ids\": [" INT64_FORMAT "]}",
 								   product_id),
 				errhint("Choose a product that is sold at the moment."));
+}
+
+/*
+ * At REPEATABLE READ, an item that a placement took after the snapshot is still
+ * visible beside the one just inserted, and the cart would be shown with both.
+ */
+static void
+check_snapshot(int64 user_id, int64 product_id)
+{
+	Datum		values[] = {Int64GetDatum(user_id), Int64GetDatum(product_id)};
+
+	if (IsolationUsesXactSnapshot() &&
+		execute(&select_item, values, NULL, FRESH_SNAPSHOT) > 1)
+		ereport(ERROR,
+				errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				errmsg("could not serialize access due to concurrent update"),
+				errdetail_internal("{\"code\": \"cart_changed\", \"product_id\": " INT64_FORMAT "}",
+								   product_id),
+				errhint("The transaction might succeed if retried."));
 }
 
 /* The sum of amounts in different currencies is not an amount: it is null. */

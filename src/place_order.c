@@ -9,14 +9,15 @@
  *
  * - The row of the cart is locked first, so one customer's orders are placed one
  *	 after the other, and a key is looked up only when nobody else can be about
- *	 to use it.
+ *	 to use it.  (Before it, the user's row is locked as the foreign key of the
+ *	 order will lock it, so that deleting the user cannot come in between.)
  * - What is ordered is what DELETE ... RETURNING took out of the cart; the cart
  *	 is never read, then emptied.
  * - Stock is locked in the order of product ids, by everyone, so that two orders
  *	 never wait for each other; then it is decremented.
  *
- * Locks are taken in this order everywhere: cart, cart items, stock by product
- * id, new rows.  There is no subtransaction and no retry in here: an error, the
+ * Locks are taken in this order everywhere: user, cart, cart items, stock by
+ * product id, new rows.  There is no subtransaction and no retry in here: an error, the
  * server's or ours, aborts the caller's transaction and leaves cart and stock as
  * they were.
  *
@@ -81,12 +82,21 @@ typedef struct CartLine
 /* The whole cart, in the order of product ids. */
 typedef struct Cart
 {
+	Datum		users_address;
 	int32		stock_bucket;
 	int			count;
 	CartLine   *lines;
 	Datum		product_ids;	/* of the lines, as an array */
 	Datum		quantities;		/* likewise */
 } Cart;
+
+static Statement lock_user = {
+	.query =
+	"SELECT shipping_address::text FROM ecommerce.users"
+	" WHERE id = $1 FOR KEY SHARE",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
 
 static Statement lock_cart = {
 	.query =
@@ -157,12 +167,6 @@ static Statement decrement_stock = {
 	"   AND stock.product_id = line.product_id",
 	.result = SPI_OK_UPDATE,
 	PARAMETERS(INT4OID, INT8ARRAYOID, INT4ARRAYOID)
-};
-
-static Statement select_address = {
-	.query = "SELECT shipping_address::text FROM ecommerce.users WHERE id = $1",
-	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID)
 };
 
 static Statement insert_order = {
@@ -244,7 +248,7 @@ static Datum optional_text(FunctionCallInfo fcinfo, int number);
 static void check_request(const Request *request);
 static bool is_blank(Datum address);
 static Jsonb *place(const Request *request);
-static bool begin_placement(Cart *cart, int64 user_id);
+static bool lock_user_and_cart(Cart *cart, int64 user_id);
 static bool find_earlier_order(const Request *request, int64 *order_id);
 static void require_same_arguments(const Request *request, int64 order_id,
 								   Datum order_amount, Datum shipping_address);
@@ -260,7 +264,7 @@ static void take_stock(Cart *cart);
 static void check_stock(const Cart *cart);
 static Datum add_up(Cart *cart);
 static void check_amount(const Request *request, Datum order_amount);
-static Datum address_of(const Request *request);
+static Datum address_of(const Request *request, const Cart *cart);
 static void write_order(Order *order, const Request *request,
 						const Cart *cart);
 static void write_lines(const Order *order, const Cart *cart);
@@ -339,7 +343,7 @@ place(const Request *request)
 	Jsonb	   *document;
 
 	begin_access(&access, request->user_id);
-	has_cart = begin_placement(&cart, request->user_id);
+	has_cart = lock_user_and_cart(&cart, request->user_id);
 	if (find_earlier_order(request, &earlier_order_id))
 		document = read_order(&access, request->user_id, earlier_order_id,
 							  PLACED_EARLIER, FRESH_SNAPSHOT);
@@ -361,12 +365,17 @@ place(const Request *request)
 	return document;
 }
 
-/* False when the user has no cart, and so there is nothing to lock. */
+/* Returns whether the user has a cart: without one there is nothing to lock. */
 static bool
-begin_placement(Cart *cart, int64 user_id)
+lock_user_and_cart(Cart *cart, int64 user_id)
 {
 	Datum		values[] = {Int64GetDatum(user_id)};
 	bool		is_null;
+
+	if (execute(&lock_user, values, NULL, FRESH_SNAPSHOT) == 0)
+		refuse_unknown_user(user_id);
+	cart->users_address = SPI_getbinval(SPI_tuptable->vals[0],
+										SPI_tuptable->tupdesc, 1, &is_null);
 
 	if (execute(&lock_cart, values, NULL, FRESH_SNAPSHOT) == 0)
 		return false;
@@ -457,7 +466,6 @@ take_items(Cart *cart, int64 user_id)
 static void
 refuse_empty_cart(int64 user_id)
 {
-	require_user(user_id, FRESH_SNAPSHOT);
 	ereport(ERROR,
 			errcode(ERRCODE_NOT_FOUND),
 			errmsg("cart is empty"),
@@ -655,25 +663,18 @@ check_amount(const Request *request, Datum order_amount)
 
 /* The address of the request, else the user's own. */
 static Datum
-address_of(const Request *request)
+address_of(const Request *request, const Cart *cart)
 {
-	Datum		values[] = {Int64GetDatum(request->user_id)};
-	Datum		address = 0;
-	bool		is_null;
-
 	if (request->shipping_address)
 		return request->shipping_address;
-	if (execute(&select_address, values, NULL, FRESH_SNAPSHOT) > 0)
-		address = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
-								&is_null);
-	if (!address || is_blank(address))
+	if (!cart->users_address || is_blank(cart->users_address))
 		ereport(ERROR,
 				errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				errmsg("order has no shipping address"),
 				errdetail_internal("{\"code\": \"no_shipping_address\", \"user_id\": " INT64_FORMAT "}",
 								   request->user_id),
 				errhint("Give shipping_address, or store one in ecommerce.users."));
-	return address;
+	return cart->users_address;
 }
 
 static void
@@ -686,7 +687,7 @@ write_order(Order *order, const Request *request, const Cart *cart)
 
 	order->customer_id = request->user_id;
 	order->currency = cart->lines[0].currency;
-	order->shipping_address = address_of(request);
+	order->shipping_address = address_of(request, cart);
 	values[0] = Int64GetDatum(order->customer_id);
 	values[1] = order->order_amount;
 	values[2] = order->currency;
