@@ -11,8 +11,9 @@
  * Once that is decided, the fixed queries run as the owner of the tables, the
  * way the server runs its own foreign-key checks (ri_triggers.c): no shopper
  * needs a privilege on a table, nothing runs as the superuser who installed
- * the extension, and a trigger on a table runs as the table's owner.  Pinning
- * search_path keeps the caller's schemas out of whatever such a trigger does.
+ * the extension, and a trigger on a table runs as the table's owner (but for a
+ * deferred one, which the server runs when the caller commits, as the caller).
+ * Pinning search_path keeps the caller's schemas out of what such a trigger does.
  *
  *-------------------------------------------------------------------------
  */
@@ -47,6 +48,7 @@ PG_FUNCTION_INFO_V1(current_user_id);
 static Oid	table_owner(Oid table);
 static void authorize(Oid orders, int64 user_id);
 static bool claimed_user_id(int64 *user_id);
+static int64 parse_user_id(const char *digits);
 
 Datum
 current_user_id(PG_FUNCTION_ARGS)
@@ -89,9 +91,19 @@ pin_search_path(void)
 void
 end_access(Access *access)
 {
-	AtEOXact_GUC(true, access->guc_nest_level);
+	unpin_search_path(access->guc_nest_level);
 	SetUserIdAndSecContext(access->caller, access->caller_context);
 	SPI_finish();
+}
+
+/*
+ * As after an error: what a trigger of the owner's has SET meanwhile goes too,
+ * and does not become the caller's setting.
+ */
+void
+unpin_search_path(int nest_level)
+{
+	AtEOXact_GUC(false, nest_level);
 }
 
 void
@@ -180,7 +192,8 @@ require_claimed_user(void)
 /*
  * The "user_id" of request.jwt.claims, a number or a string of digits.  False
  * when there are no claims, or none of that name.  Claims that are not JSON,
- * and a user_id that is not a bigint, are errors of class 22.
+ * and a user_id that is not a bigint, are errors of class 22.  The value is not
+ * in their message, as it would be in that of int8in().
  */
 static bool
 claimed_user_id(int64 *user_id)
@@ -204,7 +217,29 @@ claimed_user_id(int64 *user_id)
 	if (fcinfo->isnull)
 		return false;
 
-	*user_id = DatumGetInt64(DirectFunctionCall1(int8in,
-												 CStringGetDatum(TextDatumGetCString(field))));
+	*user_id = parse_user_id(TextDatumGetCString(field));
 	return true;
+}
+
+static int64
+parse_user_id(const char *digits)
+{
+	char	   *end;
+	int64		user_id;
+
+	errno = 0;
+	user_id = strtoll(digits, &end, 10);
+	if (end == digits || *end != '\0')
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				errmsg("user of the request is not an integer"),
+				errdetail_internal("{\"code\": \"malformed_identity\"}"),
+				errhint("Send a token whose \"user_id\" is the id of a user."));
+	if (errno == ERANGE)
+		ereport(ERROR,
+				errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				errmsg("user of the request is out of range"),
+				errdetail_internal("{\"code\": \"malformed_identity\"}"),
+				errhint("Send a token whose \"user_id\" is the id of a user."));
+	return user_id;
 }

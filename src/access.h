@@ -35,8 +35,12 @@ extern Oid	orders_table(void);
 /* The user of the request's token; raises PT401 when there is none. */
 extern int64 require_claimed_user(void);
 
-/* Until AtEOXact_GUC() is called with the result, or the transaction ends. */
+/*
+ * search_path is pg_catalog from pinning to unpinning, which takes the result of
+ * pinning and undoes every SET in between; or to the end of the (sub)transaction.
+ */
 extern int	pin_search_path(void);
+extern void unpin_search_path(int nest_level);
 
 /* PostgREST, if it listens, reads the schema again after the commit. */
 extern void notify_postgrest(void);

@@ -16,7 +16,6 @@
 #include "fmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 
 #include "access.h"
 
@@ -121,7 +120,7 @@ change_privileges(FunctionCallInfo fcinfo, const char *verb,
 		}
 	}
 	SPI_finish();
-	AtEOXact_GUC(true, guc_nest_level);
+	unpin_search_path(guc_nest_level);
 	notify_postgrest();
 }
 

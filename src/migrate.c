@@ -21,7 +21,6 @@
 #include "parser/parse_func.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
 #include "access.h"
@@ -70,7 +69,7 @@ migrate_tables(void)
 	while (version < SCHEMA_VERSION)
 		run_migration(++version);
 	SPI_finish();
-	AtEOXact_GUC(true, guc_nest_level);
+	unpin_search_path(guc_nest_level);
 	return version;
 }
 

@@ -127,6 +127,7 @@ static void read_order_row(Order *order, int64 customer_id,
 						   SPITupleTable *orders, uint64 row);
 static Datum order_ids(SPITupleTable *orders, uint64 count);
 static bool receive_line(TupleTableSlot *slot, DestReceiver *self);
+static Datum line_value(TupleTableSlot *slot, enum line_column column);
 static void open_next_order(LineReceiver *receiver);
 
 Datum
@@ -351,23 +352,30 @@ receive_line(TupleTableSlot *slot, DestReceiver *self)
 	OrderLine	line;
 
 	slot_getallattrs(slot);
-	line.order_id = DatumGetInt64(slot->tts_values[LINE_ORDER_ID]);
+	line.order_id = DatumGetInt64(line_value(slot, LINE_ORDER_ID));
 	while (receiver->order.id > line.order_id && receiver->next < receiver->count)
 		open_next_order(receiver);
 	if (receiver->order.id != line.order_id)
 		return true;
 
-	line.line_number = DatumGetInt32(slot->tts_values[LINE_NUMBER]);
-	line.product_id = DatumGetInt64(slot->tts_values[LINE_PRODUCT_ID]);
-	line.product_name = slot->tts_values[LINE_PRODUCT_NAME];
-	line.product_description = slot->tts_values[LINE_PRODUCT_DESCRIPTION];
-	line.category_id = DatumGetInt64(slot->tts_values[LINE_CATEGORY_ID]);
-	line.category_name = slot->tts_values[LINE_CATEGORY_NAME];
-	line.unit_price = slot->tts_values[LINE_UNIT_PRICE];
-	line.quantity = DatumGetInt32(slot->tts_values[LINE_QUANTITY]);
-	line.line_amount = slot->tts_values[LINE_AMOUNT];
+	line.line_number = DatumGetInt32(line_value(slot, LINE_NUMBER));
+	line.product_id = DatumGetInt64(line_value(slot, LINE_PRODUCT_ID));
+	line.product_name = line_value(slot, LINE_PRODUCT_NAME);
+	line.product_description = line_value(slot, LINE_PRODUCT_DESCRIPTION);
+	line.category_id = DatumGetInt64(line_value(slot, LINE_CATEGORY_ID));
+	line.category_name = line_value(slot, LINE_CATEGORY_NAME);
+	line.unit_price = line_value(slot, LINE_UNIT_PRICE);
+	line.quantity = DatumGetInt32(line_value(slot, LINE_QUANTITY));
+	line.line_amount = line_value(slot, LINE_AMOUNT);
 	put_order_line(receiver->document, &line);
 	return true;
+}
+
+/* 0 for SQL NULL, also where the executor computed the value. */
+static Datum
+line_value(TupleTableSlot *slot, enum line_column column)
+{
+	return slot->tts_isnull[column] ? 0 : slot->tts_values[column];
 }
 
 /* Closes the order that is open, if any, and opens the next one of the page. */

@@ -35,7 +35,6 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "parser/scansup.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -327,7 +326,7 @@ is_blank(Datum address)
 	const char *data = VARDATA_ANY(value);
 
 	for (size_t i = 0; i < VARSIZE_ANY_EXHDR(value); i++)
-		if (!scanner_isspace(data[i]))
+		if (strchr(" \t\n\v\f\r", data[i]) == NULL)
 			return false;
 	return true;
 }
