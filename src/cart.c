@@ -13,7 +13,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -28,19 +27,18 @@
 
 typedef struct CartItem
 {
-	int64		product_id;
-	int32		quantity;
-	Datum		created_at;
-	Datum		name;
-	Datum		description;
-	Datum		price;
-	Datum		currency;
+	NullableDatum product_id;
+	NullableDatum quantity;
+	NullableDatum created_at;
+	NullableDatum name;
+	NullableDatum description;
+	NullableDatum price;
+	NullableDatum currency;
 	bool		is_active;
-	Datum		category_id;
-	bool		has_category;
-	int64		stock;
-	Datum		line_amount;
-	Datum		cart_amount;	/* of all items together */
+	NullableDatum category_id;
+	NullableDatum stock;
+	NullableDatum line_amount;
+	NullableDatum cart_amount;	/* of all items together */
 	bool		one_currency;	/* do all items have the same? */
 } CartItem;
 
@@ -338,24 +336,30 @@ read_cart(const Access *access, int64 user_id, Visibility visibility)
 	Datum		values[] = {Int64GetDatum(user_id)};
 	uint64		count = execute(&select_items, values, NULL, visibility);
 	SPITupleTable *rows = SPI_tuptable;
-	CartItem	first = {.one_currency = true};
+	NullableDatum currency = {.isnull = true};
+	NullableDatum amount = {.value = NumericGetDatum(int64_to_numeric(0))};
 	JsonbWriter writer;
 
 	if (count == 0)
-	{
 		require_user(user_id, visibility);
-		first.cart_amount = NumericGetDatum(int64_to_numeric(0));
-	}
 	else
+	{
+		CartItem	first;
+
 		read_item(&first, rows, 0);
+		currency = first.currency;
+		amount = first.cart_amount;
+		if (!first.one_currency)
+			currency.isnull = amount.isnull = true;
+	}
 
 	jsonb_begin(&writer, access->result_context);
 	jsonb_open_object(&writer, jsonb_shape(cart_keys, lengthof(cart_keys)));
 	jsonb_put_int64(&writer, user_id);
-	jsonb_put_text(&writer, first.one_currency ? first.currency : 0);
+	jsonb_put_text(&writer, currency);
 	put_problems(&writer, rows, count);
 	put_items(&writer, rows, count);
-	jsonb_put_numeric(&writer, first.one_currency ? first.cart_amount : 0);
+	jsonb_put_numeric(&writer, amount);
 	jsonb_close_object(&writer);
 	return jsonb_finish(&writer);
 }
@@ -363,25 +367,23 @@ read_cart(const Access *access, int64 user_id, Visibility visibility)
 static void
 read_item(CartItem *item, SPITupleTable *rows, uint64 row)
 {
-	Datum		values[ITEM_NCOLUMNS];
-	bool		nulls[ITEM_NCOLUMNS];
+	NullableDatum fields[ITEM_NCOLUMNS];
 
 	CHECK_FOR_INTERRUPTS();
-	heap_deform_tuple(rows->vals[row], rows->tupdesc, values, nulls);
-	item->product_id = DatumGetInt64(values[ITEM_PRODUCT_ID]);
-	item->quantity = DatumGetInt32(values[ITEM_QUANTITY]);
-	item->created_at = values[ITEM_CREATED_AT];
-	item->name = values[ITEM_NAME];
-	item->description = values[ITEM_DESCRIPTION];
-	item->price = values[ITEM_PRICE];
-	item->currency = values[ITEM_CURRENCY];
-	item->is_active = DatumGetBool(values[ITEM_IS_ACTIVE]);
-	item->category_id = DatumGetInt64(values[ITEM_CATEGORY_ID]);
-	item->has_category = !nulls[ITEM_CATEGORY_ID];
-	item->stock = DatumGetInt64(values[ITEM_STOCK]);
-	item->line_amount = values[ITEM_LINE_AMOUNT];
-	item->cart_amount = values[ITEM_CART_AMOUNT];
-	item->one_currency = DatumGetBool(values[ITEM_ONE_CURRENCY]);
+	read_row(rows, row, fields);
+	item->product_id = fields[ITEM_PRODUCT_ID];
+	item->quantity = fields[ITEM_QUANTITY];
+	item->created_at = fields[ITEM_CREATED_AT];
+	item->name = fields[ITEM_NAME];
+	item->description = fields[ITEM_DESCRIPTION];
+	item->price = fields[ITEM_PRICE];
+	item->currency = fields[ITEM_CURRENCY];
+	item->is_active = DatumGetBool(fields[ITEM_IS_ACTIVE].value);
+	item->category_id = fields[ITEM_CATEGORY_ID];
+	item->stock = fields[ITEM_STOCK];
+	item->line_amount = fields[ITEM_LINE_AMOUNT];
+	item->cart_amount = fields[ITEM_CART_AMOUNT];
+	item->one_currency = DatumGetBool(fields[ITEM_ONE_CURRENCY].value);
 }
 
 /* What would keep place_order() from accepting the cart as it is now. */
@@ -400,7 +402,7 @@ put_problems(JsonbWriter *writer, SPITupleTable *rows, uint64 count)
 		read_item(&item, rows, i);
 		if (!item.is_active)
 			put_inactive(writer, inactive, &item);
-		if (item.stock < item.quantity)
+		if (DatumGetInt64(item.stock.value) < DatumGetInt32(item.quantity.value))
 			put_shortage(writer, shortage, &item);
 	}
 	if (!item.one_currency)
@@ -418,7 +420,7 @@ put_inactive(JsonbWriter *writer, const JsonbShape *shape,
 {
 	jsonb_open_object(writer, shape);
 	jsonb_put_cstring(writer, "inactive_product");
-	jsonb_put_int64(writer, item->product_id);
+	jsonb_put_int8(writer, item->product_id);
 	jsonb_close_object(writer);
 }
 
@@ -428,9 +430,9 @@ put_shortage(JsonbWriter *writer, const JsonbShape *shape,
 {
 	jsonb_open_object(writer, shape);
 	jsonb_put_cstring(writer, "insufficient_stock");
-	jsonb_put_int64(writer, item->stock);
-	jsonb_put_int64(writer, item->quantity);
-	jsonb_put_int64(writer, item->product_id);
+	jsonb_put_int8(writer, item->stock);
+	jsonb_put_int4(writer, item->quantity);
+	jsonb_put_int8(writer, item->product_id);
 	jsonb_close_object(writer);
 }
 
@@ -448,21 +450,18 @@ put_items(JsonbWriter *writer, SPITupleTable *rows, uint64 count)
 
 		read_item(&item, rows, i);
 		jsonb_open_object(writer, item_shape);
-		jsonb_put_int64(writer, item.product_id);
+		jsonb_put_int8(writer, item.product_id);
 		jsonb_open_object(writer, product_shape);
-		jsonb_put_int64(writer, item.product_id);
+		jsonb_put_int8(writer, item.product_id);
 		jsonb_put_text(writer, item.name);
 		jsonb_put_numeric(writer, item.price);
 		jsonb_put_text(writer, item.currency);
-		jsonb_put_int64(writer, item.stock);
+		jsonb_put_int8(writer, item.stock);
 		jsonb_put_bool(writer, item.is_active);
-		if (item.has_category)
-			jsonb_put_int64(writer, item.category_id);
-		else
-			jsonb_put_null(writer);
+		jsonb_put_int8(writer, item.category_id);
 		jsonb_put_text(writer, item.description);
 		jsonb_close_object(writer);
-		jsonb_put_int64(writer, item.quantity);
+		jsonb_put_int4(writer, item.quantity);
 		jsonb_put_numeric(writer, item.line_amount);
 		jsonb_put_timestamptz(writer, item.created_at);
 		jsonb_close_object(writer);

@@ -215,24 +215,42 @@ jsonb_put_int64(JsonbWriter *writer, int64 value)
 	end_child(writer, JENTRY_ISNUMERIC, start);
 }
 
+void
+jsonb_put_int4(JsonbWriter *writer, NullableDatum value)
+{
+	if (value.isnull)
+		jsonb_put_null(writer);
+	else
+		jsonb_put_int64(writer, DatumGetInt32(value.value));
+}
+
+void
+jsonb_put_int8(JsonbWriter *writer, NullableDatum value)
+{
+	if (value.isnull)
+		jsonb_put_null(writer);
+	else
+		jsonb_put_int64(writer, DatumGetInt64(value.value));
+}
+
 /*
  * NaN and the infinities have no place in JSON; the tables' constraints keep
  * them out, and this is for a table that has lost its constraints.
  */
 void
-jsonb_put_numeric(JsonbWriter *writer, Datum value)
+jsonb_put_numeric(JsonbWriter *writer, NullableDatum value)
 {
 	int			start = writer->buffer.len;
 	struct varlena *numeric;
 	int			length;
 	uint16		header;
 
-	if (DatumGetPointer(value) == NULL)
+	if (value.isnull)
 	{
 		jsonb_put_null(writer);
 		return;
 	}
-	numeric = PG_DETOAST_DATUM_PACKED(value);
+	numeric = PG_DETOAST_DATUM_PACKED(value.value);
 	length = VARSIZE_ANY_EXHDR(numeric);
 	memcpy(&header, VARDATA_ANY(numeric), sizeof(header));
 	if ((header & NUMERIC_FORMAT_MASK) == NUMERIC_SPECIAL_FORMAT)
@@ -243,27 +261,27 @@ jsonb_put_numeric(JsonbWriter *writer, Datum value)
 				errhint("Restore the check constraints of the ecommerce tables."));
 	memcpy(append_numeric(writer, length), VARDATA_ANY(numeric), length);
 	end_child(writer, JENTRY_ISNUMERIC, start);
-	if ((Pointer) numeric != DatumGetPointer(value))
+	if ((Pointer) numeric != DatumGetPointer(value.value))
 		pfree(numeric);
 }
 
 void
-jsonb_put_text(JsonbWriter *writer, Datum value)
+jsonb_put_text(JsonbWriter *writer, NullableDatum value)
 {
 	int			start = writer->buffer.len;
 	struct varlena *string;
 	int			length;
 
-	if (DatumGetPointer(value) == NULL)
+	if (value.isnull)
 	{
 		jsonb_put_null(writer);
 		return;
 	}
-	string = PG_DETOAST_DATUM_PACKED(value);
+	string = PG_DETOAST_DATUM_PACKED(value.value);
 	length = VARSIZE_ANY_EXHDR(string);
 	memcpy(append(writer, length), VARDATA_ANY(string), length);
 	end_child(writer, JENTRY_ISSTRING, start);
-	if ((Pointer) string != DatumGetPointer(value))
+	if ((Pointer) string != DatumGetPointer(value.value))
 		pfree(string);
 }
 
@@ -279,11 +297,16 @@ jsonb_put_cstring(JsonbWriter *writer, const char *value)
 
 /* The text is what to_jsonb(timestamptz) gives: ISO 8601, session time zone. */
 void
-jsonb_put_timestamptz(JsonbWriter *writer, Datum value)
+jsonb_put_timestamptz(JsonbWriter *writer, NullableDatum value)
 {
 	char		string[MAXDATELEN + 1];
 
-	JsonEncodeDateTime(string, value, TIMESTAMPTZOID, NULL);
+	if (value.isnull)
+	{
+		jsonb_put_null(writer);
+		return;
+	}
+	JsonEncodeDateTime(string, value.value, TIMESTAMPTZOID, NULL);
 	jsonb_put_cstring(writer, string);
 }
 

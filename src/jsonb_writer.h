@@ -73,10 +73,12 @@ extern void jsonb_put_null(JsonbWriter *writer);
 extern void jsonb_put_bool(JsonbWriter *writer, bool value);
 extern void jsonb_put_int64(JsonbWriter *writer, int64 value);
 extern void jsonb_put_cstring(JsonbWriter *writer, const char *value);
-extern void jsonb_put_timestamptz(JsonbWriter *writer, Datum value);
 
-/* Both write null for the Datum 0, which is how a row gives SQL NULL. */
-extern void jsonb_put_numeric(JsonbWriter *writer, Datum value);
-extern void jsonb_put_text(JsonbWriter *writer, Datum value);
+/* A value as a row has it: null for SQL NULL. */
+extern void jsonb_put_int4(JsonbWriter *writer, NullableDatum value);
+extern void jsonb_put_int8(JsonbWriter *writer, NullableDatum value);
+extern void jsonb_put_numeric(JsonbWriter *writer, NullableDatum value);
+extern void jsonb_put_text(JsonbWriter *writer, NullableDatum value);
+extern void jsonb_put_timestamptz(JsonbWriter *writer, NullableDatum value);
 
 #endif							/* ECOMMERCE_JSONB_WRITER_H */

@@ -80,7 +80,7 @@ put_order_line(OrderDocument *document, const OrderLine *line)
 	jsonb_open_object(writer, document->line_shape);
 	jsonb_put_int64(writer, line->line_number);
 	jsonb_put_int64(writer, line->order_id);
-	jsonb_put_int64(writer, line->quantity);
+	jsonb_put_int4(writer, line->quantity);
 	jsonb_put_numeric(writer, line->unit_price);
 	jsonb_put_numeric(writer, line->line_amount);
 	put_product(document, line);
@@ -106,11 +106,11 @@ put_product(OrderDocument *document, const OrderLine *line)
 	JsonbWriter *writer = &document->writer;
 
 	jsonb_open_object(writer, document->product_shape);
-	jsonb_put_int64(writer, line->product_id);
+	jsonb_put_int8(writer, line->product_id);
 	jsonb_put_text(writer, line->product_name);
 	jsonb_put_numeric(writer, line->unit_price);
 	put_category(document, line);
-	jsonb_put_int64(writer, line->quantity);
+	jsonb_put_int4(writer, line->quantity);
 	jsonb_put_text(writer, line->product_description);
 	jsonb_close_object(writer);
 }
@@ -120,13 +120,13 @@ put_category(OrderDocument *document, const OrderLine *line)
 {
 	JsonbWriter *writer = &document->writer;
 
-	if (DatumGetPointer(line->category_name) == NULL)
+	if (line->category_name.isnull)
 	{
 		jsonb_put_null(writer);
 		return;
 	}
 	jsonb_open_object(writer, document->category_shape);
-	jsonb_put_int64(writer, line->category_id);
+	jsonb_put_int8(writer, line->category_id);
 	jsonb_put_text(writer, line->category_name);
 	jsonb_close_object(writer);
 }

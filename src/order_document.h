@@ -10,33 +10,30 @@
 
 #include "jsonb_writer.h"
 
-/*
- * Datums are text, numeric or timestamptz and point to wherever the caller read
- * them from; 0 stands for SQL NULL.
- */
+/* Values point to wherever the caller read them from. */
 typedef struct Order
 {
 	int64		id;
 	int64		customer_id;
-	Datum		order_date;
-	Datum		order_amount;
-	Datum		currency;
-	Datum		order_status;
-	Datum		shipping_address;
+	NullableDatum order_date;
+	NullableDatum order_amount;
+	NullableDatum currency;
+	NullableDatum order_status;
+	NullableDatum shipping_address;
 } Order;
 
 typedef struct OrderLine
 {
 	int64		order_id;
 	int32		line_number;
-	int64		product_id;
-	Datum		product_name;
-	Datum		product_description;
-	int64		category_id;	/* counts only with a name */
-	Datum		category_name;
-	Datum		unit_price;
-	int32		quantity;
-	Datum		line_amount;
+	NullableDatum product_id;
+	NullableDatum product_name;
+	NullableDatum product_description;
+	NullableDatum category_id;
+	NullableDatum category_name;
+	NullableDatum unit_price;
+	NullableDatum quantity;
+	NullableDatum line_amount;
 } OrderLine;
 
 /* Whether a document says if the order was placed now or earlier. */

@@ -18,6 +18,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/int.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -31,7 +32,7 @@ typedef struct Listing
 	int64		customer_id;
 	int64		first_id;
 	int64		last_id;
-	bool		has_cursor;		/* is last_id itself left out? */
+	NullableDatum before_id;	/* what last_id was made of, if anything */
 	int32		size;			/* at most so many orders; 0 for all */
 	text	   *status;			/* NULL for any */
 } Listing;
@@ -127,7 +128,7 @@ static void read_order_row(Order *order, int64 customer_id,
 						   SPITupleTable *orders, uint64 row);
 static Datum order_ids(SPITupleTable *orders, uint64 count);
 static bool receive_line(TupleTableSlot *slot, DestReceiver *self);
-static Datum line_value(TupleTableSlot *slot, enum line_column column);
+static NullableDatum line_field(TupleTableSlot *slot, enum line_column column);
 static void open_next_order(LineReceiver *receiver);
 
 Datum
@@ -138,10 +139,15 @@ order_listing_json(PG_FUNCTION_ARGS)
 		.size = PG_ARGISNULL(1) ? 0 :
 		bounded_argument(fcinfo, 1, "page_size", 1),
 		.first_id = PG_INT64_MIN,
-		.has_cursor = !PG_ARGISNULL(2),
-		.last_id = PG_ARGISNULL(2) ? PG_INT64_MAX : PG_GETARG_INT64(2),
+		.last_id = PG_INT64_MAX,
+		.before_id = fcinfo->args[2],
 		.status = PG_ARGISNULL(3) ? NULL : status_argument(fcinfo, 3)
 	};
+
+	/* Nothing is older than the smallest id there is. */
+	if (!page.before_id.isnull &&
+		pg_sub_s64_overflow(DatumGetInt64(page.before_id.value), 1, &page.last_id))
+		page.first_id = PG_INT64_MAX;
 
 	PG_RETURN_JSONB_P(list_orders(&page));
 }
@@ -186,10 +192,10 @@ list_orders(const Listing *page)
 	Jsonb	   *listing;
 
 	begin_access(&access, page->customer_id);
-	if (page->has_cursor)
-		require_order(page->customer_id, page->last_id);
+	if (!page->before_id.isnull)
+		require_order(page->customer_id, DatumGetInt64(page->before_id.value));
 	count = select_page(page, CALLERS_SNAPSHOT);
-	if (count == 0 && !page->has_cursor)
+	if (count == 0 && page->before_id.isnull)
 		require_user(page->customer_id, CALLERS_SNAPSHOT);
 	begin_order_document(&document, NOT_A_PLACEMENT, access.result_context);
 	jsonb_open_array(&document.writer);
@@ -238,7 +244,7 @@ select_page(const Listing *page, Visibility visibility)
 	Datum		values[] = {
 		Int64GetDatum(page->customer_id),
 		Int64GetDatum(page->first_id),
-		Int64GetDatum(page->last_id - (page->has_cursor ? 1 : 0)),
+		Int64GetDatum(page->last_id),
 		PointerGetDatum(page->status),
 		Int64GetDatum(page->size)
 	};
@@ -315,17 +321,16 @@ static void
 read_order_row(Order *order, int64 customer_id, SPITupleTable *orders,
 			   uint64 row)
 {
-	Datum		values[ORDER_NCOLUMNS];
-	bool		nulls[ORDER_NCOLUMNS];
+	NullableDatum fields[ORDER_NCOLUMNS];
 
-	heap_deform_tuple(orders->vals[row], orders->tupdesc, values, nulls);
-	order->id = DatumGetInt64(values[ORDER_ID]);
+	read_row(orders, row, fields);
+	order->id = DatumGetInt64(fields[ORDER_ID].value);
 	order->customer_id = customer_id;
-	order->order_date = values[ORDER_DATE];
-	order->order_amount = values[ORDER_AMOUNT];
-	order->currency = values[ORDER_CURRENCY];
-	order->order_status = values[ORDER_STATUS];
-	order->shipping_address = values[ORDER_ADDRESS];
+	order->order_date = fields[ORDER_DATE];
+	order->order_amount = fields[ORDER_AMOUNT];
+	order->currency = fields[ORDER_CURRENCY];
+	order->order_status = fields[ORDER_STATUS];
+	order->shipping_address = fields[ORDER_ADDRESS];
 }
 
 static Datum
@@ -352,30 +357,34 @@ receive_line(TupleTableSlot *slot, DestReceiver *self)
 	OrderLine	line;
 
 	slot_getallattrs(slot);
-	line.order_id = DatumGetInt64(line_value(slot, LINE_ORDER_ID));
+	line.order_id = DatumGetInt64(line_field(slot, LINE_ORDER_ID).value);
 	while (receiver->order.id > line.order_id && receiver->next < receiver->count)
 		open_next_order(receiver);
 	if (receiver->order.id != line.order_id)
 		return true;
 
-	line.line_number = DatumGetInt32(line_value(slot, LINE_NUMBER));
-	line.product_id = DatumGetInt64(line_value(slot, LINE_PRODUCT_ID));
-	line.product_name = line_value(slot, LINE_PRODUCT_NAME);
-	line.product_description = line_value(slot, LINE_PRODUCT_DESCRIPTION);
-	line.category_id = DatumGetInt64(line_value(slot, LINE_CATEGORY_ID));
-	line.category_name = line_value(slot, LINE_CATEGORY_NAME);
-	line.unit_price = line_value(slot, LINE_UNIT_PRICE);
-	line.quantity = DatumGetInt32(line_value(slot, LINE_QUANTITY));
-	line.line_amount = line_value(slot, LINE_AMOUNT);
+	line.line_number = DatumGetInt32(line_field(slot, LINE_NUMBER).value);
+	line.product_id = line_field(slot, LINE_PRODUCT_ID);
+	line.product_name = line_field(slot, LINE_PRODUCT_NAME);
+	line.product_description = line_field(slot, LINE_PRODUCT_DESCRIPTION);
+	line.category_id = line_field(slot, LINE_CATEGORY_ID);
+	line.category_name = line_field(slot, LINE_CATEGORY_NAME);
+	line.unit_price = line_field(slot, LINE_UNIT_PRICE);
+	line.quantity = line_field(slot, LINE_QUANTITY);
+	line.line_amount = line_field(slot, LINE_AMOUNT);
 	put_order_line(receiver->document, &line);
 	return true;
 }
 
-/* 0 for SQL NULL, also where the executor computed the value. */
-static Datum
-line_value(TupleTableSlot *slot, enum line_column column)
+static NullableDatum
+line_field(TupleTableSlot *slot, enum line_column column)
 {
-	return slot->tts_isnull[column] ? 0 : slot->tts_values[column];
+	NullableDatum field = {
+		.value = slot->tts_values[column],
+		.isnull = slot->tts_isnull[column]
+	};
+
+	return field;
 }
 
 /* Closes the order that is open, if any, and opens the next one of the page. */

@@ -29,7 +29,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
@@ -53,13 +52,13 @@
 /* Prices are below 1e12 and quantities below 2^31; more than this is a mistake. */
 #define ORDER_AMOUNT_LIMIT	INT64CONST(1000000000000000)
 
-/* The arguments of place_order(); what may be left out is 0 or NULL. */
+/* The arguments of place_order(). */
 typedef struct Request
 {
 	int64		user_id;
-	Datum		shipping_address;
-	Datum		idempotency_key;
-	Datum		expected_amount;
+	NullableDatum shipping_address;
+	NullableDatum idempotency_key;
+	NullableDatum expected_amount;
 } Request;
 
 /* One product of the cart, and then one line of the order. */
@@ -68,12 +67,12 @@ typedef struct CartLine
 	int64		product_id;
 	int32		quantity;
 	bool		is_active;		/* is there such a product, and is it sold? */
-	Datum		currency;
-	Datum		name;
-	Datum		description;
-	Datum		category_id;
-	Datum		category_name;
-	Datum		price;
+	NullableDatum currency;
+	NullableDatum name;
+	NullableDatum description;
+	NullableDatum category_id;
+	NullableDatum category_name;
+	NullableDatum price;
 	Datum		line_amount;
 	int64		available;
 } CartLine;
@@ -81,7 +80,7 @@ typedef struct CartLine
 /* The whole cart, in the order of product ids. */
 typedef struct Cart
 {
-	Datum		users_address;
+	NullableDatum users_address;
 	int32		stock_bucket;
 	int			count;
 	CartLine   *lines;
@@ -243,15 +242,14 @@ static Statement insert_event = {
 
 PG_FUNCTION_INFO_V1(place_order);
 
-static Datum optional_text(FunctionCallInfo fcinfo, int number);
 static void check_request(const Request *request);
 static bool is_blank(Datum address);
 static Jsonb *place(const Request *request);
 static bool lock_user_and_cart(Cart *cart, int64 user_id);
 static bool find_earlier_order(const Request *request, int64 *order_id);
-static void require_same_arguments(const Request *request, int64 order_id,
-								   Datum order_amount, Datum shipping_address);
-static bool are_same_text(Datum a, Datum b);
+static bool agrees(PGFunction equals, NullableDatum argument,
+				   NullableDatum stored);
+pg_noreturn static void refuse_key(int64 order_id, const char *argument);
 static int	take_items(Cart *cart, int64 user_id);
 pg_noreturn static void refuse_empty_cart(int64 user_id);
 static int	compare_lines(const void *a, const void *b);
@@ -263,7 +261,7 @@ static void take_stock(Cart *cart);
 static void check_stock(const Cart *cart);
 static Datum add_up(Cart *cart);
 static void check_amount(const Request *request, Datum order_amount);
-static Datum address_of(const Request *request, const Cart *cart);
+static NullableDatum address_of(const Request *request, const Cart *cart);
 static void write_order(Order *order, const Request *request,
 						const Cart *cart);
 static void write_lines(const Order *order, const Cart *cart);
@@ -272,7 +270,7 @@ static void write_some_lines(const Order *order, const Cart *cart, int first,
 static void set_line_parameters(const CartLine *line, int line_number,
 								Datum *values, char *nulls);
 static void write_event(const Order *order, Oid actor);
-static char null_flag(Datum value);
+static void set_parameter(NullableDatum field, Datum *value, char *is_null);
 static void require_written(uint64 rows, uint64 expected);
 static Jsonb *order_to_jsonb(const Access *access, const Order *order,
 							 const Cart *cart);
@@ -282,41 +280,37 @@ place_order(PG_FUNCTION_ARGS)
 {
 	Request		request = {
 		.user_id = DatumGetInt64(required_argument(fcinfo, 0, "user_id")),
-		.shipping_address = optional_text(fcinfo, 1),
-		.idempotency_key = optional_text(fcinfo, 2),
-		.expected_amount = PG_ARGISNULL(3) ? 0 :
-		NumericGetDatum(PG_GETARG_NUMERIC(3))
+		.shipping_address = fcinfo->args[1],
+		.idempotency_key = fcinfo->args[2],
+		.expected_amount = fcinfo->args[3]
 	};
 
 	check_request(&request);
 	PG_RETURN_JSONB_P(place(&request));
 }
 
-static Datum
-optional_text(FunctionCallInfo fcinfo, int number)
-{
-	return PG_ARGISNULL(number) ? 0 :
-		PointerGetDatum(PG_GETARG_TEXT_PP(number));
-}
-
 static void
 check_request(const Request *request)
 {
-	if (request->shipping_address && is_blank(request->shipping_address))
+	if (!request->shipping_address.isnull &&
+		is_blank(request->shipping_address.value))
 		refuse_argument("shipping_address", "text that is not blank");
-	if (request->idempotency_key)
+	if (!request->idempotency_key.isnull)
 	{
-		text	   *key = DatumGetTextPP(request->idempotency_key);
+		text	   *key = DatumGetTextPP(request->idempotency_key.value);
 		int			length = pg_mbstrlen_with_len(VARDATA_ANY(key),
 												  VARSIZE_ANY_EXHDR(key));
 
 		if (length < 1 || length > IDEMPOTENCY_KEY_MAX_LENGTH)
 			refuse_argument("idempotency_key", "1 to 255 characters");
 	}
-	if (request->expected_amount &&
-		(numeric_is_nan(DatumGetNumeric(request->expected_amount)) ||
-		 numeric_is_inf(DatumGetNumeric(request->expected_amount))))
-		refuse_argument("expected_amount", "a finite number");
+	if (!request->expected_amount.isnull)
+	{
+		Numeric		amount = DatumGetNumeric(request->expected_amount.value);
+
+		if (numeric_is_nan(amount) || numeric_is_inf(amount))
+			refuse_argument("expected_amount", "a finite number");
+	}
 }
 
 static bool
@@ -353,8 +347,9 @@ place(const Request *request)
 		read_products(&cart);
 		check_products(&cart);
 		take_stock(&cart);
-		order.order_amount = add_up(&cart);
-		check_amount(request, order.order_amount);
+		order.order_amount.value = add_up(&cart);
+		order.order_amount.isnull = false;
+		check_amount(request, order.order_amount.value);
 		write_order(&order, request, &cart);
 		write_lines(&order, &cart);
 		write_event(&order, access.caller);
@@ -369,18 +364,16 @@ static bool
 lock_user_and_cart(Cart *cart, int64 user_id)
 {
 	Datum		values[] = {Int64GetDatum(user_id)};
-	bool		is_null;
+	NullableDatum field;
 
 	if (execute(&lock_user, values, NULL, FRESH_SNAPSHOT) == 0)
 		refuse_unknown_user(user_id);
-	cart->users_address = SPI_getbinval(SPI_tuptable->vals[0],
-										SPI_tuptable->tupdesc, 1, &is_null);
+	read_row(SPI_tuptable, 0, &cart->users_address);
 
 	if (execute(&lock_cart, values, NULL, FRESH_SNAPSHOT) == 0)
 		return false;
-	cart->stock_bucket = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0],
-													 SPI_tuptable->tupdesc, 1,
-													 &is_null));
+	read_row(SPI_tuptable, 0, &field);
+	cart->stock_bucket = DatumGetInt32(field.value);
 	return true;
 }
 
@@ -394,17 +387,19 @@ find_earlier_order(const Request *request, int64 *order_id)
 {
 	Datum		values[] = {
 		Int64GetDatum(request->user_id),
-		request->idempotency_key
+		request->idempotency_key.value
 	};
-	Datum		row[3];
-	bool		nulls[3];
+	NullableDatum row[3];
 
-	if (!request->idempotency_key ||
+	if (request->idempotency_key.isnull ||
 		execute(&select_order_of_key, values, NULL, FRESH_SNAPSHOT) == 0)
 		return false;
-	heap_deform_tuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, row, nulls);
-	*order_id = DatumGetInt64(row[0]);
-	require_same_arguments(request, *order_id, row[1], row[2]);
+	read_row(SPI_tuptable, 0, row);
+	*order_id = DatumGetInt64(row[0].value);
+	if (!agrees(numeric_eq, request->expected_amount, row[1]))
+		refuse_key(*order_id, "expected_amount");
+	if (!agrees(texteq, request->shipping_address, row[2]))
+		refuse_key(*order_id, "shipping_address");
 	return true;
 }
 
@@ -412,30 +407,26 @@ find_earlier_order(const Request *request, int64 *order_id)
  * A key stands for one order.  An argument that is given must be the order's;
  * one that is left out agrees with any.
  */
-static void
-require_same_arguments(const Request *request, int64 order_id,
-					   Datum order_amount, Datum shipping_address)
+static bool
+agrees(PGFunction equals, NullableDatum argument, NullableDatum stored)
 {
-	bool		same_amount = !request->expected_amount ||
-	DatumGetBool(DirectFunctionCall2(numeric_eq, request->expected_amount,
-									 order_amount));
-	bool		same_address = !request->shipping_address ||
-	are_same_text(request->shipping_address, shipping_address);
-
-	if (!same_amount || !same_address)
-		ereport(ERROR,
-				errcode(ERRCODE_KEY_REUSED),
-				errmsg("idempotency key was used for another request"),
-				errdetail_internal("{\"code\": \"idempotency_key_reused\", \"order_id\": " INT64_FORMAT ", \"argument\": \"%s\"}",
-								   order_id,
-								   same_amount ? "shipping_address" : "expected_amount"),
-				errhint("Repeat a request with the arguments it had, or use a new key for a new order."));
+	if (argument.isnull)
+		return true;
+	if (stored.isnull)
+		return false;
+	return DatumGetBool(DirectFunctionCall2Coll(equals, C_COLLATION_OID,
+												argument.value, stored.value));
 }
 
-static bool
-are_same_text(Datum a, Datum b)
+static void
+refuse_key(int64 order_id, const char *argument)
 {
-	return DatumGetBool(DirectFunctionCall2Coll(texteq, C_COLLATION_OID, a, b));
+	ereport(ERROR,
+			errcode(ERRCODE_KEY_REUSED),
+			errmsg("idempotency key was used for another request"),
+			errdetail_internal("{\"code\": \"idempotency_key_reused\", \"order_id\": " INT64_FORMAT ", \"argument\": \"%s\"}",
+							   order_id, argument),
+			errhint("Repeat a request with the arguments it had, or use a new key for a new order."));
 }
 
 /* Returns how many there were. */
@@ -449,13 +440,11 @@ take_items(Cart *cart, int64 user_id)
 	cart->lines = palloc0(count * sizeof(CartLine));
 	for (int i = 0; i < cart->count; i++)
 	{
-		Datum		row[2];
-		bool		nulls[2];
+		NullableDatum row[2];
 
-		heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, row,
-						  nulls);
-		cart->lines[i].product_id = DatumGetInt64(row[0]);
-		cart->lines[i].quantity = DatumGetInt32(row[1]);
+		read_row(SPI_tuptable, i, row);
+		cart->lines[i].product_id = DatumGetInt64(row[0].value);
+		cart->lines[i].quantity = DatumGetInt32(row[1].value);
 	}
 	qsort(cart->lines, cart->count, sizeof(CartLine), compare_lines);
 	make_arrays(cart);
@@ -510,15 +499,13 @@ read_products(Cart *cart)
 
 	for (uint64 i = 0; i < count; i++)
 	{
-		Datum		row[PRODUCT_NCOLUMNS];
-		bool		nulls[PRODUCT_NCOLUMNS];
+		NullableDatum row[PRODUCT_NCOLUMNS];
 		CartLine   *line;
 
-		heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, row,
-						  nulls);
-		line = find_line(cart, DatumGetInt64(row[PRODUCT_ID]));
-		line->is_active = DatumGetBool(row[PRODUCT_IS_ACTIVE]) &&
-			!nulls[PRODUCT_CURRENCY] && !nulls[PRODUCT_PRICE];
+		read_row(SPI_tuptable, i, row);
+		line = find_line(cart, DatumGetInt64(row[PRODUCT_ID].value));
+		line->is_active = DatumGetBool(row[PRODUCT_IS_ACTIVE].value) &&
+			!row[PRODUCT_CURRENCY].isnull && !row[PRODUCT_PRICE].isnull;
 		line->currency = row[PRODUCT_CURRENCY];
 		line->price = row[PRODUCT_PRICE];
 		line->name = row[PRODUCT_NAME];
@@ -557,13 +544,13 @@ check_products(const Cart *cart)
 				errhint("Take the products out of the cart with set_cart_item."));
 
 	for (int i = 1; i < cart->count; i++)
-		if (!are_same_text(cart->lines[0].currency, cart->lines[i].currency))
+		if (!agrees(texteq, cart->lines[0].currency, cart->lines[i].currency))
 			ereport(ERROR,
 					errcode(ERRCODE_CONFLICT),
 					errmsg("cart has more than one currency"),
 					errdetail_internal("{\"code\": \"mixed_currencies\", \"currencies\": [\"%s\", \"%s\"]}",
-									   TextDatumGetCString(cart->lines[0].currency),
-									   TextDatumGetCString(cart->lines[i].currency)),
+									   TextDatumGetCString(cart->lines[0].currency.value),
+									   TextDatumGetCString(cart->lines[i].currency.value)),
 					errhint("Order products of one currency at a time."));
 }
 
@@ -577,12 +564,11 @@ take_stock(Cart *cart)
 
 	for (uint64 i = 0; i < count; i++)
 	{
-		Datum		row[2];
-		bool		nulls[2];
+		NullableDatum row[2];
 
-		heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, row,
-						  nulls);
-		find_line(cart, DatumGetInt64(row[0]))->available = DatumGetInt64(row[1]);
+		read_row(SPI_tuptable, i, row);
+		find_line(cart, DatumGetInt64(row[0].value))->available =
+			DatumGetInt64(row[1].value);
 	}
 	check_stock(cart);
 	require_written(execute(&decrement_stock, values, NULL, FRESH_SNAPSHOT),
@@ -625,7 +611,7 @@ add_up(Cart *cart)
 		Numeric		quantity = int64_to_numeric(line->quantity);
 
 		CHECK_FOR_INTERRUPTS();
-		line->line_amount = DirectFunctionCall2(numeric_mul, line->price,
+		line->line_amount = DirectFunctionCall2(numeric_mul, line->price.value,
 												NumericGetDatum(quantity));
 		sum = i == 0 ? line->line_amount :
 			DirectFunctionCall2(numeric_add, sum, line->line_amount);
@@ -648,25 +634,25 @@ check_amount(const Request *request, Datum order_amount)
 								   ORDER_AMOUNT_LIMIT),
 				errhint("Reduce the quantities with set_cart_item."));
 
-	if (request->expected_amount &&
-		!DatumGetBool(DirectFunctionCall2(numeric_eq, request->expected_amount,
-										  order_amount)))
+	if (!request->expected_amount.isnull &&
+		!DatumGetBool(DirectFunctionCall2(numeric_eq, order_amount,
+										  request->expected_amount.value)))
 		ereport(ERROR,
 				errcode(ERRCODE_CONFLICT),
 				errmsg("order amount has changed"),
 				errdetail_internal("{\"code\": \"amount_changed\", \"expected_amount\": %s, \"order_amount\": %s}",
-								   DatumGetCString(DirectFunctionCall1(numeric_out, request->expected_amount)),
+								   DatumGetCString(DirectFunctionCall1(numeric_out, request->expected_amount.value)),
 								   DatumGetCString(DirectFunctionCall1(numeric_out, order_amount))),
 				errhint("Show the customer the cart again, then place the order with its amount."));
 }
 
 /* The address of the request, else the user's own. */
-static Datum
+static NullableDatum
 address_of(const Request *request, const Cart *cart)
 {
-	if (request->shipping_address)
+	if (!request->shipping_address.isnull)
 		return request->shipping_address;
-	if (!cart->users_address || is_blank(cart->users_address))
+	if (cart->users_address.isnull || is_blank(cart->users_address.value))
 		ereport(ERROR,
 				errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				errmsg("order has no shipping address"),
@@ -681,24 +667,21 @@ write_order(Order *order, const Request *request, const Cart *cart)
 {
 	Datum		values[6];
 	char		nulls[] = "      ";
-	Datum		row[3];
-	bool		is_null[3];
+	NullableDatum row[3];
 
 	order->customer_id = request->user_id;
 	order->currency = cart->lines[0].currency;
 	order->shipping_address = address_of(request, cart);
 	values[0] = Int64GetDatum(order->customer_id);
-	values[1] = order->order_amount;
-	values[2] = order->currency;
-	values[3] = order->shipping_address;
-	values[4] = request->idempotency_key;
-	nulls[4] = null_flag(request->idempotency_key);
+	set_parameter(order->order_amount, &values[1], &nulls[1]);
+	set_parameter(order->currency, &values[2], &nulls[2]);
+	set_parameter(order->shipping_address, &values[3], &nulls[3]);
+	set_parameter(request->idempotency_key, &values[4], &nulls[4]);
 	values[5] = Int32GetDatum(cart->stock_bucket);
 	require_written(execute(&insert_order, values, nulls, FRESH_SNAPSHOT), 1);
 
-	heap_deform_tuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, row,
-					  is_null);
-	order->id = DatumGetInt64(row[0]);
+	read_row(SPI_tuptable, 0, row);
+	order->id = DatumGetInt64(row[0].value);
 	order->order_date = row[1];
 	order->order_status = row[2];
 }
@@ -735,14 +718,11 @@ set_line_parameters(const CartLine *line, int line_number, Datum *values,
 	memset(nulls, ' ', LINE_NPARAMETERS);
 	values[0] = Int32GetDatum(line_number);
 	values[1] = Int64GetDatum(line->product_id);
-	values[2] = line->name;
-	nulls[2] = null_flag(line->name);
-	values[3] = line->description;
-	nulls[3] = null_flag(line->description);
-	values[4] = line->category_id;
-	values[5] = line->category_name;
-	nulls[4] = nulls[5] = null_flag(line->category_name);
-	values[6] = line->price;
+	set_parameter(line->name, &values[2], &nulls[2]);
+	set_parameter(line->description, &values[3], &nulls[3]);
+	set_parameter(line->category_id, &values[4], &nulls[4]);
+	set_parameter(line->category_name, &values[5], &nulls[5]);
+	set_parameter(line->price, &values[6], &nulls[6]);
 	values[7] = Int32GetDatum(line->quantity);
 	values[8] = line->line_amount;
 }
@@ -750,23 +730,22 @@ set_line_parameters(const CartLine *line, int line_number, Datum *values,
 static void
 write_event(const Order *order, Oid actor)
 {
-	Datum		values[] = {
-		Int64GetDatum(order->customer_id),
-		Int64GetDatum(order->id),
-		order->order_status,
-		CStringGetTextDatum(GetUserNameFromId(actor, false))
-	};
+	Datum		values[4];
 	char		nulls[] = "    ";
 
-	nulls[2] = null_flag(order->order_status);
+	values[0] = Int64GetDatum(order->customer_id);
+	values[1] = Int64GetDatum(order->id);
+	set_parameter(order->order_status, &values[2], &nulls[2]);
+	values[3] = CStringGetTextDatum(GetUserNameFromId(actor, false));
 	require_written(execute(&insert_event, values, nulls, FRESH_SNAPSHOT), 1);
 }
 
-/* For a Datum that points to its value, how SPI is told that it is null. */
-static char
-null_flag(Datum value)
+/* Puts a value that may be null into the arrays that SPI takes. */
+static void
+set_parameter(NullableDatum field, Datum *value, char *is_null)
 {
-	return value ? ' ' : 'n';
+	*value = field.value;
+	*is_null = field.isnull ? 'n' : ' ';
 }
 
 /* Only a trigger or a rule of the shop's can keep a row from being written. */
@@ -795,14 +774,14 @@ order_to_jsonb(const Access *access, const Order *order, const Cart *cart)
 		OrderLine	line = {
 			.order_id = order->id,
 			.line_number = i + 1,
-			.product_id = item->product_id,
+			.product_id = {.value = Int64GetDatum(item->product_id)},
 			.product_name = item->name,
 			.product_description = item->description,
-			.category_id = DatumGetInt64(item->category_id),
+			.category_id = item->category_id,
 			.category_name = item->category_name,
 			.unit_price = item->price,
-			.quantity = item->quantity,
-			.line_amount = item->line_amount
+			.quantity = {.value = Int32GetDatum(item->quantity)},
+			.line_amount = {.value = item->line_amount}
 		};
 
 		CHECK_FOR_INTERRUPTS();

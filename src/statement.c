@@ -19,9 +19,13 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "nodes/params.h"
 
 #include "statement.h"
+
+/* No query of ours has more. */
+#define MAX_COLUMNS	16
 
 static void prepare(Statement *statement);
 
@@ -66,6 +70,23 @@ execute_into(Statement *statement, Datum *values, Visibility visibility,
 	if (result != SPI_OK_UTILITY)
 		elog(ERROR, "SPI_execute_plan_extended returned %s for \"%s\"",
 			 SPI_result_code_string(result), statement->query);
+}
+
+void
+read_row(SPITupleTable *rows, uint64 row, NullableDatum *fields)
+{
+	Datum		values[MAX_COLUMNS];
+	bool		nulls[MAX_COLUMNS];
+	int			ncolumns = rows->tupdesc->natts;
+
+	if (ncolumns > MAX_COLUMNS)
+		elog(ERROR, "a result has %d columns", ncolumns);
+	heap_deform_tuple(rows->vals[row], rows->tupdesc, values, nulls);
+	for (int i = 0; i < ncolumns; i++)
+	{
+		fields[i].value = values[i];
+		fields[i].isnull = nulls[i];
+	}
 }
 
 static void

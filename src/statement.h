@@ -47,4 +47,7 @@ extern uint64 execute(Statement *statement, Datum *values, const char *nulls,
 extern void execute_into(Statement *statement, Datum *values,
 						 Visibility visibility, DestReceiver *receiver);
 
+/* Reads a row of a result into one field for each column; 0 where it is null. */
+extern void read_row(SPITupleTable *rows, uint64 row, NullableDatum *fields);
+
 #endif							/* ECOMMERCE_STATEMENT_H */
