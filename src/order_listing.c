@@ -147,7 +147,10 @@ order_listing_json(PG_FUNCTION_ARGS)
 	/* Nothing is older than the smallest id there is. */
 	if (!page.before_id.isnull &&
 		pg_sub_s64_overflow(DatumGetInt64(page.before_id.value), 1, &page.last_id))
+	{
 		page.first_id = PG_INT64_MAX;
+		page.last_id = PG_INT64_MIN;
+	}
 
 	PG_RETURN_JSONB_P(list_orders(&page));
 }

@@ -1,0 +1,270 @@
+-- Who may act for whom: every public function, with every kind of claims, and
+-- every way of holding (or nearly holding) INSERT on ecommerce.orders.
+
+\set ON_ERROR_STOP 1
+SET client_min_messages = warning;
+BEGIN;
+CREATE EXTENSION pgtap;
+CREATE EXTENSION ecommerce;
+SELECT plan(259);
+
+CREATE ROLE regress_owner;
+CREATE ROLE regress_shopper;
+GRANT CREATE, USAGE ON SCHEMA ecommerce, ecommerce_api TO regress_owner;
+GRANT USAGE ON SCHEMA ecommerce, ecommerce_api TO regress_shopper;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce, ecommerce_api TO regress_owner, regress_shopper;
+SET ROLE regress_owner;
+SELECT ecommerce.migrate() AS version \gset
+RESET ROLE;
+
+INSERT INTO ecommerce.users (id, name, shipping_address) VALUES (1, 'Ada', 'One'), (2, 'Grace', 'Two');
+INSERT INTO ecommerce.products (id, name, price) VALUES (11, 'Pencil', 0.25);
+INSERT INTO ecommerce.stock_levels (product_id, quantity) VALUES (11, 1000);
+DO $$
+BEGIN
+    FOR customer IN 1 .. 2 LOOP
+        PERFORM ecommerce.add_to_cart(customer, 11, customer), ecommerce.place_order(customer),
+                ecommerce.add_to_cart(customer, 11, customer);
+    END LOOP;
+END
+$$;
+
+-- Runs a query as a role with claims and undoes everything: 'ok', or its SQLSTATE.
+-- Null claims are claims that the session never had: '' is what a reset leaves.
+CREATE FUNCTION pg_temp.attempt(role_name text, claims text, query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    result text;
+BEGIN
+    IF claims IS NOT NULL THEN
+        PERFORM set_config('request.jwt.claims', claims, true);
+    END IF;
+    PERFORM set_config('role', role_name, true);
+    EXECUTE query INTO result;
+    RAISE SQLSTATE 'ZZ000' USING MESSAGE = coalesce(result, 'null');
+EXCEPTION WHEN OTHERS THEN
+    RETURN CASE SQLSTATE WHEN 'ZZ000' THEN 'ok' ELSE SQLSTATE END;
+END
+$$;
+
+-- The same, but returns what the query returned, or its SQLSTATE.
+CREATE FUNCTION pg_temp.answer(role_name text, claims text, query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    result text;
+BEGIN
+    PERFORM set_config('request.jwt.claims', claims, true), set_config('role', role_name, true);
+    EXECUTE query INTO result;
+    RAISE SQLSTATE 'ZZ000' USING MESSAGE = coalesce(result, 'null');
+EXCEPTION WHEN OTHERS THEN
+    RETURN CASE SQLSTATE WHEN 'ZZ000' THEN SQLERRM ELSE SQLSTATE END;
+END
+$$;
+
+-- Each function as it is called for user 1. What a function of ecommerce_api says
+-- names the user whom it acted for.
+CREATE TABLE pg_temp.calls (function regprocedure, query text);
+INSERT INTO calls VALUES
+    ('ecommerce.add_to_cart(bigint, bigint, integer)', 'SELECT ecommerce.add_to_cart(1, 11, 1) ->> ''id'''),
+    ('ecommerce.set_cart_item(bigint, bigint, integer)', 'SELECT ecommerce.set_cart_item(1, 11, 1) ->> ''id'''),
+    ('ecommerce.cart_json(bigint)', 'SELECT ecommerce.cart_json(1) ->> ''id'''),
+    ('ecommerce.place_order(bigint, text, text, numeric)', 'SELECT ecommerce.place_order(1) ->> ''customer_id'''),
+    ('ecommerce.order_listing_json(bigint, integer, bigint, text)', 'SELECT ecommerce.order_listing_json(1) #>> ''{0,customer_id}'''),
+    ('ecommerce.order_json(bigint, bigint)', 'SELECT ecommerce.order_json(1, 1) ->> ''customer_id'''),
+    ('ecommerce_api.add_to_cart(bigint, integer)', 'SELECT ecommerce_api.add_to_cart(11, 1) ->> ''id'''),
+    ('ecommerce_api.set_cart_item(bigint, integer)', 'SELECT ecommerce_api.set_cart_item(11, 1) ->> ''id'''),
+    ('ecommerce_api.cart_json()', 'SELECT ecommerce_api.cart_json() ->> ''id'''),
+    ('ecommerce_api.place_order(text, text, numeric)', 'SELECT ecommerce_api.place_order() ->> ''customer_id'''),
+    ('ecommerce_api.order_listing_json(integer, bigint, text)', 'SELECT ecommerce_api.order_listing_json() #>> ''{0,customer_id}'''),
+    ('ecommerce_api.order_json(bigint)', 'SELECT coalesce(ecommerce_api.order_json(1), ecommerce_api.order_json(2)) ->> ''customer_id''');
+
+SELECT set_eq(
+    $$ SELECT oid::regprocedure FROM pg_proc
+        WHERE pronamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace)
+          AND proname !~ '^(migrat(e|ion_\d+)|grant_api|revoke_api|current_user_id)$' $$,
+    'SELECT function FROM calls',
+    'this test knows every public function: add a new one to calls');
+
+-- All the answers that a role with claims gets from the functions of a schema.
+CREATE FUNCTION pg_temp.answers(role_name text, claims text, schema_name text) RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(DISTINCT pg_temp.answer(role_name, claims, query), ' ')
+      FROM calls WHERE split_part(query, '.', 1) ~ ('\m' || schema_name || '$')
+$$;
+
+-- Before this session has ever had claims.
+SELECT is(current_setting('request.jwt.claims', true), NULL, 'there are no claims yet');
+SELECT is(pg_temp.attempt('regress_shopper', NULL, query), 'PT401', 'without claims: ' || query) FROM calls;
+SELECT is(pg_temp.attempt('regress_shopper', NULL, 'SELECT ecommerce.current_user_id() / 0'), 'ok', 'current_user_id() is null');
+
+-- In ecommerce the user is an argument, 1; in ecommerce_api it is the claims'.
+CREATE TABLE pg_temp.claims (number serial, claims text, ecommerce text, ecommerce_api text);
+INSERT INTO claims (claims, ecommerce, ecommerce_api) VALUES
+    -- none
+    ('', 'PT401', 'PT401'),
+    ('{}', 'PT401', 'PT401'),
+    ('null', 'PT401', 'PT401'),
+    ('{"user_id": null}', 'PT401', 'PT401'),
+    ('{"sub": 1, "role": "postgres", "userid": 1, "User_id": 1, "user_id ": 1, " user_id": 1}', 'PT401', 'PT401'),
+    ('{"claims": {"user_id": 1}}', 'PT401', 'PT401'),
+    ('{"": 1}', 'PT401', 'PT401'),
+    -- documents that are no objects
+    ('1', 'PT401', 'PT401'),
+    ('"user_id"', 'PT401', 'PT401'),
+    ('true', 'PT401', 'PT401'),
+    ('[]', 'PT401', 'PT401'),
+    ('["user_id", 1]', 'PT401', 'PT401'),
+    ('[{"user_id": 1}]', 'PT401', 'PT401'),
+    ('"{\"user_id\": 1}"', 'PT401', 'PT401'),
+    -- the user's own
+    ('{"user_id": 1}', '1', '1'),
+    ('{"user_id": "1"}', '1', '1'),
+    (E'\n\t{ "user_id"\r: 1 }  ', '1', '1'),
+    ('{"user_id": "01"}', '1', '1'),
+    ('{"user_id": 1e0}', '1', '1'),
+    ('{"user\u005fid": "\u0031"}', '1', '1'),
+    ('{"user_id": 1, "exp": 1e400, "role": "x", "a": {"user_id": 2}, "b": [2]}', '1', '1'),
+    -- another's: what was signed is what counts, whatever came before it
+    ('{"user_id": 2}', '42501', '2'),
+    ('{"user_id": "2"}', '42501', '2'),
+    ('{"user_id": 1, "user_id": 2}', '42501', '2'),
+    ('{"user_id": 2, "user_id": 1}', '1', '1'),
+    ('{"user_id": 1, "user_id": null}', 'PT401', 'PT401'),
+    -- not one bigint
+    ('{"user_id": 9223372036854775808}', '22003', '22003'),
+    ('{"user_id": -9223372036854775809}', '22003', '22003'),
+    ('{"user_id": 18446744073709551617}', '22003', '22003'),
+    ('{"user_id": 4294967297000000000000}', '22003', '22003'),
+    ('{"user_id": 1e1000}', '22003', '22003'),
+    ('{"user_id": 1e131072}', '22003', '22003'),
+    ('{"user_id": 1.0}', '22P02', '22P02'),
+    ('{"user_id": 1.5}', '22P02', '22P02'),
+    ('{"user_id": 1e-1}', '22P02', '22P02'),
+    ('{"user_id": true}', '22P02', '22P02'),
+    ('{"user_id": ""}', '22P02', '22P02'),
+    ('{"user_id": " "}', '22P02', '22P02'),
+    ('{"user_id": "null"}', '22P02', '22P02'),
+    ('{"user_id": "1 2"}', '22P02', '22P02'),
+    ('{"user_id": "1,2"}', '22P02', '22P02'),
+    ('{"user_id": "1; SELECT 2"}', '22P02', '22P02'),
+    ('{"user_id": "1 OR true"}', '22P02', '22P02'),
+    ('{"user_id": "1''"}', '22P02', '22P02'),
+    ('{"user_id": "\uff11"}', '22P02', '22P02'),
+    ('{"user_id": "1\u0000"}', '22P05', '22P05'),
+    ('{"user_id": [1]}', '22P02', '22P02'),
+    ('{"user_id": []}', '22P02', '22P02'),
+    ('{"user_id": {"user_id": 1}}', '22P02', '22P02'),
+    ('{"user_id": {}}', '22P02', '22P02'),
+    -- not JSON
+    (' ', '22P02', '22P02'),
+    ('{', '22P02', '22P02'),
+    ('{"user_id": 1', '22P02', '22P02'),
+    ('{"user_id": 1} {"user_id": 1}', '22P02', '22P02'),
+    ('{"user_id": 1}}', '22P02', '22P02'),
+    ('{"user_id": 1,}', '22P02', '22P02'),
+    ('{user_id: 1}', '22P02', '22P02'),
+    ('{''user_id'': 1}', '22P02', '22P02'),
+    ('{"user_id": 01}', '22P02', '22P02'),
+    ('{"user_id": +1}', '22P02', '22P02'),
+    ('{"user_id": 0x1}', '22P02', '22P02'),
+    ('{"user_id": NaN}', '22P02', '22P02'),
+    ('{"user_id": Infinity}', '22P02', '22P02'),
+    ('{"user_id": "1}', '22P02', '22P02'),
+    ('{"user_id": "\ud800"}', '22P02', '22P02'),
+    ('{"user_id": 1} -- ', '22P02', '22P02'),
+    ('user_id=1', '22P02', '22P02');
+
+SELECT is(pg_temp.answers('regress_shopper', claims, 'ecommerce'), ecommerce, 'ecommerce.*(1) with claims ' || to_json(claims))
+  FROM claims ORDER BY number;
+SELECT is(pg_temp.answers('regress_shopper', claims, 'ecommerce_api'), ecommerce_api, 'ecommerce_api.*() with claims ' || to_json(claims))
+  FROM claims ORDER BY number;
+SELECT is(pg_temp.answer('regress_shopper', claims, 'SELECT ecommerce.current_user_id()'),
+          CASE ecommerce_api WHEN 'PT401' THEN 'null' ELSE ecommerce_api END, 'current_user_id() with claims ' || to_json(claims))
+  FROM claims ORDER BY number;
+SELECT is(pg_temp.answers('regress_shopper', repeat('[', 1000000), 'ecommerce'), '54001', 'claims as deep as an abyss are the server''s own error');
+
+-- Users that there are not: nobody learns who exists by acting for them.
+SELECT is(pg_temp.answers('regress_shopper', format('{"user_id": %s}', missing), 'ecommerce'), '42501',
+          'user 1 cannot be acted for as ' || missing)
+  FROM unnest('{0, -1, -9223372036854775808, 9223372036854775807}'::bigint[]) AS missing;
+SELECT is(pg_temp.answer('regress_shopper', '{"user_id": 1}', format('SELECT ecommerce.%s', call)), '42501',
+          'whether there is a user 99 is not told by ' || call)
+  FROM unnest('{"cart_json(99)", "add_to_cart(99, 11)", "set_cart_item(99, 11, 0)", "place_order(99)",
+                "order_listing_json(99)", "order_json(99, 1)"}'::text[]) AS call;
+
+-- What a token's user does is seen by no other.
+SELECT is(pg_temp.answer('regress_shopper', '{"user_id": 2}', 'SELECT coalesce(ecommerce_api.order_json(1)::text, ''none'')'),
+          'none', 'an order of somebody else''s is no order');
+SELECT is(pg_temp.answer('regress_shopper', '{"user_id": 2}', 'SELECT ecommerce_api.order_listing_json(before_id => 1)'),
+          'PT404', 'an order of somebody else''s is no cursor');
+
+
+-- INSERT on ecommerce.orders
+-- One function stands for all: which is shown to be right above.
+
+CREATE FUNCTION pg_temp.acts_for_others(role_name text) RETURNS boolean LANGUAGE sql AS $$
+    SELECT CASE pg_temp.answers(role_name, '{"user_id": 2}', 'ecommerce') WHEN '1' THEN true WHEN '42501' THEN false END
+$$;
+
+CREATE ROLE regress_staff;
+CREATE ROLE regress_heir;
+CREATE ROLE regress_grandchild;
+CREATE ROLE regress_aloof NOINHERIT;
+CREATE ROLE regress_column;
+CREATE ROLE regress_all_but_insert;
+CREATE ROLE regress_powerful CREATEDB CREATEROLE BYPASSRLS REPLICATION;
+CREATE ROLE regress_writer;
+CREATE ROLE regress_root SUPERUSER;
+GRANT regress_staff TO regress_heir, regress_aloof;
+GRANT regress_heir TO regress_grandchild;
+GRANT pg_read_all_data TO regress_powerful;
+GRANT pg_write_all_data TO regress_writer;
+GRANT INSERT ON ecommerce.orders TO regress_staff;
+GRANT INSERT (customer_id, id, order_date, order_amount, currency, order_status, shipping_address, idempotency_key, stock_bucket)
+   ON ecommerce.orders TO regress_column;
+GRANT SELECT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON ecommerce.orders TO regress_all_but_insert;
+GRANT ALL ON ecommerce.users, ecommerce.carts, ecommerce.cart_items, ecommerce.order_details, ecommerce.order_events TO regress_all_but_insert;
+GRANT USAGE ON SCHEMA ecommerce TO regress_staff, regress_column, regress_all_but_insert, regress_powerful, regress_writer, regress_aloof;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce
+   TO regress_staff, regress_column, regress_all_but_insert, regress_powerful, regress_writer, regress_aloof;
+
+SELECT is(pg_temp.acts_for_others(role_name), expected, format('%s acts for others: %s', role_name, why))
+  FROM (VALUES ('regress_root', true, 'a superuser'), ('regress_owner', true, 'the owner'),
+               ('regress_staff', true, 'granted INSERT'), ('regress_heir', true, 'inherits'),
+               ('regress_grandchild', true, 'inherits twice'), ('regress_writer', true, 'pg_write_all_data holds INSERT on every table'),
+               ('regress_shopper', false, 'holds nothing'), ('regress_aloof', false, 'does not inherit'),
+               ('regress_column', false, 'INSERT on every column is not INSERT on the table'),
+               ('regress_all_but_insert', false, 'every other privilege is not INSERT'),
+               ('regress_powerful', false, 'attributes of the role are not INSERT')) AS roles (role_name, expected, why);
+
+-- Who acts for anyone needs no claims, and no good ones, for that.
+SELECT is(pg_temp.answers('regress_staff', claims, 'ecommerce'), '1', 'staff needs no claims: ' || coalesce(claims, 'null'))
+  FROM unnest(ARRAY [NULL, '', '{', '{"user_id": 2}', '{"user_id": "x"}']) AS claims;
+SELECT is(pg_temp.answer('regress_root', '', 'SELECT ecommerce_api.cart_json()'), 'PT401', 'in ecommerce_api a superuser is nobody without claims');
+SELECT is(pg_temp.answer('regress_root', '{"user_id": 2}', 'SELECT ecommerce_api.cart_json() ->> ''id'''), '2', 'and the user of the claims with them');
+
+-- Grants and revocations count at once.
+REVOKE INSERT ON ecommerce.orders FROM regress_staff;
+SELECT ok(NOT pg_temp.acts_for_others('regress_staff'), 'INSERT revoked: staff no more, in the same session');
+SELECT ok(NOT pg_temp.acts_for_others('regress_grandchild'), 'nor those who inherited it');
+GRANT INSERT ON ecommerce.orders TO regress_heir;
+SELECT ok(pg_temp.acts_for_others('regress_heir'), 'INSERT granted: counts at once');
+REVOKE regress_heir FROM regress_grandchild;
+SELECT is(pg_temp.answer('regress_grandchild', '', 'SELECT ecommerce.cart_json(1)'), '42501', 'membership revoked: counts at once');
+GRANT INSERT ON ecommerce.orders TO PUBLIC;
+SELECT ok(pg_temp.acts_for_others('regress_shopper'), 'INSERT granted to PUBLIC makes everybody staff');
+REVOKE INSERT ON ecommerce.orders FROM PUBLIC;
+SELECT ok(NOT pg_temp.acts_for_others('regress_shopper'), 'and revoked, nobody');
+REVOKE INSERT ON ecommerce.orders FROM regress_owner;
+SELECT ok(NOT pg_temp.acts_for_others('regress_owner'), 'an owner who gave up INSERT is no exception');
+SELECT is(pg_temp.answer('regress_shopper', '{"user_id": 1}', 'SELECT ecommerce.place_order(1)'), '42501', 'and then nothing can be written');
+GRANT INSERT ON ecommerce.orders TO regress_owner;
+ALTER TABLE ecommerce.orders OWNER TO regress_root;
+SELECT ok(NOT pg_temp.acts_for_others('regress_owner'), 'a former owner acts for nobody');
+ALTER TABLE ecommerce.orders OWNER TO regress_owner;
+SELECT ok(pg_temp.acts_for_others('regress_owner'), 'and an owner again for all');
+
+-- EXECUTE is needed whoever one is.
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce, ecommerce_api FROM regress_shopper;
+SELECT is(pg_temp.answers('regress_shopper', '{"user_id": 1}', 'ecommerce'), '42501', 'no EXECUTE in ecommerce, no call');
+SELECT is(pg_temp.answers('regress_shopper', '{"user_id": 1}', 'ecommerce_api'), '42501', 'nor in ecommerce_api');
+
+SELECT * FROM finish();
+ROLLBACK;

@@ -1,0 +1,244 @@
+-- What the catalogue says of the extension: the functions of the contract with all
+-- their properties, and of the tables that migrate() makes: keys, constraints,
+-- indexes, comments, and that nothing happens behind the writer's back. For every
+-- rule there are objects that break it, to show that it would be seen.
+
+\set ON_ERROR_STOP 1
+SET client_min_messages = warning;
+BEGIN;
+CREATE EXTENSION pgtap;
+CREATE EXTENSION ecommerce;
+SELECT plan(68);
+SELECT is(ecommerce.migrate(), 1, 'migrate() makes version 1');
+
+
+-- The contract
+
+SELECT results_eq(
+    $$SELECT proname::text COLLATE "default", pg_get_function_arguments(oid), pg_get_function_result(oid),
+             CASE provolatile WHEN 'v' THEN 'volatile' WHEN 's' THEN 'stable' END,
+             CASE proparallel WHEN 'u' THEN 'unsafe' WHEN 'r' THEN 'restricted' WHEN 's' THEN 'safe' END
+      FROM pg_proc WHERE pronamespace = 'ecommerce'::regnamespace
+        AND proname IN ('add_to_cart', 'cart_json', 'current_user_id', 'migrate', 'order_json', 'order_listing_json',
+                        'place_order', 'set_cart_item')
+      ORDER BY proname$$,
+    $$VALUES ('add_to_cart', 'user_id bigint, product_id bigint, quantity integer DEFAULT 1',
+              'jsonb', 'volatile', 'unsafe'),
+             ('cart_json', 'user_id bigint', 'jsonb', 'stable', 'restricted'),
+             ('current_user_id', '', 'bigint', 'stable', 'safe'),
+             ('migrate', '', 'integer', 'volatile', 'unsafe'),
+             ('order_json', 'user_id bigint, order_id bigint', 'jsonb', 'stable', 'restricted'),
+             ('order_listing_json', 'user_id bigint, page_size integer DEFAULT NULL::integer, '
+              'before_id bigint DEFAULT NULL::bigint, status text DEFAULT NULL::text',
+              'jsonb', 'stable', 'restricted'),
+             ('place_order', 'user_id bigint, shipping_address text DEFAULT NULL::text, '
+              'idempotency_key text DEFAULT NULL::text, expected_amount numeric DEFAULT NULL::numeric',
+              'jsonb', 'volatile', 'unsafe'),
+             ('set_cart_item', 'user_id bigint, product_id bigint, quantity integer',
+              'jsonb', 'volatile', 'unsafe')$$,
+    'functions');
+SELECT results_eq(
+    $$SELECT relname::text COLLATE "default" FROM pg_class
+      WHERE relnamespace = 'ecommerce'::regnamespace AND relkind NOT IN ('i', 'S') ORDER BY relname$$,
+    $$VALUES ('cart_items'), ('carts'), ('categories'), ('order_details'), ('order_events'), ('orders'), ('products'),
+             ('schema_migrations'), ('stock_levels'), ('users')$$,
+    'tables');
+SELECT results_eq(
+    $$SELECT conrelid::regclass::text, pg_get_constraintdef(pg_constraint.oid)
+      FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
+      WHERE contype IN ('p', 'u') AND connamespace = 'ecommerce'::regnamespace ORDER BY relname, contype$$,
+    $$VALUES ('ecommerce.cart_items', 'PRIMARY KEY (user_id, product_id)'),
+             ('ecommerce.carts', 'PRIMARY KEY (user_id)'),
+             ('ecommerce.categories', 'PRIMARY KEY (id)'),
+             ('ecommerce.order_details', 'PRIMARY KEY (customer_id, order_id, line_number)'),
+             ('ecommerce.order_events', 'PRIMARY KEY (customer_id, order_id, event_number)'),
+             ('ecommerce.orders', 'PRIMARY KEY (customer_id, id)'),
+             ('ecommerce.orders', 'UNIQUE (customer_id, idempotency_key)'),
+             ('ecommerce.products', 'PRIMARY KEY (id)'),
+             ('ecommerce.schema_migrations', 'PRIMARY KEY (version)'),
+             ('ecommerce.stock_levels', 'PRIMARY KEY (bucket, product_id)'),
+             ('ecommerce.users', 'PRIMARY KEY (id)')$$,
+    'keys, those of a customer''s rows beginning with the customer');
+SELECT results_eq(
+    $$SELECT conname::text COLLATE "default", pg_get_constraintdef(oid) FROM pg_constraint
+      WHERE contype = 'f' AND connamespace = 'ecommerce'::regnamespace ORDER BY conname$$,
+    $$VALUES ('cart_items_cart_exists',
+              'FOREIGN KEY (user_id) REFERENCES ecommerce.carts(user_id) ON DELETE CASCADE'),
+             ('cart_items_product_exists',
+              'FOREIGN KEY (product_id) REFERENCES ecommerce.products(id) ON DELETE CASCADE'),
+             ('carts_user_exists', 'FOREIGN KEY (user_id) REFERENCES ecommerce.users(id) ON DELETE CASCADE'),
+             ('order_details_order_exists',
+              'FOREIGN KEY (customer_id, order_id) REFERENCES ecommerce.orders(customer_id, id)'),
+             ('order_events_order_exists',
+              'FOREIGN KEY (customer_id, order_id) REFERENCES ecommerce.orders(customer_id, id)'),
+             ('orders_customer_exists', 'FOREIGN KEY (customer_id) REFERENCES ecommerce.users(id)'),
+             ('products_category_exists', 'FOREIGN KEY (category_id) REFERENCES ecommerce.categories(id)'),
+             ('stock_levels_product_exists',
+              'FOREIGN KEY (product_id) REFERENCES ecommerce.products(id) ON DELETE CASCADE')$$,
+    'foreign keys: carts and stock go with what they are of, nothing deletes an order');
+SELECT results_eq(
+    $$SELECT relname::text COLLATE "default" FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+      WHERE relnamespace = 'ecommerce'::regnamespace AND relkind = 'r' AND attname = 'id' ORDER BY relname$$,
+    $$VALUES ('categories'), ('order_events'), ('orders'), ('products'), ('users')$$,
+    'tables with an id of their own');
+
+
+-- The rules: each query finds what breaks it.
+
+CREATE VIEW pg_temp.functions AS
+    SELECT p.oid::regprocedure AS signature, nspname AS schema_name, proname AS name, lanname AS language, p.*
+    FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = pronamespace JOIN pg_language AS l ON l.oid = prolang
+    WHERE nspname IN ('ecommerce', 'ecommerce_api');
+CREATE VIEW pg_temp.relations AS
+    SELECT c.oid::regclass AS relation, nspname AS schema_name, c.*
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace WHERE nspname IN ('ecommerce', 'ecommerce_api');
+CREATE VIEW pg_temp.columns AS
+    SELECT relation, attname AS name, relkind, relname, coalesce(nullif(typbasetype, 0), atttypid)::regtype AS type,
+           pg_get_expr(adbin, adrelid) AS initial,
+           attrelid, attnum, attnotnull, attidentity, attacl
+    FROM relations JOIN pg_attribute AS a ON attrelid = relation JOIN pg_type ON pg_type.oid = atttypid
+    LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+    WHERE relkind IN ('r', 'v') AND attnum > 0 AND NOT attisdropped;
+CREATE VIEW pg_temp.constraints AS
+    SELECT * FROM pg_constraint WHERE connamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace);
+
+CREATE TABLE pg_temp.rules (number integer GENERATED ALWAYS AS IDENTITY, rule text, query text);
+INSERT INTO rules (rule, query) VALUES
+    ('functions are in C, migrations in SQL',
+     $$SELECT signature FROM functions WHERE language <> CASE WHEN name ~ '^migration_' THEN 'sql' ELSE 'c' END$$),
+    ('the symbol of a C function is its name',
+     $$SELECT signature FROM functions
+       WHERE language = 'c' AND prosrc <> CASE schema_name WHEN 'ecommerce_api' THEN 'api_' ELSE '' END || name$$),
+    ('no function answers a null argument with a null result',
+     $$SELECT signature FROM functions WHERE proisstrict$$),
+    ('functions are not SECURITY DEFINER',
+     $$SELECT signature FROM functions WHERE prosecdef$$),
+    ('whatever writes is parallel unsafe, whatever reads is not',
+     $$SELECT signature FROM functions WHERE (provolatile = 'v') <> (proparallel = 'u') OR provolatile = 'i'$$),
+    ('nothing is executable by PUBLIC',
+     $$SELECT signature FROM functions, aclexplode(coalesce(proacl, acldefault('f', proowner))) WHERE grantee = 0$$),
+    ('every function has a comment',
+     $$SELECT signature FROM functions WHERE obj_description(oid, 'pg_proc') IS NULL$$),
+    ('no name is overloaded',
+     $$SELECT name FROM functions GROUP BY schema_name, name HAVING count(*) > 1$$),
+    ('every argument has a name, and none that means something to PostgREST',
+     $$SELECT signature FROM functions WHERE pronargs <> coalesce(cardinality(proargnames), 0)
+          OR proargnames && '{limit, offset, order, select, columns, and, or, not, on_conflict, ""}'$$),
+    ('a function of ecommerce_api is that of ecommerce without the user',
+     $$SELECT api.signature FROM functions AS api
+       LEFT JOIN functions AS f ON f.schema_name = 'ecommerce' AND f.name = api.name AND f.proargnames[1] = 'user_id'
+       WHERE api.schema_name = 'ecommerce_api'
+         AND (f.oid IS NULL OR (api.provolatile, api.proparallel, api.prorettype) <>
+                               (f.provolatile, f.proparallel, f.prorettype)
+              OR coalesce(api.proargnames, '{}') <> f.proargnames[2:]
+              OR oidvectortypes(f.proargtypes) <>
+                 concat_ws(', ', 'bigint', nullif(oidvectortypes(api.proargtypes), '')))$$),
+    ('the extension consists of functions: no table is a member',
+     $$SELECT pg_describe_object(classid, objid, 0) FROM pg_depend JOIN pg_extension ON pg_extension.oid = refobjid
+       WHERE refclassid = 'pg_extension'::regclass AND extname = 'ecommerce' AND deptype = 'e'
+         AND classid <> 'pg_proc'::regclass$$),
+    ('every table and view has a comment',
+     $$SELECT relation FROM relations WHERE relkind IN ('r', 'v') AND obj_description(relation, 'pg_class') IS NULL$$),
+    ('every column has a comment',
+     $$SELECT relation, name FROM columns WHERE col_description(attrelid, attnum) IS NULL$$),
+    ('every domain has a comment',
+     $$SELECT typname FROM pg_type WHERE typtype = 'd' AND typnamespace = 'ecommerce'::regnamespace
+         AND obj_description(oid, 'pg_type') IS NULL$$),
+    ('PUBLIC has no privilege on a table, view, column or sequence',
+     $$SELECT relation FROM relations, aclexplode(relacl) WHERE grantee = 0
+       UNION ALL SELECT relation FROM columns, aclexplode(attacl) WHERE grantee = 0$$),
+    ('PUBLIC has no privilege on the schemas',
+     $$SELECT nspname FROM pg_namespace, aclexplode(nspacl)
+       WHERE grantee = 0 AND nspname IN ('ecommerce', 'ecommerce_api')$$),
+    ('an id is a bigint, from a sequence of its own by default, and no identity column',
+     $$SELECT relation FROM columns WHERE name = 'id' AND relkind = 'r'
+         AND (type <> 'bigint'::regtype OR NOT attnotnull OR attidentity <> '' OR initial IS DISTINCT FROM
+              format('nextval(%L::regclass)', pg_get_serial_sequence(relation::text, name)))$$),
+    ('sequences do not run out or around',
+     $$SELECT seqrelid::regclass FROM pg_sequence JOIN relations ON relation = seqrelid
+       WHERE seqmax <> 9223372036854775807 OR seqcycle$$),
+    ('what refers to an id is a bigint too',
+     $$SELECT relation, name FROM columns WHERE name ~ '_id$' AND type <> 'bigint'::regtype$$),
+    ('money is numeric, a time has a zone, a text has no length',
+     $$SELECT relation, name FROM columns
+       WHERE name ~ '(price|amount)$' AND type <> 'numeric'::regtype
+          OR name ~ '(_at|_date)$' AND type <> 'timestamptz'::regtype
+          OR type IN ('real', 'double precision', 'money', 'timestamp', 'character', 'character varying')$$),
+    ('every foreign key has an index that begins with its columns',
+     $$SELECT conname FROM constraints WHERE contype = 'f' AND NOT EXISTS (
+           SELECT FROM pg_index WHERE indrelid = conrelid AND indpred IS NULL
+              AND (indkey::smallint[])[0:cardinality(conkey) - 1] @> conkey)$$),
+    ('no index is the beginning of another',
+     $$SELECT i.indexrelid::regclass FROM pg_index AS i JOIN relations ON relation = i.indrelid
+       JOIN pg_index AS j ON j.indrelid = i.indrelid AND j.indexrelid <> i.indexrelid
+       WHERE i.indpred IS NULL AND j.indpred IS NULL AND i.indexprs IS NULL AND NOT i.indisunique
+         AND (j.indkey::smallint[])[0:i.indnatts - 1] = (i.indkey::smallint[])[0:i.indnatts - 1]$$),
+    ('constraints say by their names what they demand',
+     $$SELECT conname FROM constraints WHERE contype IN ('c', 'f') AND conname ~ '_(check|fkey)\d*$'$$),
+    ('constraints hold for the rows that are there',
+     $$SELECT conname FROM constraints WHERE NOT convalidated$$),
+    ('no trigger',
+     $$SELECT tgname FROM pg_trigger JOIN relations ON relation = tgrelid WHERE NOT tgisinternal$$),
+    ('no rule',
+     $$SELECT rulename FROM pg_rewrite JOIN relations ON relation = ev_class WHERE rulename <> '_RETURN'$$),
+    ('tables are logged and not parts of others',
+     $$SELECT relation FROM relations
+       WHERE relkind IN ('r', 'p', 'f') AND (relkind <> 'r' OR relpersistence <> 'p' OR relispartition)$$),
+    ('customers'' tables have row-level security',
+     $$SELECT relation FROM relations WHERE relkind = 'r' AND NOT relrowsecurity
+         AND (relname = 'users' OR EXISTS (SELECT FROM columns WHERE columns.relation = relations.relation
+                                             AND name IN ('user_id', 'customer_id')))$$),
+    ('views check the privileges of the reader',
+     $$SELECT relation FROM relations
+       WHERE relkind = 'v' AND NOT coalesce(reloptions @> '{security_invoker=true}', false)$$);
+
+CREATE FUNCTION pg_temp.offenders(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    result text;
+BEGIN
+    EXECUTE format('SELECT string_agg(offender::text, '' '' ORDER BY offender::text COLLATE "C") FROM (%s) AS offender',
+                   query) INTO result;
+    RETURN result;
+END
+$$;
+SELECT is(pg_temp.offenders(query), NULL, rule) FROM rules ORDER BY number;
+
+
+-- What breaks the rules is seen.
+
+CREATE FUNCTION ecommerce.cart_json(bigint, "limit" bigint) RETURNS jsonb LANGUAGE sql
+    STRICT SECURITY DEFINER PARALLEL SAFE AS 'SELECT NULL::jsonb';
+CREATE FUNCTION ecommerce.other() RETURNS bigint LANGUAGE c AS '$libdir/ecommerce', 'current_user_id';
+CREATE FUNCTION ecommerce_api.migrate() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+CREATE DOMAIN ecommerce.code AS varchar(3);
+CREATE UNLOGGED TABLE ecommerce.refunds (
+    id          integer GENERATED ALWAYS AS IDENTITY,
+    customer_id integer,
+    order_id    bigint,
+    category_id bigint REFERENCES ecommerce.categories,
+    amount      double precision CHECK (amount > 0),
+    paid_at     timestamp,
+    PRIMARY KEY (id, customer_id)
+);
+ALTER TABLE ecommerce.refunds ADD CONSTRAINT refunds_in_the_past CHECK (paid_at < '2000-01-01') NOT VALID;
+CREATE INDEX ON ecommerce.refunds (id);
+CREATE TRIGGER refunds_trigger BEFORE UPDATE ON ecommerce.refunds
+    FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+CREATE RULE refunds_rule AS ON DELETE TO ecommerce.refunds DO INSTEAD NOTHING;
+CREATE VIEW ecommerce_api.refunds AS SELECT * FROM ecommerce.refunds;
+GRANT SELECT ON ecommerce.refunds TO PUBLIC;
+GRANT USAGE ON SCHEMA ecommerce TO PUBLIC;
+ALTER EXTENSION ecommerce ADD TABLE ecommerce.refunds;
+SELECT isnt(pg_temp.offenders(query), NULL, 'seen when broken: ' || rule) FROM rules ORDER BY number;
+SELECT is(pg_temp.offenders(query), wanted, 'what is named: ' || rule)
+FROM rules JOIN (VALUES
+    ('no name is overloaded', '(cart_json)'),
+    ('money is numeric, a time has a zone, a text has no length',
+     '(ecommerce.refunds,amount) (ecommerce.refunds,paid_at) '
+     '(ecommerce_api.refunds,amount) (ecommerce_api.refunds,paid_at)'),
+    ('every foreign key has an index that begins with its columns', '(refunds_category_id_fkey)'),
+    ('every table and view has a comment', '(ecommerce.refunds) (ecommerce_api.refunds)')) AS seen (rule, wanted)
+    USING (rule) ORDER BY number;
+
+SELECT * FROM finish();
+ROLLBACK;

@@ -1,0 +1,293 @@
+-- Every error that a function of ecommerce raises: SQLSTATE, message, data and hint.
+-- The message is a constant for each condition, all data is in DETAIL, as JSON, and
+-- the errors are those that the comments of the functions and README.md name.
+
+\set ON_ERROR_STOP 1
+SET client_min_messages = warning;
+BEGIN;
+CREATE EXTENSION pgtap;
+CREATE EXTENSION ecommerce;
+SELECT plan(80);
+
+-- The error that a command ends with, undone; no row when it ends with none.
+CREATE FUNCTION pg_temp.error_of(command text)
+    RETURNS TABLE (state text, message text, detail text, hint text) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE command;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL,
+                            hint = PG_EXCEPTION_HINT;
+    RETURN NEXT;
+END
+$$;
+CREATE FUNCTION pg_temp.as_json(detail text) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN detail::jsonb;
+EXCEPTION WHEN OTHERS THEN
+    RETURN NULL;
+END
+$$;
+
+CREATE TABLE pg_temp.conditions (
+    number  integer GENERATED ALWAYS AS IDENTITY,
+    state   text,
+    message text,
+    detail  jsonb,
+    call    text,
+    caller  text GENERATED ALWAYS AS (substring(call FROM 'SELECT ecommerce\.(\w+)')) STORED,
+    given_state   text,
+    given_message text,
+    given_detail  text,
+    given_hint    text
+);
+CREATE PROCEDURE pg_temp.make_errors() LANGUAGE sql AS $$
+    UPDATE conditions
+    SET (given_state, given_message, given_detail, given_hint) = (SELECT * FROM pg_temp.error_of(call))
+    WHERE given_state IS NULL
+$$;
+
+-- Before migrate()
+
+INSERT INTO conditions (state, message, detail, call)
+SELECT '55000', 'ecommerce has no tables in this database', '{"code": "not_migrated"}', 'SELECT ecommerce.' || call
+FROM unnest(ARRAY['add_to_cart(1, 1)', 'set_cart_item(1, 1, 1)', 'cart_json(1)', 'place_order(1)',
+                  'order_listing_json(1)', 'order_json(1, 1)', 'grant_api()', 'revoke_api()']) AS call;
+CALL pg_temp.make_errors();
+SELECT ecommerce.migrate() AS version \gset
+
+-- A customer for each condition
+
+CREATE ROLE regress_shopper;
+GRANT USAGE ON SCHEMA ecommerce TO regress_shopper;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce TO regress_shopper;
+INSERT INTO ecommerce.users (id, name, shipping_address) VALUES
+    (1, 'ready', 'One'), (2, 'no address', NULL), (3, 'empty cart', 'Three'), (4, 'no cart', 'Four'),
+    (5, 'two lines short', 'Five'), (6, 'inactive products', 'Six'), (7, 'two currencies', 'Seven'),
+    (8, 'too expensive', 'Eight'), (9, 'has ordered', 'Nine'), (10, 'has too much', 'Ten');
+INSERT INTO ecommerce.products (id, name, price, currency) VALUES
+    (11, 'Pencil', 0.25, 'USD'), (12, 'Pen', 1.5, 'USD'), (13, 'Quill', 2, 'USD'), (14, 'Stylo', 3, 'EUR'),
+    (15, 'Yacht', 999999999999, 'USD'), (16, 'Sold out', 1, 'USD');
+INSERT INTO ecommerce.stock_levels (product_id, quantity)
+SELECT id, 10000 FROM ecommerce.products WHERE id < 16;
+SELECT count(ecommerce.add_to_cart(user_id, product_id, quantity)) AS added FROM (VALUES
+    (1, 11, 4), (2, 11, 1), (3, 11, 1), (5, 12, 10001), (5, 16, 1), (5, 11, 1), (6, 13, 1), (6, 12, 1), (7, 12, 1),
+    (7, 14, 1), (8, 15, 2000), (9, 11, 2)) AS item (user_id, product_id, quantity) \gset
+SELECT ecommerce.set_cart_item(3, 11, 0) AS cart, ecommerce.place_order(9, 'Nine', 'key') -> 'id' AS earlier_id \gset
+UPDATE ecommerce.products SET is_active = false WHERE id = 13;
+INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address) VALUES (10, 100, 1, 'USD', '');
+INSERT INTO ecommerce.order_details
+SELECT 10, 100, n, 1, repeat('x', 1000000), NULL, NULL, NULL, 1, 1, 1 FROM generate_series(1, 269) AS n;
+
+-- The conditions, each with different data where there can be any
+
+INSERT INTO conditions (state, message, detail, call) VALUES
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "user_id"}',
+     'SELECT ecommerce.add_to_cart(NULL, 11)'),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "product_id"}',
+     'SELECT ecommerce.add_to_cart(1, NULL)'),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "quantity"}',
+     'SELECT ecommerce.add_to_cart(1, 11, NULL)'),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "user_id"}',
+     'SELECT ecommerce.set_cart_item(NULL, 11, 1)'),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "product_id"}',
+     'SELECT ecommerce.set_cart_item(1, NULL, 1)'),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "quantity"}',
+     'SELECT ecommerce.set_cart_item(1, 11, NULL)'),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "user_id"}',
+     'SELECT ecommerce.cart_json(NULL)'),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "user_id"}',
+     'SELECT ecommerce.place_order(NULL)'),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "user_id"}',
+     'SELECT ecommerce.order_listing_json(NULL)'),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "user_id"}',
+     'SELECT ecommerce.order_json(NULL, 1)'),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "order_id"}',
+     'SELECT ecommerce.order_json(1, NULL)'),
+    ('22004', 'order has no shipping address', '{"code": "no_shipping_address", "user_id": 2}',
+     'SELECT ecommerce.place_order(2)'),
+    ('22004', 'order has no shipping address', '{"code": "no_shipping_address", "user_id": 1}',
+     $$UPDATE ecommerce.users SET shipping_address = E'\n'; SELECT ecommerce.place_order(1)$$),
+
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "quantity", "accepted": "1 or more"}',
+     'SELECT ecommerce.add_to_cart(1, 11, 0)'),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "quantity", "accepted": "0 or more"}',
+     'SELECT ecommerce.set_cart_item(1, 11, -1)'),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "page_size", "accepted": "1 or more"}',
+     'SELECT ecommerce.order_listing_json(1, 0)'),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "status",
+       "accepted": "PROCESSING, SHIPPED, DELIVERED, CANCELLED or RETURNED"}',
+     $$SELECT ecommerce.order_listing_json(1, status => E'\r\nSet-Cookie: x')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "shipping_address", "accepted": "text that is not blank"}',
+     $$SELECT ecommerce.place_order(1, ' ')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "idempotency_key", "accepted": "1 to 255 characters"}',
+     $$SELECT ecommerce.place_order(1, idempotency_key => '')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "expected_amount", "accepted": "a finite number"}',
+     $$SELECT ecommerce.place_order(1, expected_amount => 'NaN')$$),
+
+    ('22003', 'quantity in the cart is out of range',
+     '{"code": "quantity_out_of_range", "product_id": 11, "requested": 2147483647, "maximum": 2147483647}',
+     'SELECT ecommerce.add_to_cart(1, 11, 2147483647)'),
+    ('22003', 'quantity in the cart is out of range',
+     '{"code": "quantity_out_of_range", "product_id": 12, "requested": 2147473647, "maximum": 2147483647}',
+     'SELECT ecommerce.add_to_cart(5, 12, 2147473647)'),
+    ('22003', 'order amount is out of range',
+     '{"code": "amount_out_of_range", "order_amount": 1999999999998000, "below": 1000000000000000}',
+     'SELECT ecommerce.place_order(8)'),
+    ('22003', 'order amount is out of range',
+     '{"code": "amount_out_of_range", "order_amount": 1000000000000000.0000, "below": 1000000000000000}',
+     $$UPDATE ecommerce.products SET price = 500000000000.0000 WHERE id = 15; SELECT ecommerce.place_order(8)$$),
+    ('22003', 'JSON has no NaN and no infinity', '{"code": "not_a_finite_number"}',
+     $$ALTER TABLE ecommerce.order_details
+           DROP CONSTRAINT order_details_amount_is_price_times_positive_quantity;
+       UPDATE ecommerce.order_details SET unit_price = 'NaN' WHERE customer_id = 9;
+       SELECT ecommerce.order_listing_json(9)$$),
+    ('22003', 'JSON has no NaN and no infinity', '{"code": "not_a_finite_number"}',
+     $$ALTER TABLE ecommerce.order_details
+           DROP CONSTRAINT order_details_amount_is_price_times_positive_quantity;
+       UPDATE ecommerce.order_details SET line_amount = '-Infinity' WHERE customer_id = 9;
+       SELECT ecommerce.order_listing_json(9)$$),
+
+    ('PT404', 'user does not exist', '{"code": "user_not_found", "user_id": 99}',
+     'SELECT ecommerce.add_to_cart(99, 11)'),
+    ('PT404', 'user does not exist', '{"code": "user_not_found", "user_id": -1}',
+     'SELECT ecommerce.set_cart_item(-1, 11, 1)'),
+    ('PT404', 'user does not exist', '{"code": "user_not_found", "user_id": 0}',
+     'SELECT ecommerce.cart_json(0)'),
+    ('PT404', 'user does not exist', '{"code": "user_not_found", "user_id": 9223372036854775807}',
+     'SELECT ecommerce.place_order(9223372036854775807)'),
+    ('PT404', 'user does not exist', '{"code": "user_not_found", "user_id": 99}',
+     $$SELECT ecommerce.place_order(99, idempotency_key => 'key')$$),
+    ('PT404', 'user does not exist', '{"code": "user_not_found", "user_id": -9223372036854775808}',
+     'SELECT ecommerce.order_listing_json(-9223372036854775808)'),
+    ('PT404', 'product does not exist', '{"code": "product_not_found", "product_id": 99}',
+     'SELECT ecommerce.add_to_cart(1, 99)'),
+    ('PT404', 'product does not exist', '{"code": "product_not_found", "product_id": -1}',
+     'SELECT ecommerce.set_cart_item(1, -1, 0)'),
+    ('PT404', 'order does not exist', '{"code": "order_not_found", "user_id": 1, "order_id": 99}',
+     'SELECT ecommerce.order_listing_json(1, before_id => 99)'),
+    ('PT404', 'order does not exist', '{"code": "order_not_found", "user_id": 1, "order_id": 100}',
+     $$SELECT ecommerce.order_listing_json(1, 5, 100, 'SHIPPED')$$),
+    ('PT404', 'cart is empty', '{"code": "empty_cart", "user_id": 3}',
+     'SELECT ecommerce.place_order(3)'),
+    ('PT404', 'cart is empty', '{"code": "empty_cart", "user_id": 4}',
+     $$SELECT ecommerce.place_order(4, 'Four', 'key', 0)$$),
+
+    ('PT409', 'product is not active', '{"code": "inactive_product", "product_ids": [13]}',
+     'SELECT ecommerce.add_to_cart(1, 13)'),
+    ('PT409', 'product is not active', '{"code": "inactive_product", "product_ids": [13]}',
+     'SELECT ecommerce.set_cart_item(1, 13, 1)'),
+    ('PT409', 'product is not active', '{"code": "inactive_product", "product_ids": [13]}',
+     'SELECT ecommerce.place_order(6)'),
+    ('PT409', 'product is not active', '{"code": "inactive_product", "product_ids": [12, 13]}',
+     'UPDATE ecommerce.products SET is_active = false; SELECT ecommerce.place_order(6)'),
+    ('PT409', 'cart has more than one currency', '{"code": "mixed_currencies", "currencies": ["USD", "EUR"]}',
+     'SELECT ecommerce.place_order(7)'),
+    ('PT409', 'cart has more than one currency', '{"code": "mixed_currencies", "currencies": ["GBP", "EUR"]}',
+     $$UPDATE ecommerce.products SET currency = 'GBP' WHERE id = 12; SELECT ecommerce.place_order(7)$$),
+    ('PT409', 'stock is insufficient',
+     '{"code": "insufficient_stock", "lines": [{"product_id": 12, "requested": 10001, "available": 10000},
+                                               {"product_id": 16, "requested": 1, "available": 0}]}',
+     'SELECT ecommerce.place_order(5)'),
+    ('PT409', 'stock is insufficient',
+     '{"code": "insufficient_stock", "lines": [{"product_id": 11, "requested": 4, "available": 3}]}',
+     'UPDATE ecommerce.stock_levels SET quantity = 3; SELECT ecommerce.place_order(1)'),
+    ('PT409', 'order amount has changed', '{"code": "amount_changed", "expected_amount": 1.0001, "order_amount": 1.00}',
+     'SELECT ecommerce.place_order(1, expected_amount => 1.0001)'),
+    ('PT409', 'order amount has changed', '{"code": "amount_changed", "expected_amount": -1, "order_amount": 1.00}',
+     'SELECT ecommerce.place_order(1, expected_amount => -1)'),
+
+    ('PT422', 'idempotency key was used for another request',
+     format('{"code": "idempotency_key_reused", "order_id": %s, "argument": "shipping_address"}', :earlier_id)::jsonb,
+     $$SELECT ecommerce.place_order(9, 'Ninety', 'key')$$),
+    ('PT422', 'idempotency key was used for another request',
+     format('{"code": "idempotency_key_reused", "order_id": %s, "argument": "expected_amount"}', :earlier_id)::jsonb,
+     $$SELECT ecommerce.place_order(9, idempotency_key => 'key', expected_amount => 0.51)$$),
+
+    ('PT401', 'request names no user', '{"code": "no_identity"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.place_order(1)$$),
+    ('PT401', 'request names no user', '{"code": "no_identity"}',
+     $$SET LOCAL ROLE regress_shopper; SET LOCAL request.jwt.claims = '{"role": "regress_shopper"}';
+       SELECT ecommerce.cart_json(1)$$),
+    ('42501', 'cannot act for another user', '{"code": "other_user", "user_id": 1}',
+     $$SET LOCAL ROLE regress_shopper; SET LOCAL request.jwt.claims = '{"user_id": 2}';
+       SELECT ecommerce.place_order(1)$$),
+    ('42501', 'cannot act for another user', '{"code": "other_user", "user_id": 3}',
+     $$SET LOCAL ROLE regress_shopper; SET LOCAL request.jwt.claims = '{"user_id": "2"}';
+       SELECT ecommerce.order_listing_json(3)$$),
+
+    ('54000', 'JSON document is too large', '{"code": "document_too_large", "maximum_bytes": 268435455}',
+     'SELECT ecommerce.order_listing_json(10)'),
+    ('54000', 'JSON document is too large', '{"code": "document_too_large", "maximum_bytes": 268435455}',
+     'SELECT ecommerce.order_json(10, 100)'),
+    ('55000', 'tables are newer than the code', '{"code": "tables_too_new", "tables": 2, "code_version": 1}',
+     $$INSERT INTO ecommerce.schema_migrations (version, name) VALUES (2, 'later'); SELECT ecommerce.migrate()$$),
+    ('55000', 'tables are newer than the code', '{"code": "tables_too_new", "tables": 7, "code_version": 1}',
+     $$INSERT INTO ecommerce.schema_migrations (version, name) VALUES (7, 'later'); SELECT ecommerce.migrate()$$),
+    ('42501', 'cannot grant what belongs to another role', '{"code": "not_the_owner"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.grant_api(shopper => 'regress_shopper')$$),
+    ('42501', 'cannot grant what belongs to another role', '{"code": "not_the_owner"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.revoke_api(staff => 'regress_shopper')$$),
+    ('09000', 'rows of the order were not written', '{"code": "rows_not_written", "expected": 1, "written": 0}',
+     $$CREATE TRIGGER suppress BEFORE INSERT ON ecommerce.orders FOR EACH ROW EXECUTE FUNCTION pg_temp.suppress();
+       SELECT ecommerce.place_order(1)$$),
+    ('09000', 'rows of the order were not written', '{"code": "rows_not_written", "expected": 2, "written": 1}',
+     $$CREATE TRIGGER suppress BEFORE INSERT ON ecommerce.order_details
+           FOR EACH ROW WHEN (NEW.line_number = 1) EXECUTE FUNCTION pg_temp.suppress();
+       SELECT ecommerce.add_to_cart(1, 12), ecommerce.place_order(1)$$);
+CREATE FUNCTION pg_temp.suppress() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CALL pg_temp.make_errors();
+
+SELECT is(format('%s %s %s', given_state, given_message, pg_temp.as_json(given_detail)),
+          format('%s %s %s', state, message, detail), regexp_replace(call, '\s+', ' ', 'g'))
+FROM conditions ORDER BY number;
+
+-- What holds for all of them
+
+CREATE VIEW pg_temp.errors AS
+    SELECT *, pg_temp.as_json(given_detail) ->> 'code' AS code FROM conditions WHERE given_state IS NOT NULL;
+SELECT is_empty($$SELECT call FROM errors WHERE given_message !~ '^[[:alpha:] ]+$'$$,
+                'a message is letters and spaces: there is no data in it, nor a line break');
+SELECT is_empty($$SELECT code FROM errors GROUP BY code HAVING count(DISTINCT (given_state, given_message)) > 1$$,
+                'a code has one SQLSTATE and one message, whatever the data');
+SELECT is_empty($$SELECT given_message FROM errors GROUP BY given_message HAVING count(DISTINCT code) > 1$$,
+                'and a message one code');
+SELECT is_empty($$SELECT code FROM errors GROUP BY code HAVING count(*) < 2$$,
+                'because each was raised with different data');
+SELECT is_empty($$SELECT call FROM errors WHERE given_detail ~ '\n'$$, 'DETAIL is one line');
+SELECT is_empty($$SELECT call FROM errors WHERE given_hint !~ '^[[:upper:]].*\.$'$$,
+                'every error has a hint, which is a sentence');
+SELECT is_empty($$SELECT call FROM errors WHERE code = 'document_too_large' AND given_hint !~ 'page_size'$$,
+                'the hint for too large a document names page_size');
+SELECT is_empty($$SELECT call FROM errors
+                  WHERE code = 'not_migrated' AND given_hint !~ 'SELECT ecommerce.migrate\(\);'$$,
+                'the hint before migrate() is what to run');
+
+-- What is true of every function is told once, in the README.
+SELECT is_empty(
+    $$SELECT DISTINCT caller, state FROM errors
+      WHERE code NOT IN ('not_migrated', 'no_identity', 'other_user', 'rows_not_written', 'not_a_finite_number')
+        AND (SELECT string_agg(obj_description(oid, 'pg_proc'), ' ') FROM pg_proc
+             WHERE pronamespace = 'ecommerce'::regnamespace AND proname = caller) !~ ('Errors:.*' || state)$$,
+    'the comment of a function names the SQLSTATEs of its errors');
+\set readme `cat README.md 2>/dev/null`
+SELECT :'readme' = '' AS is_missing \gset
+\if :is_missing
+SELECT skip('there is no README.md in the current directory', 1);
+\else
+SELECT results_eq(
+    $$SELECT DISTINCT state, code COLLATE "C" FROM errors ORDER BY 1, 2$$,
+    format($$SELECT DISTINCT row[1], unnest(regexp_matches(row[2], '`(\w+)`', 'g')) COLLATE "C"
+             FROM regexp_matches(%L, '^\| `(\w{5})` \| (`\w+`(?:, `\w+`)*) \|', 'gn') AS row
+             ORDER BY 1, 2$$, :'readme'),
+    'the README names the same');
+\endif
+
+SELECT * FROM finish();
+ROLLBACK;

@@ -1,0 +1,221 @@
+-- Bad input of every kind gets a clear error, or the right result if it is not
+-- so bad after all; after each error the carts, the stock and the orders are as
+-- they were.
+
+SET client_min_messages = warning;
+\set SHOW_CONTEXT never
+CREATE EXTENSION ecommerce;
+SELECT ecommerce.migrate();
+
+INSERT INTO ecommerce.users (id, name, shipping_address) VALUES (1, 'Ada', '1 Main Street'), (2, 'Grace', NULL);
+INSERT INTO ecommerce.products (id, name, price, is_active) VALUES
+    (11, 'Pencil', 0.25, true), (12, 'Yacht', 999999999999.9999, true), (13, 'Quill', 1, false), (14, 'Slate', 1, true);
+INSERT INTO ecommerce.stock_levels (product_id, quantity) VALUES (11, 100), (12, 9000000000), (13, 10);
+SELECT ecommerce.add_to_cart(1, 11, 2) -> 'cart_amount' AS cart_amount;
+SELECT ecommerce.place_order(1, idempotency_key => 'k') -> 'id' AS id;
+SELECT ecommerce.add_to_cart(1, 11, 3) -> 'cart_amount' AS cart_amount;
+
+-- All that there is. "Intact" is whether it is as it was when last remembered.
+CREATE VIEW pg_temp.everything AS
+    SELECT 'user' AS kind, u::text AS entry FROM ecommerce.users AS u
+    UNION ALL SELECT 'product', p::text FROM ecommerce.products AS p
+    UNION ALL SELECT 'stock', s::text FROM ecommerce.stock_levels AS s
+    UNION ALL SELECT 'cart', c::text FROM ecommerce.carts AS c
+    UNION ALL SELECT 'item', i::text FROM ecommerce.cart_items AS i
+    UNION ALL SELECT 'order', o::text FROM ecommerce.orders AS o
+    UNION ALL SELECT 'line', d::text FROM ecommerce.order_details AS d
+    UNION ALL SELECT 'event', e::text FROM ecommerce.order_events AS e;
+CREATE TABLE pg_temp.remembered AS TABLE everything;
+CREATE VIEW pg_temp.intact AS
+    SELECT NOT EXISTS ((TABLE everything EXCEPT TABLE remembered) UNION ALL (TABLE remembered EXCEPT TABLE everything))
+           AS intact;
+CREATE PROCEDURE pg_temp.remember() LANGUAGE sql AS
+    'TRUNCATE pg_temp.remembered; INSERT INTO pg_temp.remembered TABLE pg_temp.everything';
+TABLE intact;
+BEGIN;
+UPDATE ecommerce.stock_levels SET quantity = 99 WHERE product_id = 12;
+TABLE intact;
+ROLLBACK;
+
+-- NULL where there must be a value.
+SELECT ecommerce.add_to_cart(NULL, 11, 1);
+SELECT ecommerce.add_to_cart(1, NULL, 1);
+SELECT ecommerce.add_to_cart(1, 11, NULL);
+SELECT ecommerce.set_cart_item(NULL, 11, 1);
+SELECT ecommerce.set_cart_item(1, NULL, 1);
+SELECT ecommerce.set_cart_item(1, 11, NULL);
+SELECT ecommerce.cart_json(NULL);
+SELECT ecommerce.place_order(NULL);
+SELECT ecommerce.order_listing_json(NULL);
+SELECT ecommerce.order_json(NULL, 1);
+SELECT ecommerce.order_json(1, NULL);
+TABLE intact;
+
+-- NULL where it means that nothing was said.
+SELECT jsonb_array_length(ecommerce.order_listing_json(1, NULL, NULL, NULL)) AS orders;
+
+-- Quantities: none, negative, too large for the column, too large together.
+SELECT ecommerce.add_to_cart(1, 11, 0);
+SELECT ecommerce.add_to_cart(1, 11, -1);
+SELECT ecommerce.add_to_cart(1, 11, -2147483648);
+SELECT ecommerce.set_cart_item(1, 11, -1);
+SELECT ecommerce.set_cart_item(1, 11, -2147483648);
+SELECT ecommerce.add_to_cart(1, 11, 2147483647);
+TABLE intact;
+SELECT ecommerce.add_to_cart(1, 11, 2147483644) #> '{cart_items,0,quantity}' AS as_many_as_there_can_be;
+CALL pg_temp.remember();
+SELECT ecommerce.add_to_cart(1, 11, 1);
+SELECT ecommerce.place_order(1);
+TABLE intact;
+SELECT ecommerce.set_cart_item(1, 11, 3) #> '{cart_items,0,quantity}' AS quantity;
+CALL pg_temp.remember();
+\set VERBOSITY sqlstate
+SELECT ecommerce.add_to_cart(1, 11, 2147483648);
+SELECT ecommerce.add_to_cart(1, 11, 1.5);
+SELECT ecommerce.add_to_cart(1, 11, 'many');
+\set VERBOSITY default
+TABLE intact;
+
+-- Products and users that are not, are no more, or are not sold.
+SELECT ecommerce.add_to_cart(1, 99, 1);
+SELECT ecommerce.add_to_cart(1, 0, 1);
+SELECT ecommerce.add_to_cart(1, -9223372036854775808, 1);
+SELECT ecommerce.set_cart_item(1, 99, 0);
+SELECT ecommerce.add_to_cart(1, 13, 1);
+SELECT ecommerce.set_cart_item(1, 13, 1);
+DELETE FROM ecommerce.products WHERE id = 14;
+CALL pg_temp.remember();
+SELECT ecommerce.add_to_cart(1, 14, 1);
+SELECT ecommerce.set_cart_item(1, 14, 1);
+SELECT ecommerce.add_to_cart(99, 11, 1);
+SELECT ecommerce.add_to_cart(99, 99, 1);
+SELECT ecommerce.set_cart_item(-1, 11, 0);
+SELECT ecommerce.cart_json(99);
+SELECT ecommerce.place_order(99);
+SELECT ecommerce.place_order(99, 'Main Street', 'k', 1);
+SELECT ecommerce.order_listing_json(99);
+SELECT ecommerce.order_json(99, 1);
+SELECT ecommerce.order_json(1, -1);
+TABLE intact;
+
+-- A user who never had a cart.
+SELECT ecommerce.place_order(2);
+SELECT ecommerce.place_order(2, 'Main Street', 'k');
+TABLE intact;
+
+-- Pages.
+SELECT ecommerce.order_listing_json(1, 0);
+SELECT ecommerce.order_listing_json(1, -1);
+SELECT ecommerce.order_listing_json(1, -2147483648);
+SELECT ecommerce.order_listing_json(1, 10, 99);
+SELECT ecommerce.order_listing_json(1, 10, 0);
+SELECT ecommerce.order_listing_json(1, 10, 9223372036854775807);
+SELECT ecommerce.order_listing_json(1, 10, NULL, 'UNKNOWN');
+SELECT ecommerce.order_listing_json(1, 10, NULL, repeat('x', 10000));
+TABLE intact;
+
+-- Keys.
+SELECT ecommerce.place_order(1, idempotency_key => '');
+SELECT ecommerce.place_order(1, idempotency_key => repeat('k', 256));
+SELECT ecommerce.place_order(1, idempotency_key => repeat('k', 10000));
+SELECT ecommerce.place_order(1, idempotency_key => repeat('é', 256));
+TABLE intact;
+
+-- Addresses.
+SELECT ecommerce.place_order(1, '');
+SELECT ecommerce.place_order(1, '   ');
+SELECT ecommerce.place_order(1, E' \t\r\n\f');
+SELECT ecommerce.place_order(1, '', 'k');
+TABLE intact;
+
+-- Amounts.
+SELECT ecommerce.place_order(1, expected_amount => 'NaN');
+SELECT ecommerce.place_order(1, expected_amount => 'Infinity');
+SELECT ecommerce.place_order(1, expected_amount => '-Infinity');
+SELECT ecommerce.place_order(1, expected_amount => 0.7500000001);
+SELECT ecommerce.place_order(1, expected_amount => -0.75);
+\set VERBOSITY sqlstate
+SELECT ecommerce.place_order(1, expected_amount => 10::numeric ^ 131071);
+\set VERBOSITY default
+TABLE intact;
+
+-- An amount that is beyond any order, from prices and quantities that are not.
+SELECT ecommerce.set_cart_item(1, 12, 1000) -> 'cart_amount' AS cart_amount;
+CALL pg_temp.remember();
+SELECT ecommerce.place_order(1);
+SELECT ecommerce.place_order(1, expected_amount => 1000000000000000.6500);
+TABLE intact;
+SELECT ecommerce.set_cart_item(1, 12, 2147483647) -> 'cart_amount' AS cart_amount;
+CALL pg_temp.remember();
+SELECT ecommerce.place_order(1);
+TABLE intact;
+SELECT ecommerce.set_cart_item(1, 11, 0) IS NOT NULL AS taken_out;
+SELECT ecommerce.set_cart_item(1, 12, 1000) -> 'cart_amount' AS just_below;
+SELECT ecommerce.place_order(1) -> 'order_amount' AS just_below;
+CALL pg_temp.remember();
+
+-- Prices, stock and the rest that no order could be made of are kept out of the tables.
+\set VERBOSITY sqlstate
+INSERT INTO ecommerce.products (name, price) VALUES ('', 'NaN');
+INSERT INTO ecommerce.products (name, price) VALUES ('', 'Infinity');
+INSERT INTO ecommerce.products (name, price) VALUES ('', -0.01);
+INSERT INTO ecommerce.products (name, price) VALUES ('', 1e12);
+INSERT INTO ecommerce.products (name, price) VALUES ('', 0.00001);
+INSERT INTO ecommerce.products (name, price, currency) VALUES ('', 1, 'usd');
+INSERT INTO ecommerce.products (name, price, currency) VALUES ('', 1, E'USD\n');
+INSERT INTO ecommerce.products (name, price, category_id) VALUES ('', 1, 99);
+INSERT INTO ecommerce.stock_levels (product_id, quantity) VALUES (13, 1);
+INSERT INTO ecommerce.stock_levels (product_id, quantity) VALUES (99, 1);
+UPDATE ecommerce.stock_levels SET quantity = -1;
+INSERT INTO ecommerce.cart_items (user_id, product_id, quantity) VALUES (1, 11, 0);
+INSERT INTO ecommerce.users (name, email) VALUES ('', 'a@example.com'), ('', 'A@EXAMPLE.COM');
+INSERT INTO ecommerce.orders (customer_id, order_amount, currency, shipping_address) VALUES (1, 'NaN', 'USD', '');
+INSERT INTO ecommerce.orders (customer_id, order_amount, currency, shipping_address, order_status)
+VALUES (1, 1, 'USD', '', 'UNKNOWN');
+INSERT INTO ecommerce.orders (customer_id, order_amount, currency, shipping_address, idempotency_key)
+VALUES (1, 1, 'USD', '', '');
+INSERT INTO ecommerce.orders (customer_id, order_amount, currency, shipping_address, idempotency_key)
+VALUES (1, 1, 'USD', '', 'k');
+UPDATE ecommerce.order_details SET line_amount = line_amount + 0.0001;
+DELETE FROM ecommerce.users WHERE id = 1;
+\set VERBOSITY default
+TABLE intact;
+
+-- A cart of 10,000 lines, one of which is short at first: all of it, or nothing.
+INSERT INTO ecommerce.products (id, name, price)
+SELECT 10000 + n, 'Bead ' || n, 0.01 * n FROM generate_series(1, 10000) AS n;
+INSERT INTO ecommerce.stock_levels (product_id, quantity)
+SELECT 10000 + n, CASE n WHEN 9999 THEN 1 ELSE 2 END FROM generate_series(1, 10000) AS n;
+INSERT INTO ecommerce.cart_items (user_id, product_id, quantity)
+SELECT 1, 10000 + n, 2 FROM generate_series(1, 10000) AS n;
+SELECT cart -> 'cart_amount' AS cart_amount, jsonb_array_length(cart -> 'cart_items') AS items,
+       cart -> 'problems' AS problems
+FROM ecommerce.cart_json(1) AS cart;
+CALL pg_temp.remember();
+SELECT ecommerce.place_order(1);
+TABLE intact;
+UPDATE ecommerce.stock_levels SET quantity = 2 WHERE product_id = 19999;
+SELECT placed -> 'order_amount' AS order_amount, jsonb_array_length(placed -> 'order_details') AS lines,
+       placed -> 'order_details' @> '[{"id": 10000, "product_order_details": {"id": 20000}}]' AS in_sequence
+FROM ecommerce.place_order(1) AS placed;
+SELECT count(*) AS lines, sum(line_amount) AS amount FROM ecommerce.order_details WHERE product_id > 10000;
+SELECT sum(quantity) AS left_in_stock FROM ecommerce.stock_levels WHERE product_id > 10000;
+SELECT jsonb_array_length(listing #> '{0,order_details}') AS lines FROM ecommerce.order_listing_json(1, 1) AS listing;
+
+-- 10,000 lines that are all short: the error names every one.
+INSERT INTO ecommerce.cart_items (user_id, product_id, quantity)
+SELECT 1, 10000 + n, 1 FROM generate_series(1, 10000) AS n;
+CALL pg_temp.remember();
+DO $$
+DECLARE
+    detail text;
+BEGIN
+    PERFORM ecommerce.place_order(1);
+EXCEPTION WHEN SQLSTATE 'PT409' THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+    RAISE WARNING '% lines are short', jsonb_array_length(detail::jsonb -> 'lines');
+END
+$$;
+TABLE intact;
+
+DROP SCHEMA ecommerce, ecommerce_api CASCADE;
