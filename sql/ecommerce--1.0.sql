@@ -396,7 +396,7 @@ CREATE FUNCTION ecommerce.order_json(user_id bigint, order_id bigint) RETURNS js
 REVOKE EXECUTE ON FUNCTION ecommerce.order_json(bigint, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.order_json(bigint, bigint) IS
 'One order of the user''s with its lines, or null when there is no such order.
-Errors: 22004 for a null.';
+Errors: 22004 for a null; 54000 above 256 MB of JSON.';
 
 
 -- The customer's functions, for PostgREST

@@ -229,6 +229,8 @@ parse_user_id(const char *digits)
 
 	errno = 0;
 	user_id = strtoll(digits, &end, 10);
+	while (end > digits && isspace((unsigned char) *end))
+		end++;
 	if (end == digits || *end != '\0')
 		ereport(ERROR,
 				errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),

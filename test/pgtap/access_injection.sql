@@ -233,7 +233,7 @@ SELECT is_empty(format($$ SELECT sqlstate, count(DISTINCT message), left(min(mes
 SELECT is_empty($$ SELECT left(message, 60), left(string, 40) FROM outcomes WHERE place ~ '_api,' AND message <> format('role "%s" does not exist', string) $$,
                 'of a role there is the server''s own message');
 SELECT is_empty($$ SELECT place, count(*) AS messages FROM outcomes WHERE message ~ '[\r\n]' AND place !~ '_api,' GROUP BY place $$, 'no message has a line break');
-SELECT is_empty($$ SELECT place, sqlstate FROM outcomes GROUP BY place, sqlstate HAVING count(DISTINCT hint) > 1 $$, 'and hints are constant too');
+SELECT is_empty($$ SELECT place, sqlstate, message FROM outcomes GROUP BY place, sqlstate, message HAVING count(DISTINCT hint) > 1 $$, 'and hints are constant too');
 
 -- DETAIL is JSON with a code wherever the error is ours.
 CREATE FUNCTION pg_temp.code(detail text) RETURNS text LANGUAGE plpgsql AS $$

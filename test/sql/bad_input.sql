@@ -124,7 +124,7 @@ TABLE intact;
 -- Addresses.
 SELECT ecommerce.place_order(1, '');
 SELECT ecommerce.place_order(1, '   ');
-SELECT ecommerce.place_order(1, E' \t\r\n\f');
+SELECT ecommerce.place_order(1, E' \t\r\n\x0B\f');
 SELECT ecommerce.place_order(1, '', 'k');
 TABLE intact;
 
