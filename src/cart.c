@@ -164,8 +164,8 @@ PG_FUNCTION_INFO_V1(add_to_cart);
 PG_FUNCTION_INFO_V1(set_cart_item);
 PG_FUNCTION_INFO_V1(cart_json);
 
-static Jsonb *add_product(int64 user_id, int64 product_id, int32 quantity);
-static Jsonb *set_quantity(int64 user_id, int64 product_id, int32 quantity);
+static Jsonb *change_item(int64 user_id, int64 product_id, int32 quantity,
+						  Statement *statement);
 static Jsonb *show_cart(int64 user_id);
 static void require_product(int64 product_id, bool active);
 static void require_cart(int64 user_id);
@@ -188,7 +188,7 @@ add_to_cart(PG_FUNCTION_ARGS)
 	int64		product_id = DatumGetInt64(required_argument(fcinfo, 1, "product_id"));
 	int32		quantity = bounded_argument(fcinfo, 2, "quantity", 1);
 
-	PG_RETURN_JSONB_P(add_product(user_id, product_id, quantity));
+	PG_RETURN_JSONB_P(change_item(user_id, product_id, quantity, &add_item));
 }
 
 Datum
@@ -198,7 +198,8 @@ set_cart_item(PG_FUNCTION_ARGS)
 	int64		product_id = DatumGetInt64(required_argument(fcinfo, 1, "product_id"));
 	int32		quantity = bounded_argument(fcinfo, 2, "quantity", 0);
 
-	PG_RETURN_JSONB_P(set_quantity(user_id, product_id, quantity));
+	PG_RETURN_JSONB_P(change_item(user_id, product_id, quantity,
+								  quantity > 0 ? &set_item : &delete_item));
 }
 
 Datum
@@ -209,8 +210,13 @@ cart_json(PG_FUNCTION_ARGS)
 	PG_RETURN_JSONB_P(show_cart(user_id));
 }
 
+/*
+ * Executes a statement that adds, sets or deletes the item.  Taking out a
+ * product is always possible, also one that is not sold any more.
+ */
 static Jsonb *
-add_product(int64 user_id, int64 product_id, int32 quantity)
+change_item(int64 user_id, int64 product_id, int32 quantity,
+			Statement *statement)
 {
 	Access		access;
 	Datum		values[] = {
@@ -218,43 +224,20 @@ add_product(int64 user_id, int64 product_id, int32 quantity)
 		Int64GetDatum(product_id),
 		Int32GetDatum(quantity)
 	};
+	uint64		changed;
 	Jsonb	   *cart;
 
 	begin_access(&access, user_id);
 	require_cart(user_id);
-	require_product(product_id, true);
-	if (execute(&add_item, values, NULL, FRESH_SNAPSHOT) == 0)
+	require_product(product_id, quantity > 0);
+	changed = execute(statement, values, NULL, FRESH_SNAPSHOT);
+	if (statement == &add_item && changed == 0)
 		ereport(ERROR,
 				errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				errmsg("quantity in the cart is out of range"),
 				errdetail_internal("{\"code\": \"quantity_out_of_range\", \"product_id\": " INT64_FORMAT ", \"requested\": %d, \"maximum\": %d}",
 								   product_id, quantity, PG_INT32_MAX),
 				errhint("Set a smaller quantity with set_cart_item."));
-	check_snapshot(user_id, product_id);
-	cart = read_cart(&access, user_id, FRESH_SNAPSHOT);
-	end_access(&access);
-	return cart;
-}
-
-/* Taking out a product is always possible, also one that is not sold any more. */
-static Jsonb *
-set_quantity(int64 user_id, int64 product_id, int32 quantity)
-{
-	Access		access;
-	Datum		values[] = {
-		Int64GetDatum(user_id),
-		Int64GetDatum(product_id),
-		Int32GetDatum(quantity)
-	};
-	Jsonb	   *cart;
-
-	begin_access(&access, user_id);
-	require_cart(user_id);
-	require_product(product_id, quantity > 0);
-	if (quantity > 0)
-		execute(&set_item, values, NULL, FRESH_SNAPSHOT);
-	else
-		execute(&delete_item, values, NULL, FRESH_SNAPSHOT);
 	check_snapshot(user_id, product_id);
 	cart = read_cart(&access, user_id, FRESH_SNAPSHOT);
 	end_access(&access);

@@ -56,7 +56,7 @@ DECLARE
     listing jsonb := '[]';
     page jsonb := ecommerce.order_listing_json(user_id, page_size, NULL, status);
 BEGIN
-    WHILE page <> '[]' LOOP
+    WHILE page <> '[]' AND jsonb_array_length(listing) < 100 LOOP
         listing := listing || page;
         page := ecommerce.order_listing_json(user_id, page_size, (page #>> '{-1,id}')::bigint, status);
     END LOOP;
