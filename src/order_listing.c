@@ -18,7 +18,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "common/int.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -30,11 +29,9 @@
 typedef struct Listing
 {
 	int64		customer_id;
-	int64		first_id;
-	int64		last_id;
-	NullableDatum before_id;	/* what last_id was made of, if anything */
-	int32		size;			/* at most so many orders; 0 for all */
-	text	   *status;			/* NULL for any */
+	NullableDatum size;			/* at most so many orders */
+	NullableDatum before_id;	/* only orders older than this one */
+	NullableDatum status;		/* only orders of this status */
 } Listing;
 
 /* Merges lines into their orders: a receiver of LINE_COLUMNS. */
@@ -55,17 +52,30 @@ enum order_column
 	ORDER_ADDRESS, ORDER_NCOLUMNS
 };
 
-static Statement select_orders = {
-	.query =
-	"SELECT id::bigint, order_date::timestamptz, order_amount::numeric,"
-	"       currency::text, order_status::text, shipping_address::text"
-	"  FROM ecommerce.orders"
-	" WHERE customer_id = $1 AND id >= $2 AND id <= $3"
-	"   AND ($4 IS NULL OR order_status = $4)"
-	" ORDER BY id DESC"
-	" LIMIT $5",
+#define SELECT_ORDERS \
+	"SELECT id::bigint, order_date::timestamptz, order_amount::numeric," \
+	"       currency::text, order_status::text, shipping_address::text" \
+	"  FROM ecommerce.orders" \
+	" WHERE customer_id = $1"
+#define NEWEST_FIRST \
+	" AND ($2 IS NULL OR order_status = $2) ORDER BY id DESC LIMIT $3"
+
+static Statement select_newest_orders = {
+	.query = SELECT_ORDERS NEWEST_FIRST,
 	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID, INT8OID, INT8OID, TEXTOID, INT8OID)
+	PARAMETERS(INT8OID, TEXTOID, INT8OID)
+};
+
+static Statement select_older_orders = {
+	.query = SELECT_ORDERS " AND id < $4" NEWEST_FIRST,
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, TEXTOID, INT8OID, INT8OID)
+};
+
+static Statement select_order = {
+	.query = SELECT_ORDERS " AND id = $2",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, INT8OID)
 };
 
 /*
@@ -117,12 +127,12 @@ static Statement select_order_exists = {
 PG_FUNCTION_INFO_V1(order_listing_json);
 PG_FUNCTION_INFO_V1(order_json);
 
-static text *status_argument(FunctionCallInfo fcinfo, int number);
-static Jsonb *list_orders(const Listing *page);
+static void check_status(Datum status);
+static Jsonb *list_orders(const Listing *listing);
 static Jsonb *find_order(int64 customer_id, int64 order_id);
-static uint64 select_page(const Listing *page, Visibility visibility);
+static uint64 select_orders(const Listing *listing);
 static void require_order(int64 customer_id, int64 order_id);
-static void put_orders(OrderDocument *document, const Listing *page,
+static void put_orders(OrderDocument *document, const Listing *listing,
 					   uint64 count, Visibility visibility);
 static void read_order_row(Order *order, int64 customer_id,
 						   SPITupleTable *orders, uint64 row);
@@ -134,25 +144,18 @@ static void open_next_order(LineReceiver *receiver);
 Datum
 order_listing_json(PG_FUNCTION_ARGS)
 {
-	Listing		page = {
+	Listing		listing = {
 		.customer_id = DatumGetInt64(required_argument(fcinfo, 0, "user_id")),
-		.size = PG_ARGISNULL(1) ? 0 :
-		bounded_argument(fcinfo, 1, "page_size", 1),
-		.first_id = PG_INT64_MIN,
-		.last_id = PG_INT64_MAX,
+		.size = fcinfo->args[1],
 		.before_id = fcinfo->args[2],
-		.status = PG_ARGISNULL(3) ? NULL : status_argument(fcinfo, 3)
+		.status = fcinfo->args[3]
 	};
 
-	/* Nothing is older than the smallest id there is. */
-	if (!page.before_id.isnull &&
-		pg_sub_s64_overflow(DatumGetInt64(page.before_id.value), 1, &page.last_id))
-	{
-		page.first_id = PG_INT64_MAX;
-		page.last_id = PG_INT64_MIN;
-	}
-
-	PG_RETURN_JSONB_P(list_orders(&page));
+	if (!listing.size.isnull)
+		listing.size.value = Int64GetDatum(bounded_argument(fcinfo, 1, "page_size", 1));
+	if (!listing.status.isnull)
+		check_status(listing.status.value);
+	PG_RETURN_JSONB_P(list_orders(&listing));
 }
 
 Datum
@@ -170,43 +173,43 @@ order_json(PG_FUNCTION_ARGS)
 	PG_RETURN_JSONB_P(order);
 }
 
-static text *
-status_argument(FunctionCallInfo fcinfo, int number)
+static void
+check_status(Datum status)
 {
 	static const char *const statuses[] = {
 		"PROCESSING", "SHIPPED", "DELIVERED", "CANCELLED", "RETURNED"
 	};
-	text	   *status = PG_GETARG_TEXT_PP(number);
-	const char *name = text_to_cstring(status);
+	const char *name = TextDatumGetCString(status);
 
 	for (size_t i = 0; i < lengthof(statuses); i++)
 		if (strcmp(name, statuses[i]) == 0)
-			return status;
+			return;
 	refuse_argument("status",
 					"PROCESSING, SHIPPED, DELIVERED, CANCELLED or RETURNED");
 }
 
 static Jsonb *
-list_orders(const Listing *page)
+list_orders(const Listing *listing)
 {
 	Access		access;
 	OrderDocument document;
 	uint64		count;
-	Jsonb	   *listing;
+	Jsonb	   *result;
 
-	begin_access(&access, page->customer_id);
-	if (!page->before_id.isnull)
-		require_order(page->customer_id, DatumGetInt64(page->before_id.value));
-	count = select_page(page, CALLERS_SNAPSHOT);
-	if (count == 0 && page->before_id.isnull)
-		require_user(page->customer_id, CALLERS_SNAPSHOT);
+	begin_access(&access, listing->customer_id);
+	if (!listing->before_id.isnull)
+		require_order(listing->customer_id,
+					  DatumGetInt64(listing->before_id.value));
+	count = select_orders(listing);
+	if (count == 0 && listing->before_id.isnull)
+		require_user(listing->customer_id, CALLERS_SNAPSHOT);
 	begin_order_document(&document, NOT_A_PLACEMENT, access.result_context);
 	jsonb_open_array(&document.writer);
-	put_orders(&document, page, count, CALLERS_SNAPSHOT);
+	put_orders(&document, listing, count, CALLERS_SNAPSHOT);
 	jsonb_close_array(&document.writer);
-	listing = jsonb_finish(&document.writer);
+	result = jsonb_finish(&document.writer);
 	end_access(&access);
-	return listing;
+	return result;
 }
 
 static Jsonb *
@@ -227,37 +230,38 @@ read_order(const Access *access, int64 customer_id, int64 order_id,
 		   Replayed replayed, Visibility visibility)
 {
 	OrderDocument document;
-	Listing		page = {
+	Listing		any_status = {
 		.customer_id = customer_id,
-		.first_id = order_id,
-		.last_id = order_id
+		.status.isnull = true
 	};
+	Datum		values[] = {Int64GetDatum(customer_id), Int64GetDatum(order_id)};
 
-	if (select_page(&page, visibility) == 0)
+	if (execute(&select_order, values, NULL, visibility) == 0)
 		return NULL;
 	begin_order_document(&document, replayed, access->result_context);
-	put_orders(&document, &page, 1, visibility);
+	put_orders(&document, &any_status, 1, visibility);
 	return jsonb_finish(&document.writer);
 }
 
-/* Leaves the orders of the page in SPI_tuptable. */
+/* Leaves the orders of the listing in SPI_tuptable. */
 static uint64
-select_page(const Listing *page, Visibility visibility)
+select_orders(const Listing *listing)
 {
 	Datum		values[] = {
-		Int64GetDatum(page->customer_id),
-		Int64GetDatum(page->first_id),
-		Int64GetDatum(page->last_id),
-		PointerGetDatum(page->status),
-		Int64GetDatum(page->size)
+		Int64GetDatum(listing->customer_id),
+		listing->status.value,
+		listing->size.value,
+		listing->before_id.value
 	};
-	char		nulls[] = "     ";
+	char		nulls[] = {
+		' ',
+		listing->status.isnull ? 'n' : ' ',
+		listing->size.isnull ? 'n' : ' ',
+		' '
+	};
 
-	if (page->status == NULL)
-		nulls[3] = 'n';
-	if (page->size == 0)
-		nulls[4] = 'n';
-	return execute(&select_orders, values, nulls, visibility);
+	return execute(listing->before_id.isnull ? &select_newest_orders :
+				   &select_older_orders, values, nulls, CALLERS_SNAPSHOT);
 }
 
 /* A cursor that is no order of the customer's is a mistake, not an empty page. */
@@ -275,15 +279,15 @@ require_order(int64 customer_id, int64 order_id)
 				errhint("Use the id of the last order of the previous page as before_id."));
 }
 
-/* Puts the orders that select_page() left, with their lines. */
+/* Puts the orders that are in SPI_tuptable, with their lines. */
 static void
-put_orders(OrderDocument *document, const Listing *page, uint64 count,
+put_orders(OrderDocument *document, const Listing *listing, uint64 count,
 		   Visibility visibility)
 {
 	LineReceiver receiver = {
 		.pub = *None_Receiver,
 		.document = document,
-		.customer_id = page->customer_id,
+		.customer_id = listing->customer_id,
 		.orders = SPI_tuptable,
 		.count = count
 	};
@@ -293,13 +297,13 @@ put_orders(OrderDocument *document, const Listing *page, uint64 count,
 	if (count == 0)
 		return;
 	receiver.pub.receiveSlot = receive_line;
-	read_order_row(&newest, page->customer_id, receiver.orders, 0);
-	read_order_row(&oldest, page->customer_id, receiver.orders, count - 1);
+	read_order_row(&newest, listing->customer_id, receiver.orders, 0);
+	read_order_row(&oldest, listing->customer_id, receiver.orders, count - 1);
 	open_next_order(&receiver);
-	if (page->status == NULL)
+	if (listing->status.isnull)
 	{
 		Datum		values[] = {
-			Int64GetDatum(page->customer_id),
+			Int64GetDatum(listing->customer_id),
 			Int64GetDatum(oldest.id),
 			Int64GetDatum(newest.id)
 		};
@@ -309,7 +313,7 @@ put_orders(OrderDocument *document, const Listing *page, uint64 count,
 	else
 	{
 		Datum		values[] = {
-			Int64GetDatum(page->customer_id),
+			Int64GetDatum(listing->customer_id),
 			order_ids(receiver.orders, count)
 		};
 

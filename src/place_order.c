@@ -153,16 +153,15 @@ static Statement lock_stock = {
 };
 
 /*
- * The condition with ANY repeats what the join says.  Without it the planner
- * reads the whole table to join it, as long as that is cheap for one query.
+ * width_bucket() finds the place of a product in the sorted array of products by
+ * binary search.  A join with unnest() costs a third more, and without knowing
+ * how few rows it gives the planner may read the whole table for it.
  */
 static Statement decrement_stock = {
 	.query =
-	"UPDATE ecommerce.stock_levels AS stock"
-	"   SET quantity = stock.quantity - line.quantity"
-	"  FROM unnest($2, $3) AS line (product_id, quantity)"
-	" WHERE stock.bucket = $1 AND stock.product_id = ANY ($2)"
-	"   AND stock.product_id = line.product_id",
+	"UPDATE ecommerce.stock_levels"
+	"   SET quantity = quantity - ($3)[width_bucket(product_id, $2)]"
+	" WHERE bucket = $1 AND product_id = ANY ($2)",
 	.result = SPI_OK_UPDATE,
 	PARAMETERS(INT4OID, INT8ARRAYOID, INT4ARRAYOID)
 };
