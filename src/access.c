@@ -45,7 +45,6 @@ static Statement select_user_exists = {
 
 PG_FUNCTION_INFO_V1(current_user_id);
 
-static Oid	table_owner(Oid table);
 static void authorize(Oid orders, int64 user_id);
 static bool claimed_user_id(int64 *user_id);
 static int64 parse_user_id(const char *digits);
@@ -147,7 +146,7 @@ orders_table(void)
 	return orders;
 }
 
-static Oid
+Oid
 table_owner(Oid table)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));

@@ -32,6 +32,8 @@ extern void end_access(Access *access);
 /* Raises 55000, with the hint to migrate, when there are no tables. */
 extern Oid	orders_table(void);
 
+extern Oid	table_owner(Oid table);
+
 /* The user of the request's token; raises PT401 when there is none. */
 extern int64 require_claimed_user(void);
 

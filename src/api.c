@@ -36,6 +36,7 @@ PG_FUNCTION_INFO_V1(api_order_listing_json);
 PG_FUNCTION_INFO_V1(api_order_json);
 
 static Datum call_for_claimed_user(PGFunction function, FunctionCallInfo fcinfo);
+static void put_user_in_front(FunctionCallInfo call, FunctionCallInfo fcinfo);
 
 Datum
 api_add_to_cart(PG_FUNCTION_ARGS)
@@ -64,8 +65,10 @@ api_place_order(PG_FUNCTION_ARGS)
 Datum
 api_order_listing_json(PG_FUNCTION_ARGS)
 {
-	NullableDatum *page_size = &fcinfo->args[0];
+	LOCAL_FCINFO(call, 1 + API_MAX_ARGUMENTS);
+	NullableDatum *page_size = &call->args[1];
 
+	put_user_in_front(call, fcinfo);
 	if (page_size->isnull)
 	{
 		page_size->value = Int32GetDatum(API_DEFAULT_PAGE_SIZE);
@@ -73,7 +76,7 @@ api_order_listing_json(PG_FUNCTION_ARGS)
 	}
 	else if (DatumGetInt32(page_size->value) > API_MAX_PAGE_SIZE)
 		refuse_argument("page_size", "1 to 500");
-	return call_for_claimed_user(order_listing_json, fcinfo);
+	return order_listing_json(call);
 }
 
 Datum
@@ -82,20 +85,27 @@ api_order_json(PG_FUNCTION_ARGS)
 	return call_for_claimed_user(order_json, fcinfo);
 }
 
-/* Calls the function with the user of the token in front of the arguments. */
 static Datum
 call_for_claimed_user(PGFunction function, FunctionCallInfo fcinfo)
 {
 	LOCAL_FCINFO(call, 1 + API_MAX_ARGUMENTS);
 	Datum		result;
 
-	Assert(fcinfo->nargs <= API_MAX_ARGUMENTS);
+	put_user_in_front(call, fcinfo);
+	result = function(call);
+	fcinfo->isnull = call->isnull;
+	return result;
+}
+
+/* Makes a call with the user of the token in front of the arguments. */
+static void
+put_user_in_front(FunctionCallInfo call, FunctionCallInfo fcinfo)
+{
+	if (fcinfo->nargs > API_MAX_ARGUMENTS)
+		elog(ERROR, "a function of ecommerce_api has %d arguments", fcinfo->nargs);
 	InitFunctionCallInfoData(*call, fcinfo->flinfo, 1 + fcinfo->nargs,
 							 fcinfo->fncollation, NULL, NULL);
 	call->args[0].value = Int64GetDatum(require_claimed_user());
 	call->args[0].isnull = false;
 	memcpy(&call->args[1], fcinfo->args, fcinfo->nargs * sizeof(NullableDatum));
-	result = function(call);
-	fcinfo->isnull = call->isnull;
-	return result;
 }

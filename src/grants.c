@@ -98,18 +98,24 @@ change_privileges(FunctionCallInfo fcinfo, const char *verb,
 		anonymous_privileges, shopper_privileges, staff_privileges
 	};
 	int			guc_nest_level = pin_search_path();
+	Oid			orders = orders_table();
 
-	(void) orders_table();
 	SPI_connect();
 	require_owner();
 	for (size_t i = 0; i < lengthof(privileges); i++)
 	{
 		char	   *role;
+		Oid			role_id;
 
 		if (PG_ARGISNULL(i))
 			continue;
 		role = text_to_cstring(PG_GETARG_TEXT_PP(i));
-		(void) get_role_oid(role, false);
+		role_id = get_role_oid(role, false);
+		if (privileges[i] != staff_privileges &&
+			pg_class_aclcheck(orders, role_id, ACL_INSERT) == ACLCHECK_OK)
+			ereport(WARNING,
+					errmsg("a role that is not staff may act for any user"),
+					errhint("Revoke INSERT on ecommerce.orders from the roles of visitors and shoppers, and from the default privileges."));
 		for (const char *const *privilege = privileges[i]; *privilege; privilege++)
 		{
 			const char *command = psprintf("%s %s %s %s", verb, *privilege,

@@ -6,21 +6,24 @@
  * The tables belong to the shop, not to the extension: pg_dump dumps them like
  * any others, and DROP EXTENSION leaves them alone.  Each step is an SQL
  * function of the install script, ecommerce.migration_1() and so on; a step
- * that has been released never changes.
+ * that has been released never changes.  Sessions that migrate wait for each
+ * other on a lock on the schema.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_func.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 
 #include "access.h"
@@ -28,13 +31,11 @@
 /* The number of the last migration_N() in the install script. */
 #define SCHEMA_VERSION	1
 
-/* Two sessions that migrate wait for each other on this advisory lock. */
-#define MIGRATION_LOCK	INT64CONST(0x65636f6d6d657263)	/* "ecommerc" */
-
 PG_FUNCTION_INFO_V1(migrate);
 
 static int	migrate_tables(void);
-static int	tables_version(void);
+static Oid	future_owner(Oid schema);
+static int	tables_version(Oid schema);
 static void run_migration(int version);
 
 Datum
@@ -44,19 +45,25 @@ migrate(PG_FUNCTION_ARGS)
 }
 
 /*
- * Runs as the caller, who becomes the owner of what is created, but with
- * search_path pinned, as in access.c.
+ * The first migration runs as the caller, who becomes the owner of the tables.
+ * Later ones run as that owner, who could otherwise have put code of his own,
+ * such as a trigger, where a superuser who upgrades the shop would run it.
  */
 static int
 migrate_tables(void)
 {
+	Oid			schema = get_namespace_oid("ecommerce", false);
 	int			guc_nest_level = pin_search_path();
+	Oid			caller;
+	int			caller_context;
 	int			version;
 
+	LockDatabaseObject(NamespaceRelationId, schema, 0, ShareUpdateExclusiveLock);
+	GetUserIdAndSecContext(&caller, &caller_context);
+	SetUserIdAndSecContext(future_owner(schema),
+						   caller_context | SECURITY_LOCAL_USERID_CHANGE);
 	SPI_connect();
-	DirectFunctionCall1(pg_advisory_xact_lock_int8,
-						Int64GetDatum(MIGRATION_LOCK));
-	version = tables_version();
+	version = tables_version(schema);
 	if (version > SCHEMA_VERSION)
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -69,19 +76,38 @@ migrate_tables(void)
 	while (version < SCHEMA_VERSION)
 		run_migration(++version);
 	SPI_finish();
+	SetUserIdAndSecContext(caller, caller_context);
 	unpin_search_path(guc_nest_level);
 	return version;
 }
 
+/* The owner of the tables, or the caller as long as there are none. */
+static Oid
+future_owner(Oid schema)
+{
+	Oid			migrations = get_relname_relid("schema_migrations", schema);
+	Oid			owner;
+
+	if (!OidIsValid(migrations))
+		return GetUserId();
+	owner = table_owner(migrations);
+	if (!has_privs_of_role(GetUserId(), owner))
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("cannot migrate the tables of another role"),
+				errdetail_internal("{\"code\": \"not_the_owner\"}"),
+				errhint("Run this as the owner of the tables, or as a member of that role."));
+	return owner;
+}
+
 /* 0 before the first migration. */
 static int
-tables_version(void)
+tables_version(Oid schema)
 {
 	bool		is_null;
 	Datum		version;
 
-	if (!OidIsValid(get_relname_relid("schema_migrations",
-									  get_namespace_oid("ecommerce", false))))
+	if (!OidIsValid(get_relname_relid("schema_migrations", schema)))
 		return 0;
 	if (SPI_execute("SELECT coalesce(max(version), 0)::integer"
 					"  FROM ecommerce.schema_migrations", false, 0) != SPI_OK_SELECT)

@@ -48,6 +48,7 @@
 #include "statement.h"
 
 #define IDEMPOTENCY_KEY_MAX_LENGTH	255
+#define ADDRESS_MAX_LENGTH			10000
 
 /* Prices are below 1e12 and quantities below 2^31; more than this is a mistake. */
 #define ORDER_AMOUNT_LIMIT	INT64CONST(1000000000000000)
@@ -242,6 +243,7 @@ static Statement insert_event = {
 PG_FUNCTION_INFO_V1(place_order);
 
 static void check_request(const Request *request);
+static int	length_of(Datum string);
 static bool is_blank(Datum address);
 static Jsonb *place(const Request *request);
 static bool lock_user_and_cart(Cart *cart, int64 user_id);
@@ -292,13 +294,12 @@ static void
 check_request(const Request *request)
 {
 	if (!request->shipping_address.isnull &&
-		is_blank(request->shipping_address.value))
-		refuse_argument("shipping_address", "text that is not blank");
+		(is_blank(request->shipping_address.value) ||
+		 length_of(request->shipping_address.value) > ADDRESS_MAX_LENGTH))
+		refuse_argument("shipping_address", "1 to 10000 characters that are not all blank");
 	if (!request->idempotency_key.isnull)
 	{
-		text	   *key = DatumGetTextPP(request->idempotency_key.value);
-		int			length = pg_mbstrlen_with_len(VARDATA_ANY(key),
-												  VARSIZE_ANY_EXHDR(key));
+		int			length = length_of(request->idempotency_key.value);
 
 		if (length < 1 || length > IDEMPOTENCY_KEY_MAX_LENGTH)
 			refuse_argument("idempotency_key", "1 to 255 characters");
@@ -310,6 +311,15 @@ check_request(const Request *request)
 		if (numeric_is_nan(amount) || numeric_is_inf(amount))
 			refuse_argument("expected_amount", "a finite number");
 	}
+}
+
+/* In characters. */
+static int
+length_of(Datum string)
+{
+	text	   *value = DatumGetTextPP(string);
+
+	return pg_mbstrlen_with_len(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 }
 
 static bool
