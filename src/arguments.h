@@ -20,7 +20,7 @@ extern Datum required_argument(FunctionCallInfo fcinfo, int number,
 extern int32 bounded_argument(FunctionCallInfo fcinfo, int number,
 							  const char *name, int32 minimum);
 
-/* Raises the error of SQLSTATE 22023; accepted is a phrase such as "at least 1". */
+/* Raises the error of SQLSTATE 22023; accepted is a phrase such as "1 or more". */
 pg_noreturn extern void refuse_argument(const char *name, const char *accepted);
 
 #endif							/* ECOMMERCE_ARGUMENTS_H */

@@ -228,16 +228,22 @@ change_item(int64 user_id, int64 product_id, int32 quantity,
 	Jsonb	   *cart;
 
 	begin_access(&access, user_id);
-	require_cart(user_id);
+	if (quantity > 0)
+		require_cart(user_id);
+	else
+		require_user(user_id, FRESH_SNAPSHOT);
 	require_product(product_id, quantity > 0);
 	changed = execute(statement, values, NULL, FRESH_SNAPSHOT);
-	if (statement == &add_item && changed == 0)
+	if (statement == &add_item && changed == 0 &&
+		execute(&select_item, values, NULL, FRESH_SNAPSHOT) > 0)
 		ereport(ERROR,
 				errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				errmsg("quantity in the cart is out of range"),
 				errdetail_internal("{\"code\": \"quantity_out_of_range\", \"product_id\": " INT64_FORMAT ", \"requested\": %d, \"maximum\": %d}",
 								   product_id, quantity, PG_INT32_MAX),
 				errhint("Set a smaller quantity with set_cart_item."));
+	if (statement != &delete_item)
+		require_written(changed, 1);
 	check_snapshot(user_id, product_id);
 	cart = read_cart(&access, user_id, FRESH_SNAPSHOT);
 	end_access(&access);
@@ -353,7 +359,7 @@ read_item(CartItem *item, SPITupleTable *rows, uint64 row)
 	NullableDatum fields[ITEM_NCOLUMNS];
 
 	CHECK_FOR_INTERRUPTS();
-	read_row(rows, row, fields);
+	read_row(rows, row, fields, lengthof(fields));
 	item->product_id = fields[ITEM_PRODUCT_ID];
 	item->quantity = fields[ITEM_QUANTITY];
 	item->created_at = fields[ITEM_CREATED_AT];

@@ -254,15 +254,21 @@ jsonb_put_numeric(JsonbWriter *writer, NullableDatum value)
 	length = VARSIZE_ANY_EXHDR(numeric);
 	memcpy(&header, VARDATA_ANY(numeric), sizeof(header));
 	if ((header & NUMERIC_FORMAT_MASK) == NUMERIC_SPECIAL_FORMAT)
-		ereport(ERROR,
-				errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				errmsg("JSON has no NaN and no infinity"),
-				errdetail_internal("{\"code\": \"not_a_finite_number\"}"),
-				errhint("Restore the check constraints of the ecommerce tables."));
+		refuse_not_finite();
 	memcpy(append_numeric(writer, length), VARDATA_ANY(numeric), length);
 	end_child(writer, JENTRY_ISNUMERIC, start);
 	if ((Pointer) numeric != DatumGetPointer(value.value))
 		pfree(numeric);
+}
+
+void
+refuse_not_finite(void)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			errmsg("JSON has no NaN and no infinity"),
+			errdetail_internal("{\"code\": \"not_a_finite_number\"}"),
+			errhint("Restore the check constraints of the ecommerce tables."));
 }
 
 void

@@ -16,6 +16,8 @@
 #include "lib/stringinfo.h"
 #include "utils/jsonb.h"
 
+#include "compat.h"
+
 #define JSONB_WRITER_MAX_DEPTH	8
 
 /* The keys of an object, already in the form in which they are stored. */
@@ -80,5 +82,8 @@ extern void jsonb_put_int8(JsonbWriter *writer, NullableDatum value);
 extern void jsonb_put_numeric(JsonbWriter *writer, NullableDatum value);
 extern void jsonb_put_text(JsonbWriter *writer, NullableDatum value);
 extern void jsonb_put_timestamptz(JsonbWriter *writer, NullableDatum value);
+
+/* Raises 22003: JSON has no NaN and no infinity. */
+pg_noreturn extern void refuse_not_finite(void);
 
 #endif							/* ECOMMERCE_JSONB_WRITER_H */

@@ -57,19 +57,27 @@ enum order_column
 	"       currency::text, order_status::text, shipping_address::text" \
 	"  FROM ecommerce.orders" \
 	" WHERE customer_id = $1"
-#define NEWEST_FIRST \
-	" AND ($2 IS NULL OR order_status = $2) ORDER BY id DESC LIMIT $3"
 
-static Statement select_newest_orders = {
-	.query = SELECT_ORDERS NEWEST_FIRST,
-	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID, TEXTOID, INT8OID)
-};
+#define LIST_ORDERS(conditions) { \
+		.query = SELECT_ORDERS conditions " ORDER BY id DESC LIMIT $2", \
+		.result = SPI_OK_SELECT, \
+		PARAMETERS(INT8OID, INT8OID, INT8OID, TEXTOID) \
+	}
 
-static Statement select_older_orders = {
-	.query = SELECT_ORDERS " AND id < $4" NEWEST_FIRST,
-	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID, TEXTOID, INT8OID, INT8OID)
+/*
+ * By whether there is a status, and whether there is an order to be older than.
+ * One query for all, with "$4 IS NULL OR", would make the planner expect so few
+ * orders that it may read and sort all of them for a page.
+ */
+static Statement list_orders_by[2][2] = {
+	{
+		LIST_ORDERS(""),
+		LIST_ORDERS(" AND id < $3")
+	},
+	{
+		LIST_ORDERS(" AND order_status = $4"),
+		LIST_ORDERS(" AND id < $3 AND order_status = $4")
+	}
 };
 
 static Statement select_order = {
@@ -247,21 +255,23 @@ read_order(const Access *access, int64 customer_id, int64 order_id,
 static uint64
 select_orders(const Listing *listing)
 {
+	bool		has_status = !listing->status.isnull;
+	bool		has_cursor = !listing->before_id.isnull;
 	Datum		values[] = {
 		Int64GetDatum(listing->customer_id),
-		listing->status.value,
 		listing->size.value,
-		listing->before_id.value
+		listing->before_id.value,
+		listing->status.value
 	};
 	char		nulls[] = {
 		' ',
-		listing->status.isnull ? 'n' : ' ',
 		listing->size.isnull ? 'n' : ' ',
-		' '
+		has_cursor ? ' ' : 'n',
+		has_status ? ' ' : 'n'
 	};
 
-	return execute(listing->before_id.isnull ? &select_newest_orders :
-				   &select_older_orders, values, nulls, CALLERS_SNAPSHOT);
+	return execute(&list_orders_by[has_status][has_cursor], values, nulls,
+				   CALLERS_SNAPSHOT);
 }
 
 /* A cursor that is no order of the customer's is a mistake, not an empty page. */
@@ -330,7 +340,7 @@ read_order_row(Order *order, int64 customer_id, SPITupleTable *orders,
 {
 	NullableDatum fields[ORDER_NCOLUMNS];
 
-	read_row(orders, row, fields);
+	read_row(orders, row, fields, lengthof(fields));
 	order->id = DatumGetInt64(fields[ORDER_ID].value);
 	order->customer_id = customer_id;
 	order->order_date = fields[ORDER_DATE];
@@ -354,8 +364,8 @@ order_ids(SPITupleTable *orders, uint64 count)
 }
 
 /*
- * A line belongs to the open order or to an older one of the page, or to none:
- * to an order that was placed between the two statements.
+ * A line belongs to the open order or to an older one of the listing; or to
+ * none, in a table that has lost its foreign key.
  */
 static bool
 receive_line(TupleTableSlot *slot, DestReceiver *self)

@@ -12,8 +12,7 @@
  * retyped under a saved plan makes the plan's revalidation fail with the
  * server's own error, or the cast work.  Operators and functions are the
  * built-in ones: access.c has pinned search_path to pg_catalog by the time
- * anything is prepared, and a plan is revalidated under the search_path that
- * it was prepared with.
+ * anything is prepared, or planned again.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,6 +26,7 @@
 /* No query of ours has more. */
 #define MAX_COLUMNS	16
 
+static void refuse_rewritten(Statement *statement);
 static void prepare(Statement *statement);
 
 uint64
@@ -38,6 +38,8 @@ execute(Statement *statement, Datum *values, const char *nulls,
 	prepare(statement);
 	result = SPI_execute_plan(statement->plan, values, nulls,
 							  visibility == CALLERS_SNAPSHOT, 0);
+	if (result == SPI_OK_REWRITTEN)
+		refuse_rewritten(statement);
 	if (result != statement->result)
 		elog(ERROR, "SPI_execute_plan returned %s for \"%s\"",
 			 SPI_result_code_string(result), statement->query);
@@ -72,17 +74,43 @@ execute_into(Statement *statement, Datum *values, Visibility visibility,
 			 SPI_result_code_string(result), statement->query);
 }
 
+/*
+ * A plan that a rule has emptied depends on no table, and would be valid for
+ * ever: it is given up, so that the session recovers when the rule is gone.
+ */
+static void
+refuse_rewritten(Statement *statement)
+{
+	SPIPlanPtr	plan = statement->plan;
+
+	statement->plan = NULL;
+	SPI_freeplan(plan);
+	require_written(0, 1);
+}
+
 void
-read_row(SPITupleTable *rows, uint64 row, NullableDatum *fields)
+require_written(uint64 written, uint64 expected)
+{
+	if (written != expected)
+		ereport(ERROR,
+				errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+				errmsg("rows were not written"),
+				errdetail_internal("{\"code\": \"rows_not_written\", \"expected\": " UINT64_FORMAT ", \"written\": " UINT64_FORMAT "}",
+								   expected, written),
+				errhint("Look for a trigger or rule on the ecommerce tables that suppresses rows."));
+}
+
+void
+read_row(SPITupleTable *rows, uint64 row, NullableDatum *fields, int nfields)
 {
 	Datum		values[MAX_COLUMNS];
 	bool		nulls[MAX_COLUMNS];
-	int			ncolumns = rows->tupdesc->natts;
 
-	if (ncolumns > MAX_COLUMNS)
-		elog(ERROR, "a result has %d columns", ncolumns);
+	if (rows->tupdesc->natts != nfields || nfields > MAX_COLUMNS)
+		elog(ERROR, "a result has %d columns, not %d",
+			 rows->tupdesc->natts, nfields);
 	heap_deform_tuple(rows->vals[row], rows->tupdesc, values, nulls);
-	for (int i = 0; i < ncolumns; i++)
+	for (int i = 0; i < nfields; i++)
 	{
 		fields[i].value = values[i];
 		fields[i].isnull = nulls[i];

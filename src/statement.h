@@ -10,6 +10,8 @@
 
 #include "executor/spi.h"
 
+#include "compat.h"
+
 /* Declared static beside the code that runs it; plan starts out NULL. */
 typedef struct Statement
 {
@@ -48,6 +50,13 @@ extern void execute_into(Statement *statement, Datum *values,
 						 Visibility visibility, DestReceiver *receiver);
 
 /* Reads a row of a result into one field for each column; 0 where it is null. */
-extern void read_row(SPITupleTable *rows, uint64 row, NullableDatum *fields);
+extern void read_row(SPITupleTable *rows, uint64 row, NullableDatum *fields,
+					 int nfields);
+
+/*
+ * Raises 09000 unless as many rows were written as should have been.  Only a
+ * trigger or a rule of the shop's can be the reason.
+ */
+extern void require_written(uint64 written, uint64 expected);
 
 #endif							/* ECOMMERCE_STATEMENT_H */

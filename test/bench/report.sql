@@ -1,0 +1,140 @@
+-- Prints the results, which come on standard input as lines of
+-- section,size,peer,metric,value. Every figure is a median.
+
+\set ON_ERROR_STOP on
+\pset footer off
+\pset null ''
+
+CREATE TEMPORARY TABLE results (section text, size integer, peer text, metric text, value numeric);
+\copy results FROM pstdin WITH (FORMAT csv)
+
+CREATE FUNCTION pg_temp.median(_section text, _size integer, _peer text, _metric text) RETURNS numeric
+    LANGUAGE sql AS $$
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY value)::numeric
+  FROM results
+ WHERE section = _section AND size = _size AND peer = _peer AND metric = _metric
+$$;
+
+CREATE FUNCTION pg_temp.has(_section text) RETURNS boolean LANGUAGE sql AS $$
+SELECT EXISTS (SELECT FROM results WHERE section = _section)
+$$;
+
+CREATE TEMPORARY TABLE metrics (number serial, metric text, title text, unit integer);
+INSERT INTO metrics (metric, title, unit) VALUES
+    ('instructions', '1,000 instructions', 1000),
+    ('first', 'same, first call', 1000),
+    ('in turn', 'microseconds, in turn', 1),
+    ('in a row', 'microseconds, in a row', 1),
+    ('sent', 'microseconds, sent', 1);
+
+-- One row for each metric and size, with the median of each peer.
+CREATE FUNCTION pg_temp.compare(_section text, peers text[])
+    RETURNS TABLE (metric text, title text, unit integer, number integer, size integer, value numeric[])
+    LANGUAGE sql AS $$
+SELECT metrics.metric, title, unit, number, size,
+       (SELECT array_agg(pg_temp.median(_section, size, peer, metrics.metric) ORDER BY ordinality)
+          FROM unnest(peers) WITH ORDINALITY AS peer)
+  FROM metrics, (SELECT DISTINCT size FROM results WHERE section = _section) AS sizes
+ WHERE EXISTS (SELECT FROM results WHERE section = _section AND results.size = sizes.size
+                                     AND results.metric = metrics.metric)
+$$;
+
+SELECT pg_temp.has('place_order') AS has_place_order, pg_temp.has('listing') AS has_listing,
+       pg_temp.has('memory') AS has_memory, pg_temp.has('pages') AS has_pages,
+       pg_temp.has('access') AS has_access \gset
+
+\if :has_place_order
+\echo 'place_order'
+\echo '  unsent      the same, but its document is not sent to the client'
+\echo '  writes      a client''s prepared statements that write the same, without locks and reads'
+\echo '  statements  a client''s prepared statements for the whole protocol'
+\echo '  sets, rows  the protocol in PL/pgSQL, set by set and row by row'
+\echo '  The first call is that of a new connection and plans everything. No time waits for the disk.'
+SELECT title AS "one order", size AS lines, round(value[1] / unit) AS place_order, round(value[2] / unit) AS unsent,
+       round(value[3] / unit) AS writes, round(value[4] / unit) AS statements, round(value[5] / unit) AS sets,
+       round(value[6] / unit) AS rows, round(value[1] / value[3], 2) AS "to writes",
+       round(value[1] / value[4], 2) AS "to statements", round(value[5] / value[1], 2) AS "sets to it",
+       round(value[6] / value[1], 2) AS "rows to it"
+  FROM pg_temp.compare('place_order', '{place_order, unsent, writes, statements, sets, rows}')
+ ORDER BY number, size;
+\endif
+
+\if :has_listing
+\echo 'order_listing_json, orders of 5 lines'
+\echo '  scan   only reads the same rows'
+\echo '  jsonb  the best query with jsonb_agg()'
+\echo '  cast   the best query with json_agg(), cast to jsonb'
+\echo '  json   the best query with json_agg()'
+\echo '  In turn, another has used the processor''s caches before each call; in a row, only before the'
+\echo '  first of several. Sent is to the client, as text; all else is not sent.'
+SELECT title AS "one listing", size AS orders, round(value[1] / unit) AS listing, round(value[2] / unit) AS scan,
+       round(value[3] / unit) AS jsonb, round(value[4] / unit) AS "cast", round(value[5] / unit) AS json,
+       round(value[1] / value[2], 2) AS "to scan", round(value[3] / value[1], 1) AS "jsonb to it",
+       round(value[4] / value[1], 1) AS "cast to it", round(value[5] / value[1], 1) AS "json to it"
+  FROM pg_temp.compare('listing', '{listing, scan, jsonb, cast, json}')
+ ORDER BY number, size;
+\endif
+
+\if :has_memory
+\echo 'Memory at the peak of a listing, beyond what the session had'
+SELECT size AS orders, peer AS query, pg_temp.median('memory', size, peer, 'result') AS "bytes of result",
+       pg_temp.median('memory', size, peer, 'peak') AS "bytes at peak",
+       round(pg_temp.median('memory', size, peer, 'peak') / pg_temp.median('memory', size, peer, 'result'), 2) AS "peak to result"
+  FROM (SELECT DISTINCT size, peer FROM results WHERE section = 'memory' AND peer <> 'scan') AS measured
+ ORDER BY size, 5;
+\endif
+
+\if :has_pages
+\echo 'A page of 20 of a customer with 100,000 orders. A session''s first call also plans.'
+SELECT page, round(pg_temp.median('pages', 20, page, 'instructions') / 1000) AS "1,000 instructions",
+       round(pg_temp.median('pages', 20, page, 'in turn')) AS microseconds,
+       pg_temp.median('pages', 20, page, 'buffers analyzed') AS buffers,
+       pg_temp.median('pages', 20, page, 'buffers never analyzed') AS "before ANALYZE"
+  FROM unnest('{first, newest, middle, oldest}'::text[]) WITH ORDINALITY AS page (page, number)
+ ORDER BY number;
+\endif
+
+\if :has_access
+\echo 'order_json of an order that does not exist, each call one of 1,000 in a statement'
+SELECT caller, round((instructions - pg_temp.median('access', 1000, 'nothing', 'instructions')) / 1000) AS instructions,
+       round(pg_temp.median('access', 1000, peer, 'begin_access') / 1000) AS "in begin_access",
+       round(pg_temp.median('access', 1000, peer, 'end_access') / 1000) AS "in end_access",
+       round((pg_temp.median('access', 1000, peer, 'in turn') - pg_temp.median('access', 1000, 'nothing', 'in turn'))
+             / 1000, 2) AS microseconds
+  FROM (VALUES (1, 'pg_backend_pid() instead', 'trivial'), (2, 'owner of the tables', 'owner'),
+               (3, 'shopper with claims', 'claims')) AS callers (number, caller, peer),
+       LATERAL pg_temp.median('access', 1000, peer, 'instructions') AS instructions
+ ORDER BY number;
+\endif
+
+\echo 'Goals'
+WITH goals (number, goal, measured, bound, figure) AS (
+    SELECT 1, 'place_order, 5 lines: at most 1.0 of the bare writes', metric, '<= 1.0', value[1] / value[2]
+      FROM pg_temp.compare('place_order', '{place_order, writes}') WHERE size = 5 AND metric = 'instructions'
+    UNION ALL
+    SELECT 2, 'PL/pgSQL, 5 lines: at least 1.9 of place_order', metric, '>= 1.9', value[1] / value[2]
+      FROM pg_temp.compare('place_order', '{sets, place_order}') WHERE size = 5 AND metric = 'instructions'
+    UNION ALL
+    SELECT 3, 'jsonb_agg, 1,000 orders: at least 11 of the listing', metric, '>= 11', value[1] / value[2]
+      FROM pg_temp.compare('listing', '{jsonb, listing}') WHERE size = 1000 AND metric NOT IN ('first', 'sent')
+    UNION ALL
+    SELECT 4, 'listing, 1,000 orders: at most 2.0 of the scan', metric, '<= 2.0', value[1] / value[2]
+      FROM pg_temp.compare('listing', '{listing, scan}') WHERE size = 1000 AND metric NOT IN ('first', 'sent')
+    UNION ALL
+    SELECT 5, 'memory of the listing: at most 2.0 of the result', size || ' orders', '<= 2.0',
+           pg_temp.median('memory', size, 'listing', 'peak') / pg_temp.median('memory', size, 'listing', 'result')
+      FROM (SELECT DISTINCT size FROM results WHERE section = 'memory') AS sizes
+    UNION ALL
+    -- Rows lie on few or many pages by chance, and machines are busy by chance; a cost
+    -- that grew with the depth would grow a hundredfold.
+    SELECT 6, 'a page at any depth: dearest to cheapest', metric,
+           CASE metric WHEN 'instructions' THEN '<= 1.3' ELSE '<= 3.0' END, max(value) / min(value)
+      FROM (SELECT metric, peer, pg_temp.median('pages', 20, peer, metric) AS value
+              FROM (SELECT DISTINCT metric, peer FROM results
+                     WHERE section = 'pages' AND peer <> 'first' AND metric <> 'first') AS measured) AS page
+     GROUP BY metric)
+SELECT goal, measured AS "measured in", bound, round(figure, 2) AS figure,
+       CASE WHEN bound LIKE '<%' AND figure <= substr(bound, 4)::numeric
+              OR bound LIKE '>%' AND figure >= substr(bound, 4)::numeric THEN 'met' ELSE 'missed' END AS "is"
+  FROM goals
+ ORDER BY number, measured;

@@ -1,0 +1,69 @@
+-- A shop to measure: a catalogue, and full carts of 1, 5, 20 and 100 items.
+
+\set ON_ERROR_STOP on
+
+CREATE EXTENSION ecommerce;
+CREATE SCHEMA bench;
+CREATE ROLE shop LOGIN;
+GRANT CREATE, USAGE ON SCHEMA ecommerce, ecommerce_api, bench TO shop;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce TO shop;
+-- A customer, who has no privilege on any table.
+CREATE ROLE shopper LOGIN;
+GRANT USAGE ON SCHEMA ecommerce TO shopper;
+GRANT EXECUTE ON FUNCTION ecommerce.order_json TO shopper;
+SET ROLE shop;
+SELECT ecommerce.migrate() \g /dev/null
+
+INSERT INTO ecommerce.categories (name)
+SELECT 'Category ' || n FROM generate_series(1, 20) AS n;
+
+-- Names of 16 to 36 bytes, descriptions of 30 to 80.
+INSERT INTO ecommerce.products (name, description, price, category_id)
+SELECT colour || ' ' || material || ' ' || thing,
+       'A ' || lower(material || ' ' || thing) || ' in ' || lower(colour)
+           || left(', made to last and sent in a box of cardboard', n % 45),
+       round((n * 7919 % 50000 + 99) / 100.0, 2), n % 20 + 1
+  FROM generate_series(0, 19999) AS n,
+       LATERAL (SELECT (ARRAY['White', 'Red', 'Ivory', 'Midnight', 'Green', 'Vintage', 'Pink', 'Grey',
+                              'Turquoise', 'Black'])[n % 10 + 1],
+                       (ARRAY['Wooden', 'Metal', 'Ceramic', 'Cotton', 'Glass', 'Enamel', 'Paper', 'Knitted',
+                              'Porcelain', 'Wicker'])[n / 10 % 10 + 1],
+                       (ARRAY['Lantern', 'Hot Water Bottle', 'Cake Stand', 'Lunch Bag', 'Photo Frame',
+                              'Alarm Clock', 'Doormat', 'T-Light Holder', 'Storage Jar',
+                              'Coat Rack'])[n / 100 % 10 + 1]) AS word (colour, material, thing);
+INSERT INTO ecommerce.stock_levels (product_id, quantity)
+SELECT id, 1000000000 FROM ecommerce.products ORDER BY id;
+
+-- Users 1 to :carts have one item in the cart, the next :carts have 5, and so on.
+INSERT INTO ecommerce.users (name, email, shipping_address)
+SELECT 'Customer ' || n, 'customer' || n || '@example.com', n || ' Hinkle Deegan Lake Road, Syracuse, New York'
+  FROM generate_series(1, 4 * :carts) AS n;
+INSERT INTO ecommerce.carts (user_id)
+SELECT id FROM ecommerce.users ORDER BY id;
+INSERT INTO ecommerce.cart_items (user_id, product_id, quantity)
+SELECT user_id, (user_id * 37 + item * 13) % 20000 + 1, item % 3 + 1
+  FROM ecommerce.carts,
+       LATERAL generate_series(1, (ARRAY[1, 5, 20, 100])[(user_id - 1) / :carts + 1]) AS item
+ ORDER BY user_id, item;
+
+-- Earlier orders: user 1000000 + n has n of them, all others have 8. They are mixed,
+-- as time would have mixed them.
+INSERT INTO ecommerce.users (id, name, shipping_address)
+SELECT 1000000 + n, 'Customer with ' || n || ' orders', '587 Hinkle Deegan Lake Road, Syracuse, New York'
+  FROM unnest(ARRAY[1, 10, 100, 1000, 10000, 100000]) AS n;
+INSERT INTO ecommerce.orders (customer_id, order_date, order_amount, currency, order_status, shipping_address)
+SELECT id, timestamptz '2024-01-01' + n * interval '83 minutes 1.001 seconds', id * n % 100000 / 100.0, 'USD',
+       'DELIVERED', shipping_address
+  FROM ecommerce.users, LATERAL generate_series(1, CASE WHEN id > 1000000 THEN id - 1000000 ELSE 8 END) AS n
+ ORDER BY hashint8(id * 1000003 + n);
+INSERT INTO ecommerce.order_details (customer_id, order_id, line_number, product_id, product_name,
+       product_description, category_id, category_name, unit_price, quantity, line_amount)
+SELECT orders.customer_id, orders.id, line, product.id, product.name, product.description, category.id,
+       category.name, product.price, line % 3 + 1, product.price * (line % 3 + 1)
+  FROM ecommerce.orders, generate_series(1, 5) AS line,
+       ecommerce.products AS product, ecommerce.categories AS category
+ WHERE product.id = (orders.id * 37 + line * 13) % 20000 + 1 AND category.id = product.category_id
+ ORDER BY orders.id, line;
+INSERT INTO ecommerce.order_events (customer_id, order_id, event_number, event, new_status, actor)
+SELECT customer_id, id, 1, 'order_placed', 'PROCESSING', current_user FROM ecommerce.orders ORDER BY id;
+RESET ROLE;
