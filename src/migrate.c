@@ -95,7 +95,7 @@ future_owner(Oid schema)
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				errmsg("cannot migrate the tables of another role"),
-				errdetail_internal("{\"code\": \"not_the_owner\"}"),
+				errdetail_internal("{\"code\": \"tables_of_another_owner\"}"),
 				errhint("Run this as the owner of the tables, or as a member of that role."));
 	return owner;
 }

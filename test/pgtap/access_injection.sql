@@ -218,7 +218,7 @@ SELECT is_empty(format('SELECT left(string, 40) FROM outcomes WHERE place = %L A
   FROM places WHERE name = 'status' OR name ~ '_api,' ORDER BY name;
 
 -- What is refused is refused for a reason.
-SELECT is_empty($$ SELECT to_json(string)::text, sqlstate FROM outcomes WHERE place = 'shipping_address' AND (sqlstate = 'ok') = (string ~ '^[ \t\r\n\f]*$') AND string !~ '\v' $$, 'an address is refused if it is blank, and only then');
+SELECT is_empty($$ SELECT to_json(string)::text, sqlstate FROM outcomes WHERE place = 'shipping_address' AND (sqlstate = 'ok') = (string ~ '^[ \t\r\n\f\v]*$' OR length(string) > 10000) $$, 'an address is refused if it is blank or too long, and only then');
 SELECT is_empty($$ SELECT string FROM outcomes WHERE place = 'idempotency_key' AND (sqlstate = 'ok') <> (length(string) BETWEEN 1 AND 255) $$, 'a key is refused if it is empty or long, and only then');
 SELECT is_empty($$ SELECT string FROM outcomes WHERE place = 'name of a claim' AND (sqlstate = 'PT401') = (string = 'user_id') $$, 'a claim is user_id by that name only')
   WHERE EXISTS (SELECT FROM corpus WHERE string = 'user_id');

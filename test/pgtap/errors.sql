@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(80);
+SELECT plan(91);
 
 -- The error that a command ends with, undone; no row when it ends with none.
 CREATE FUNCTION pg_temp.error_of(command text)
@@ -122,8 +122,13 @@ INSERT INTO conditions (state, message, detail, call) VALUES
        "accepted": "PROCESSING, SHIPPED, DELIVERED, CANCELLED or RETURNED"}',
      $$SELECT ecommerce.order_listing_json(1, status => E'\r\nSet-Cookie: x')$$),
     ('22023', 'argument is out of range',
-     '{"code": "argument_out_of_range", "argument": "shipping_address", "accepted": "text that is not blank"}',
+     '{"code": "argument_out_of_range", "argument": "shipping_address",
+       "accepted": "1 to 10000 characters that are not all blank"}',
      $$SELECT ecommerce.place_order(1, ' ')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "shipping_address",
+       "accepted": "1 to 10000 characters that are not all blank"}',
+     $$SELECT ecommerce.place_order(1, repeat('x', 10001))$$),
     ('22023', 'argument is out of range',
      '{"code": "argument_out_of_range", "argument": "idempotency_key", "accepted": "1 to 255 characters"}',
      $$SELECT ecommerce.place_order(1, idempotency_key => '')$$),
@@ -153,6 +158,10 @@ INSERT INTO conditions (state, message, detail, call) VALUES
            DROP CONSTRAINT order_details_amount_is_price_times_positive_quantity;
        UPDATE ecommerce.order_details SET line_amount = '-Infinity' WHERE customer_id = 9;
        SELECT ecommerce.order_listing_json(9)$$),
+    ('22003', 'JSON has no NaN and no infinity', '{"code": "not_a_finite_number"}',
+     $$ALTER TABLE ecommerce.products DROP CONSTRAINT products_price_from_0_below_1e12;
+       UPDATE ecommerce.products SET price = 'NaN' WHERE id = 11;
+       SELECT ecommerce.place_order(1)$$),
 
     ('PT404', 'user does not exist', '{"code": "user_not_found", "user_id": 99}',
      'SELECT ecommerce.add_to_cart(99, 11)'),
@@ -191,6 +200,9 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      'SELECT ecommerce.place_order(7)'),
     ('PT409', 'cart has more than one currency', '{"code": "mixed_currencies", "currencies": ["GBP", "EUR"]}',
      $$UPDATE ecommerce.products SET currency = 'GBP' WHERE id = 12; SELECT ecommerce.place_order(7)$$),
+    ('PT409', 'cart has more than one currency', '{"code": "mixed_currencies", "currencies": ["\"\\\r\n", "EUR"]}',
+     $$ALTER DOMAIN ecommerce.currency DROP CONSTRAINT currency_iso_4217;
+       UPDATE ecommerce.products SET currency = E'"\\\r\n' WHERE id = 12; SELECT ecommerce.place_order(7)$$),
     ('PT409', 'stock is insufficient',
      '{"code": "insufficient_stock", "lines": [{"product_id": 12, "requested": 10001, "available": 10000},
                                                {"product_id": 16, "requested": 1, "available": 0}]}',
@@ -221,6 +233,16 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('42501', 'cannot act for another user', '{"code": "other_user", "user_id": 3}',
      $$SET LOCAL ROLE regress_shopper; SET LOCAL request.jwt.claims = '{"user_id": "2"}';
        SELECT ecommerce.order_listing_json(3)$$),
+    ('22P02', 'user of the request is not an integer', '{"code": "malformed_identity"}',
+     $$SET LOCAL ROLE regress_shopper; SET LOCAL request.jwt.claims = '{"user_id": "1; DROP TABLE"}';
+       SELECT ecommerce.cart_json(1)$$),
+    ('22P02', 'user of the request is not an integer', '{"code": "malformed_identity"}',
+     $$SET LOCAL request.jwt.claims = '{"user_id": 1.5}'; SELECT ecommerce.current_user_id()$$),
+    ('22003', 'user of the request is out of range', '{"code": "malformed_identity"}',
+     $$SET LOCAL ROLE regress_shopper; SET LOCAL request.jwt.claims = '{"user_id": 9223372036854775808}';
+       SELECT ecommerce.order_json(1, 1)$$),
+    ('22003', 'user of the request is out of range', '{"code": "malformed_identity"}',
+     $$SET LOCAL request.jwt.claims = '{"user_id": -9223372036854775809}'; SELECT ecommerce.current_user_id()$$),
 
     ('54000', 'JSON document is too large', '{"code": "document_too_large", "maximum_bytes": 268435455}',
      'SELECT ecommerce.order_listing_json(10)'),
@@ -234,13 +256,28 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.grant_api(shopper => 'regress_shopper')$$),
     ('42501', 'cannot grant what belongs to another role', '{"code": "not_the_owner"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.revoke_api(staff => 'regress_shopper')$$),
-    ('09000', 'rows of the order were not written', '{"code": "rows_not_written", "expected": 1, "written": 0}',
+    ('42501', 'cannot migrate the tables of another role', '{"code": "tables_of_another_owner"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.migrate()$$),
+    ('42501', 'cannot migrate the tables of another role', '{"code": "tables_of_another_owner"}',
+     $$DELETE FROM ecommerce.schema_migrations; SET LOCAL ROLE regress_shopper; SELECT ecommerce.migrate()$$),
+    ('09000', 'rows were not written', '{"code": "rows_not_written", "expected": 1, "written": 0}',
      $$CREATE TRIGGER suppress BEFORE INSERT ON ecommerce.orders FOR EACH ROW EXECUTE FUNCTION pg_temp.suppress();
        SELECT ecommerce.place_order(1)$$),
-    ('09000', 'rows of the order were not written', '{"code": "rows_not_written", "expected": 2, "written": 1}',
+    ('09000', 'rows were not written', '{"code": "rows_not_written", "expected": 2, "written": 1}',
      $$CREATE TRIGGER suppress BEFORE INSERT ON ecommerce.order_details
            FOR EACH ROW WHEN (NEW.line_number = 1) EXECUTE FUNCTION pg_temp.suppress();
-       SELECT ecommerce.add_to_cart(1, 12), ecommerce.place_order(1)$$);
+       SELECT ecommerce.add_to_cart(1, 12), ecommerce.place_order(1)$$),
+    ('09000', 'rows were not written', '{"code": "rows_not_written", "expected": 1, "written": 0}',
+     $$CREATE TRIGGER suppress BEFORE INSERT ON ecommerce.cart_items
+           FOR EACH ROW EXECUTE FUNCTION pg_temp.suppress();
+       SELECT ecommerce.add_to_cart(1, 12)$$),
+    ('09000', 'rows were not written', '{"code": "rows_not_written", "expected": 1, "written": 0}',
+     $$CREATE TRIGGER suppress BEFORE UPDATE ON ecommerce.cart_items
+           FOR EACH ROW EXECUTE FUNCTION pg_temp.suppress();
+       SELECT ecommerce.set_cart_item(1, 11, 7)$$),
+    ('09000', 'rows were not written', '{"code": "rows_not_written", "expected": 1, "written": 0}',
+     $$CREATE RULE suppress AS ON INSERT TO ecommerce.order_events DO INSTEAD NOTHING;
+       SELECT ecommerce.place_order(1)$$);
 CREATE FUNCTION pg_temp.suppress() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 CALL pg_temp.make_errors();
 
@@ -254,12 +291,11 @@ CREATE VIEW pg_temp.errors AS
     SELECT *, pg_temp.as_json(given_detail) ->> 'code' AS code FROM conditions WHERE given_state IS NOT NULL;
 SELECT is_empty($$SELECT call FROM errors WHERE given_message !~ '^[[:alpha:] ]+$'$$,
                 'a message is letters and spaces: there is no data in it, nor a line break');
-SELECT is_empty($$SELECT code FROM errors GROUP BY code HAVING count(DISTINCT (given_state, given_message)) > 1$$,
-                'a code has one SQLSTATE and one message, whatever the data');
-SELECT is_empty($$SELECT given_message FROM errors GROUP BY given_message HAVING count(DISTINCT code) > 1$$,
-                'and a message one code');
-SELECT is_empty($$SELECT code FROM errors GROUP BY code HAVING count(*) < 2$$,
-                'because each was raised with different data');
+SELECT is_empty($$SELECT given_message FROM errors
+                  GROUP BY given_message HAVING count(DISTINCT (given_state, code)) > 1$$,
+                'a message stands for one condition: it has one SQLSTATE and one code');
+SELECT is_empty($$SELECT given_message FROM errors GROUP BY given_message HAVING count(*) < 2$$,
+                'and is the same whatever the data: each was raised at least twice');
 SELECT is_empty($$SELECT call FROM errors WHERE given_detail ~ '\n'$$, 'DETAIL is one line');
 SELECT is_empty($$SELECT call FROM errors WHERE given_hint !~ '^[[:upper:]].*\.$'$$,
                 'every error has a hint, which is a sentence');
@@ -272,7 +308,8 @@ SELECT is_empty($$SELECT call FROM errors
 -- What is true of every function is told once, in the README.
 SELECT is_empty(
     $$SELECT DISTINCT caller, state FROM errors
-      WHERE code NOT IN ('not_migrated', 'no_identity', 'other_user', 'rows_not_written', 'not_a_finite_number')
+      WHERE code NOT IN ('not_migrated', 'no_identity', 'other_user', 'malformed_identity', 'rows_not_written',
+                         'not_a_finite_number')
         AND (SELECT string_agg(obj_description(oid, 'pg_proc'), ' ') FROM pg_proc
              WHERE pronamespace = 'ecommerce'::regnamespace AND proname = caller) !~ ('Errors:.*' || state)$$,
     'the comment of a function names the SQLSTATEs of its errors');
@@ -281,11 +318,13 @@ SELECT :'readme' = '' AS is_missing \gset
 \if :is_missing
 SELECT skip('there is no README.md in the current directory', 1);
 \else
-SELECT results_eq(
-    $$SELECT DISTINCT state, code COLLATE "C" FROM errors ORDER BY 1, 2$$,
-    format($$SELECT DISTINCT row[1], unnest(regexp_matches(row[2], '`(\w+)`', 'g')) COLLATE "C"
-             FROM regexp_matches(%L, '^\| `(\w{5})` \| (`\w+`(?:, `\w+`)*) \|', 'gn') AS row
-             ORDER BY 1, 2$$, :'readme'),
+-- But for two: one takes two sessions, for the other there is no extension yet.
+SELECT bag_eq(
+    $$SELECT DISTINCT state, code FROM errors
+      UNION VALUES ('40001', 'cart_changed'), ('42501', 'schema_of_another_owner')$$,
+    format($$SELECT unnest(regexp_split_to_array(cell[1], '[`, ]+')) AS state, code
+             FROM regexp_matches(%L, '^\| `([A-Z\d`, ]{5,})` \| `([a-z_\d`, ]+)` \|', 'gn') AS cell,
+                  unnest(regexp_split_to_array(cell[2], '[`, ]+')) AS code$$, :'readme'),
     'the README names the same');
 \endif
 

@@ -126,7 +126,11 @@ SELECT ecommerce.place_order(1, '');
 SELECT ecommerce.place_order(1, '   ');
 SELECT ecommerce.place_order(1, E' \t\r\n\x0B\f');
 SELECT ecommerce.place_order(1, '', 'k');
+SELECT ecommerce.place_order(1, repeat('é', 10001));
 TABLE intact;
+BEGIN;
+SELECT length(ecommerce.place_order(1, repeat('é', 10000)) ->> 'shipping_address') AS characters;
+ROLLBACK;
 
 -- Amounts.
 SELECT ecommerce.place_order(1, expected_amount => 'NaN');

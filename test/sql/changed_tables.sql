@@ -260,8 +260,13 @@ SELECT event, relname, outcome FROM (VALUES
                                        FOR EACH ROW EXECUTE FUNCTION pg_temp.suppress()', event, relname))
 WHERE step = 'place_order' ORDER BY event, relname;
 
--- A rule that does.
-SELECT step, outcome = 'right' AS is_right
-FROM pg_temp.try_change('CREATE RULE nothing AS ON INSERT TO ecommerce.order_details DO INSTEAD NOTHING');
+-- A rule that does; and when it is gone, so is what the session made of it.
+SELECT event, relname, step, outcome FROM (VALUES
+    ('INSERT', 'order_details'), ('UPDATE', 'stock_levels'), ('DELETE', 'cart_items'), ('INSERT', 'cart_items'))
+    AS t (event, relname),
+    LATERAL pg_temp.try_change(format('CREATE RULE nothing AS ON %s TO ecommerce.%s DO INSTEAD NOTHING',
+                                      event, relname))
+WHERE outcome <> 'right' ORDER BY event, relname, step;
+SELECT step, outcome FROM pg_temp.try_change('SELECT') WHERE outcome <> 'right';
 
 DROP SCHEMA ecommerce, ecommerce_api CASCADE;

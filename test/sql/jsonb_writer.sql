@@ -213,7 +213,7 @@ DECLARE
     placed jsonb;
 BEGIN
     INSERT INTO ecommerce.users (name, shipping_address)
-    VALUES ('', pg_temp.random_text(CASE size % 50 WHEN 0 THEN 20000 ELSE size END) || '.') RETURNING id INTO customer;
+    VALUES ('', pg_temp.random_text(CASE size % 50 WHEN 0 THEN 5000 ELSE size END) || '.') RETURNING id INTO customer;
     PERFORM ecommerce.add_to_cart(customer, 1);
     INSERT INTO ecommerce.cart_items (user_id, product_id, quantity, created_at)
     SELECT customer, id, 1 + floor(random() * 100), now() - random() * interval '1 day'
@@ -222,7 +222,7 @@ BEGIN
     cart_is_right := pg_temp.as_the_server_stores(cart) AND pg_temp.identical(cart, pg_temp.cart_in_sql(customer));
     DELETE FROM ecommerce.cart_items WHERE product_id % 9 = 0 AND user_id = customer;
     -- The address is the argument or the user's own, either as it comes out of the table.
-    placed := ecommerce.place_order(id, CASE size % 4 WHEN 0 THEN shipping_address END, 'k')
+    placed := ecommerce.place_order(id, CASE size % 4 WHEN 0 THEN left(shipping_address, 10000) END, 'k')
               FROM ecommerce.users WHERE id = customer;
     order_is_right := pg_temp.as_the_server_stores(placed) AND
         pg_temp.identical(placed, pg_temp.orders_in_sql(customer) -> 0 || '{"replayed": false}');

@@ -82,13 +82,32 @@ SET ROLE regress_shop_owner;
 SELECT ecommerce.migrate();
 \set VERBOSITY default
 RESET ROLE;
-GRANT CREATE ON SCHEMA ecommerce TO regress_shop_owner;
+GRANT USAGE, CREATE ON SCHEMA ecommerce, ecommerce_api TO regress_shop_owner;
 SET ROLE regress_shop_owner;
 SELECT ecommerce.migrate();
 SELECT DISTINCT relkind, relowner::regrole AS owner FROM pg_class
 WHERE relnamespace = 'ecommerce'::regnamespace ORDER BY 1;
 SELECT applied_by FROM ecommerce.schema_migrations;
+
+-- Later it runs as the owner: a superuser who upgrades the shop runs nothing of his
+-- as a superuser. Nobody else may migrate another role's tables.
+ALTER TABLE ecommerce.schema_migrations RENAME TO migrations;
+CREATE FUNCTION ecommerce.spy() RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE WARNING 'this runs as %', current_user;
+    RETURN 1;
+END
+$$;
+CREATE VIEW ecommerce.schema_migrations AS SELECT ecommerce.spy() AS version;
+RESET ROLE;
+SELECT ecommerce.migrate();
+SELECT current_user = session_user AS is_restored;
+CREATE ROLE regress_stranger;
+GRANT USAGE ON SCHEMA ecommerce TO regress_stranger;
+GRANT EXECUTE ON FUNCTION ecommerce.migrate() TO regress_stranger;
+SET ROLE regress_stranger;
+SELECT ecommerce.migrate();
 RESET ROLE;
 
 DROP SCHEMA ecommerce, ecommerce_api CASCADE;
-DROP ROLE regress_shop_owner;
+DROP ROLE regress_shop_owner, regress_stranger;
