@@ -269,4 +269,13 @@ SELECT event, relname, step, outcome FROM (VALUES
 WHERE outcome <> 'right' ORDER BY event, relname, step;
 SELECT step, outcome FROM pg_temp.try_change('SELECT') WHERE outcome <> 'right';
 
+-- A key that is equal to what it is not: as double precision, 2^53 + 1 is 2^53.
+BEGIN;
+INSERT INTO ecommerce.products (id, name, price) VALUES (9007199254740993, 'Far', 1);
+INSERT INTO ecommerce.stock_levels (product_id, quantity) VALUES (9007199254740993, 1);
+SELECT ecommerce.add_to_cart(1, 9007199254740993) IS NOT NULL AS added;
+ALTER TABLE ecommerce.products ALTER id TYPE double precision;
+SELECT ecommerce.place_order(1);
+ROLLBACK;
+
 DROP SCHEMA ecommerce, ecommerce_api CASCADE;
