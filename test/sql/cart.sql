@@ -28,8 +28,10 @@ CREATE FUNCTION pg_temp.summary(cart jsonb) RETURNS text LANGUAGE sql AS $$
          FROM jsonb_array_elements(cart -> 'problems') AS problem))
 $$;
 
--- A user who never had one has an empty cart, and reading it makes none.
+-- A user who never had one has an empty cart; neither reading it nor taking
+-- something out makes one.
 SELECT ecommerce.cart_json(1);
+SELECT pg_temp.summary(ecommerce.set_cart_item(1, 11, 0));
 SELECT count(*) AS carts FROM ecommerce.carts;
 
 -- One unit unless told otherwise; more of the same adds to the item.
@@ -37,6 +39,10 @@ SELECT pg_temp.summary(ecommerce.add_to_cart(1, 11));
 SELECT pg_temp.summary(ecommerce.add_to_cart(1, 11));
 SELECT pg_temp.summary(ecommerce.add_to_cart(user_id => 1, product_id => 11, quantity => 10));
 SELECT count(*) AS carts FROM ecommerce.carts;
+
+-- Another user's cart is another cart.
+SELECT pg_temp.summary(ecommerce.add_to_cart(2, 11, 7));
+SELECT pg_temp.summary(ecommerce.cart_json(1));
 
 -- Setting replaces the quantity, whether the product was there or not.
 SELECT pg_temp.summary(ecommerce.set_cart_item(1, 11, 4));
@@ -95,7 +101,7 @@ SELECT count(*) AS carts FROM ecommerce.carts;
 
 -- Carts are read, and only read, in a read-only transaction.
 BEGIN READ ONLY;
-SELECT ecommerce.cart_json(2);
+SELECT pg_temp.summary(ecommerce.cart_json(2));
 \set VERBOSITY sqlstate
 SELECT ecommerce.add_to_cart(2, 11);
 \set VERBOSITY default

@@ -198,6 +198,23 @@ FROM ecommerce.place_order(1) AS placed;
 DROP TRIGGER gift ON ecommerce.order_details;
 TABLE shop;
 
+-- At every isolation level, with a key and without, and again in the same transaction.
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+CALL pg_temp.put_into_cart(1, '{"11": 2}');
+SELECT placed -> 'order_amount' AS order_amount, placed -> 'replayed' AS replayed
+FROM ecommerce.place_order(1, idempotency_key => 'snapshot') AS placed;
+SELECT ecommerce.place_order(1, idempotency_key => 'snapshot') -> 'replayed' AS replayed;
+CALL pg_temp.put_into_cart(1, '{"11": 2}');
+SELECT ecommerce.place_order(1) -> 'order_amount' AS order_amount;
+COMMIT;
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+SELECT ecommerce.place_order(1, idempotency_key => 'snapshot') -> 'replayed' AS replayed;
+CALL pg_temp.put_into_cart(1, '{"11": 2}');
+SELECT ecommerce.place_order(1, idempotency_key => 'serial') -> 'replayed' AS replayed;
+SELECT jsonb_path_query_array(ecommerce.order_listing_json(1, 3), '$[*].order_amount') AS newest;
+COMMIT;
+TABLE shop;
+
 -- An order is part of the caller's transaction.
 BEGIN;
 CALL pg_temp.put_into_cart(1, '{"12": 2}');
