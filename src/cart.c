@@ -40,6 +40,7 @@ typedef struct CartItem
 	NullableDatum line_amount;
 	NullableDatum cart_amount;	/* of all items together */
 	bool		one_currency;	/* do all items have the same? */
+	bool		is_too_much;	/* is it more than an order may amount to? */
 } CartItem;
 
 /*
@@ -61,7 +62,7 @@ static const char *const product_keys[] = {
 	"id", "name", "price", "currency", "quantity", "is_active", "category_id",
 	"description"
 };
-static const char *const mixed_keys[] = {"code"};
+static const char *const problem_keys[] = {"code"};
 static const char *const inactive_keys[] = {"code", "product_id"};
 static const char *const shortage_keys[] = {
 	"code", "available", "requested", "product_id"
@@ -128,7 +129,7 @@ enum item_column
 	ITEM_PRODUCT_ID, ITEM_QUANTITY, ITEM_CREATED_AT, ITEM_NAME,
 	ITEM_DESCRIPTION, ITEM_PRICE, ITEM_CURRENCY, ITEM_IS_ACTIVE,
 	ITEM_CATEGORY_ID, ITEM_STOCK, ITEM_LINE_AMOUNT, ITEM_CART_AMOUNT,
-	ITEM_ONE_CURRENCY, ITEM_NCOLUMNS
+	ITEM_ONE_CURRENCY, ITEM_TOO_MUCH, ITEM_NCOLUMNS
 };
 
 /*
@@ -148,7 +149,8 @@ static Statement select_items = {
 	"                    AND stock.product_id = item.product_id), 0)::bigint,"
 	"       (product.price * item.quantity)::numeric,"
 	"       (sum(product.price * item.quantity) OVER ())::numeric,"
-	"       (min(product.currency) OVER () = max(product.currency) OVER ())::boolean"
+	"       (min(product.currency) OVER () = max(product.currency) OVER ())::boolean,"
+	"       (sum(product.price * item.quantity) OVER () >= 1e15)::boolean"
 	"  FROM ecommerce.carts AS cart"
 	"  JOIN ecommerce.cart_items AS item ON item.user_id = cart.user_id"
 	" CROSS JOIN LATERAL"
@@ -175,6 +177,7 @@ static Jsonb *read_cart(const Access *access, int64 user_id,
 static void read_item(CartItem *item, SPITupleTable *rows, uint64 row);
 static void put_problems(JsonbWriter *writer, SPITupleTable *rows,
 						 uint64 count);
+static void put_problem(JsonbWriter *writer, const char *code);
 static void put_shortage(JsonbWriter *writer, const JsonbShape *shape,
 						 const CartItem *item);
 static void put_inactive(JsonbWriter *writer, const JsonbShape *shape,
@@ -373,6 +376,7 @@ read_item(CartItem *item, SPITupleTable *rows, uint64 row)
 	item->line_amount = fields[ITEM_LINE_AMOUNT];
 	item->cart_amount = fields[ITEM_CART_AMOUNT];
 	item->one_currency = DatumGetBool(fields[ITEM_ONE_CURRENCY].value);
+	item->is_too_much = DatumGetBool(fields[ITEM_TOO_MUCH].value);
 }
 
 /* What would keep place_order() from accepting the cart as it is now. */
@@ -395,12 +399,19 @@ put_problems(JsonbWriter *writer, SPITupleTable *rows, uint64 count)
 			put_shortage(writer, shortage, &item);
 	}
 	if (!item.one_currency)
-	{
-		jsonb_open_object(writer, jsonb_shape(mixed_keys, lengthof(mixed_keys)));
-		jsonb_put_cstring(writer, "mixed_currencies");
-		jsonb_close_object(writer);
-	}
+		put_problem(writer, "mixed_currencies");
+	else if (item.is_too_much)
+		put_problem(writer, "amount_out_of_range");
 	jsonb_close_array(writer);
+}
+
+/* A problem of the whole cart. */
+static void
+put_problem(JsonbWriter *writer, const char *code)
+{
+	jsonb_open_object(writer, jsonb_shape(problem_keys, lengthof(problem_keys)));
+	jsonb_put_cstring(writer, code);
+	jsonb_close_object(writer);
 }
 
 static void

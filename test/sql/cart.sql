@@ -107,4 +107,13 @@ SELECT ecommerce.add_to_cart(2, 11);
 \set VERBOSITY default
 ROLLBACK;
 
+-- More than an order may amount to is a problem that the cart shows before.
+INSERT INTO ecommerce.users (id, name, shipping_address) VALUES (1001, 'Rich', '1 Main Street');
+INSERT INTO ecommerce.products (id, name, price) VALUES (1001, 'Moon', 999999999999.9999);
+INSERT INTO ecommerce.stock_levels (product_id, quantity) VALUES (1001, 2000);
+SELECT ecommerce.add_to_cart(1001, 1001, 1001) -> 'problems' AS problems;
+SELECT ecommerce.place_order(1001);
+SELECT ecommerce.set_cart_item(1001, 1001, 1000) -> 'problems' AS problems;
+SELECT ecommerce.place_order(1001) -> 'order_amount' AS order_amount;
+
 DROP SCHEMA ecommerce, ecommerce_api CASCADE;
