@@ -50,7 +50,7 @@ COMMENT ON TABLE ecommerce.schema_migrations IS 'The migrations that ecommerce.m
 COMMENT ON COLUMN ecommerce.schema_migrations.version IS 'Number of the migration; the highest is the version of the tables.';
 COMMENT ON COLUMN ecommerce.schema_migrations.name IS 'Function of the extension that made the change.';
 COMMENT ON COLUMN ecommerce.schema_migrations.applied_at IS 'When.';
-COMMENT ON COLUMN ecommerce.schema_migrations.applied_by IS 'Role that ran migrate().';
+COMMENT ON COLUMN ecommerce.schema_migrations.applied_by IS 'Role that the migration ran as.';
 
 -- Domains, not table constraints, check what every order writes: the server reads a
 -- table's constraints from their stored form for each statement, a domain's once a
@@ -110,7 +110,7 @@ CREATE TABLE ecommerce.products (
     CONSTRAINT products_pkey PRIMARY KEY (id),
     CONSTRAINT products_category_exists
         FOREIGN KEY (category_id) REFERENCES ecommerce.categories (id),
-    -- Leaves out NaN and the infinities too: both sort above every number.
+    -- Leaves out NaN and the infinities too: they sort beyond every number.
     CONSTRAINT products_price_from_0_below_1e12 CHECK (price >= 0 AND price < 1e12),
     CONSTRAINT products_price_at_most_4_decimals CHECK (scale(price) <= 4)
 );

@@ -73,6 +73,7 @@ PG_FUNCTION_INFO_V1(revoke_api);
 
 static void change_privileges(FunctionCallInfo fcinfo, const char *verb,
 							  const char *preposition);
+static void execute_utility(const char *command);
 static void require_owner(void);
 
 Datum
@@ -117,17 +118,19 @@ change_privileges(FunctionCallInfo fcinfo, const char *verb,
 					errmsg("a role that is not staff may act for any user"),
 					errhint("Revoke INSERT on ecommerce.orders from the roles of visitors and shoppers, and from the default privileges."));
 		for (const char *const *privilege = privileges[i]; *privilege; privilege++)
-		{
-			const char *command = psprintf("%s %s %s %s", verb, *privilege,
-										   preposition, quote_identifier(role));
-
-			if (SPI_execute(command, false, 0) != SPI_OK_UTILITY)
-				elog(ERROR, "could not execute \"%s\"", command);
-		}
+			execute_utility(psprintf("%s %s %s %s", verb, *privilege, preposition,
+									 quote_identifier(role)));
 	}
 	SPI_finish();
 	unpin_search_path(guc_nest_level);
 	notify_postgrest();
+}
+
+static void
+execute_utility(const char *command)
+{
+	if (SPI_execute(command, false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not execute \"%s\"", command);
 }
 
 /*

@@ -125,13 +125,6 @@ static Statement select_lines_of = {
 	PARAMETERS(INT8OID, INT8ARRAYOID)
 };
 
-static Statement select_order_exists = {
-	.query =
-	"SELECT 1 FROM ecommerce.orders WHERE customer_id = $1 AND id = $2",
-	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID, INT8OID)
-};
-
 PG_FUNCTION_INFO_V1(order_listing_json);
 PG_FUNCTION_INFO_V1(order_json);
 
@@ -280,7 +273,7 @@ require_order(int64 customer_id, int64 order_id)
 {
 	Datum		values[] = {Int64GetDatum(customer_id), Int64GetDatum(order_id)};
 
-	if (execute(&select_order_exists, values, NULL, CALLERS_SNAPSHOT) == 0)
+	if (execute(&select_order, values, NULL, CALLERS_SNAPSHOT) == 0)
 		ereport(ERROR,
 				errcode(ERRCODE_NOT_FOUND),
 				errmsg("order does not exist"),
@@ -301,13 +294,11 @@ put_orders(OrderDocument *document, const Listing *listing, uint64 count,
 		.orders = SPI_tuptable,
 		.count = count
 	};
-	Order		newest;
 	Order		oldest;
 
 	if (count == 0)
 		return;
 	receiver.pub.receiveSlot = receive_line;
-	read_order_row(&newest, listing->customer_id, receiver.orders, 0);
 	read_order_row(&oldest, listing->customer_id, receiver.orders, count - 1);
 	open_next_order(&receiver);
 	if (listing->status.isnull)
@@ -315,7 +306,7 @@ put_orders(OrderDocument *document, const Listing *listing, uint64 count,
 		Datum		values[] = {
 			Int64GetDatum(listing->customer_id),
 			Int64GetDatum(oldest.id),
-			Int64GetDatum(newest.id)
+			Int64GetDatum(receiver.order.id)
 		};
 
 		execute_into(&select_lines_between, values, visibility, &receiver.pub);
@@ -404,7 +395,7 @@ line_field(TupleTableSlot *slot, enum line_column column)
 	return field;
 }
 
-/* Closes the order that is open, if any, and opens the next one of the page. */
+/* Closes the order that is open, if any, and opens the next one. */
 static void
 open_next_order(LineReceiver *receiver)
 {

@@ -17,9 +17,9 @@
  *	 never wait for each other; then it is decremented.
  *
  * Locks are taken in this order everywhere: user, cart, cart items, stock by
- * product id, new rows.  There is no subtransaction and no retry in here: an error, the
- * server's or ours, aborts the caller's transaction and leaves cart and stock as
- * they were.
+ * product id, new rows.  There is no subtransaction and no retry in here: an
+ * error, the server's or ours, aborts the caller's transaction and leaves cart
+ * and stock as they were.
  *
  * Statements keep to forms that stay on one shard when the tables are
  * distributed by customer: each has the customer or the bucket as "= $1", and
@@ -39,7 +39,6 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
-#include "utils/lsyscache.h"
 #include "utils/numeric.h"
 
 #include "access.h"
