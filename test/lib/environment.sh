@@ -59,7 +59,7 @@ need_server() {
 	need libc6-dev cc -include stdio.h -x c -fsyntax-only /dev/null
 	need make command -v make
 	need "postgresql-$(major)" test -x "$(installed bindir)/postgres"
-	need "postgresql-server-dev-$(major)" test -f "$(installed pgxs)"
+	need "postgresql-server-dev-$(major)" test -f "$(installed includedir-server)/postgres.h"
 }
 
 # Installs what need found missing. Debian's packages would create and start a
