@@ -134,8 +134,8 @@ make_workspace() {
 }
 
 # Runs a script of the checkout again as the unprivileged user, in the copied
-# checkout and in an environment that no setting of the caller's reaches, and ends
-# with its status.
+# checkout and in an environment that no setting of the caller's reaches, but for
+# those that repeat or prolong a random test, and ends with its status.
 run_inside() {
 	local bindir user as_user=(env)
 	bindir=$workspace/server$(installed bindir)
@@ -152,7 +152,8 @@ run_inside() {
 	set -m
 	"${as_user[@]}" env -i PATH="$bindir:$PATH" PG_CONFIG="$bindir/pg_config" \
 		HOME="$workspace" TMPDIR="$workspace/tmp" TERM="${TERM:-dumb}" LANG=C.UTF-8 \
-		ECOMMERCE_WORKSPACE="$workspace" "$@" </dev/null &
+		ECOMMERCE_WORKSPACE="$workspace" ${SEED:+"SEED=$SEED"} \
+		${SOAK_SECONDS:+"SOAK_SECONDS=$SOAK_SECONDS"} "$@" </dev/null &
 	inside=$!
 	wait "$inside"
 	exit
