@@ -13,7 +13,7 @@ REGRESS_OPTS = --inputdir=test
 ISOLATION = $(sort $(basename $(notdir $(wildcard test/specs/*.spec))))
 ISOLATION_OPTS = --inputdir=test --outputdir=.
 TAP_TESTS = 1
-PROVE_TESTS = test/t/*.pl
+PROVE_TESTS ?= test/t/*.pl
 EXTRA_CLEAN = results typedefs.list src/*.indented
 
 PG_CONFIG ?= pg_config
