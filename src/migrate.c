@@ -122,9 +122,9 @@ tables_version(Oid schema)
 
 /*
  * In a database without an encoding, text is whatever bytes each client sends:
- * lengths are those of bytes, and a listing would be JSON that no client can
- * read.  No shop is opened there, and one that was opened before this check is
- * told; it can be dumped and restored into another database.
+ * lengths count bytes, and what one client writes is another text to the next,
+ * or none.  No shop is opened there, and one that was opened before this check
+ * is told; it can be dumped and restored into another database.
  *
  * Any other encoding keeps text intact: what it lacks is refused on the way in.
  */
