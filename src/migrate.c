@@ -60,6 +60,7 @@ migrate_tables(void)
 	int			caller_context;
 	int			version;
 
+	PreventCommandDuringRecovery("migrate()");
 	LockDatabaseObject(NamespaceRelationId, schema, 0, ShareUpdateExclusiveLock);
 	GetUserIdAndSecContext(&caller, &caller_context);
 	SetUserIdAndSecContext(future_owner(schema),
