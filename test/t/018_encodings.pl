@@ -160,11 +160,11 @@ foreach my $encoding ('UTF8', 'LATIN1')
 		my $call = "SELECT ecommerce.place_order(1, $argument)->'replayed'";
 
 		is(answer($database, sprintf($call, $most + 1)),
-			'ERROR:  22023', "$encoding: $argument: one character too many");
+			'ERROR:  22023', "$encoding: one character more than $most");
 		is( answer(
 				$database, 'BEGIN; ' . sprintf($call, $most) . '; ROLLBACK'),
 			'false',
-			"$encoding: $argument: as many as there may be");
+			"$encoding: $most characters");
 	}
 
 	# What only UTF-8 has.
