@@ -117,7 +117,7 @@ BEGIN READ ONLY;
 SELECT pg_temp.ids(ecommerce.order_listing_json(2));
 ROLLBACK;
 BEGIN;
-UPDATE ecommerce.orders SET order_status = 'CANCELLED' WHERE id = 40;
+SELECT ecommerce.cancel_order(2, 30, 'customer') -> 'order_status' AS status;
 SELECT pg_temp.ids(ecommerce.order_listing_json(2, status => 'CANCELLED'));
 WITH cancelled AS (UPDATE ecommerce.orders SET order_status = 'CANCELLED' WHERE id = 80 RETURNING customer_id)
 SELECT pg_temp.ids(ecommerce.order_listing_json(customer_id, status => 'CANCELLED')) FROM cancelled;
