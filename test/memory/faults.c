@@ -15,12 +15,20 @@
 
 PG_MODULE_MAGIC;
 
+PG_FUNCTION_INFO_V1(successor);
 PG_FUNCTION_INFO_V1(shift);
 PG_FUNCTION_INFO_V1(element);
 PG_FUNCTION_INFO_V1(unaligned);
 PG_FUNCTION_INFO_V1(assertion);
 PG_FUNCTION_INFO_V1(freed);
 PG_FUNCTION_INFO_V1(released);
+
+/* Undefined for 2147483647, unless the compiler is told otherwise. */
+Datum
+successor(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(PG_GETARG_INT32(0) + 1);
+}
 
 /* Undefined for 32. */
 Datum
