@@ -63,6 +63,30 @@ FROM ecommerce.place_order(1, idempotency_key => 'a') AS placed;
 SELECT ecommerce.place_order(1, idempotency_key => 'a', expected_amount => 2);
 ROLLBACK;
 
+-- An event whose order is gone, or the customer, still goes out, with null in its place.
+BEGIN;
+ALTER TABLE ecommerce.order_details DROP CONSTRAINT order_details_order_exists;
+ALTER TABLE ecommerce.order_events DROP CONSTRAINT order_events_order_exists;
+ALTER TABLE ecommerce.orders DROP CONSTRAINT orders_customer_exists;
+ALTER TABLE ecommerce.orders DISABLE TRIGGER USER;
+DELETE FROM ecommerce.orders WHERE id = 2;
+SELECT event -> 'order_id' AS order_id, jsonb_typeof(event -> 'order') AS "order", event -> 'customer' AS customer
+FROM jsonb_array_elements(ecommerce.take_order_events(2)) AS event;
+DELETE FROM ecommerce.users WHERE id = 1;
+SELECT event -> 'order_id' AS order_id, jsonb_typeof(event -> 'order') AS "order", event -> 'customer' AS customer
+FROM jsonb_array_elements(ecommerce.take_order_events(2)) AS event;
+ROLLBACK;
+
+-- Who may take events cannot be told from a table that is gone: only staff may.
+BEGIN;
+CREATE ROLE regress_mailer;
+GRANT USAGE ON SCHEMA ecommerce TO regress_mailer;
+GRANT EXECUTE ON FUNCTION ecommerce.take_order_events(integer, text, integer) TO regress_mailer;
+DROP TABLE ecommerce.order_events;
+SET ROLE regress_mailer;
+SELECT ecommerce.take_order_events(1);
+ROLLBACK;
+
 -- Nothing costs infinitely much, whatever the limit of a price.
 BEGIN;
 SELECT ecommerce.add_to_cart(1, 11) IS NOT NULL AS added;
