@@ -20,7 +20,7 @@ PG_CONFIG ?= pg_config
 export PG_CONFIG
 
 # The scripts install what they need, PostgreSQL too, so their targets do without PGXS.
-ifneq ($(filter-out demo test versions soak bench,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out demo test versions soak coverage memory bench,$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(or $(PGXS),$(error there is no $(PG_CONFIG): install PostgreSQL's development files))
 endif
@@ -28,7 +28,7 @@ endif
 # PGXS does not track headers unless the server was built to.
 $(OBJS): $(wildcard src/*.h)
 
-.PHONY: demo test versions soak bench indent
+.PHONY: demo test versions soak coverage memory bench indent
 
 # DATA=file.csv on the command line names a retailer's file to replay.
 demo:
@@ -45,6 +45,12 @@ versions:
 TIME = 3600
 soak:
 	@SOAK_SECONDS=$(TIME) test/run soak
+
+coverage:
+	@test/run coverage
+
+memory:
+	@test/memory/run
 
 bench:
 	@test/bench/run

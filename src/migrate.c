@@ -43,6 +43,7 @@ static void run_migration(int version);
 Datum
 migrate(PG_FUNCTION_ARGS)
 {
+	(void) fcinfo;				/* there are no arguments */
 	PG_RETURN_INT32(migrate_tables());
 }
 

@@ -34,6 +34,18 @@ quietly() {
 	}
 }
 
+# Prints as TAP whether a command ends with this status, having printed this text.
+expect() {
+	local expected=$1 text=$2 status=0 output
+	shift 2
+	output=$("$@" 2>&1) || status=$?
+	if [ "$status" -eq "$expected" ] && [[ $output = *"$text"* ]]; then
+		echo "ok 1 - $*"
+	else
+		printf 'not ok 1 - %s\n# status %s, not %s with "%s":\n%s\n' "$*" "$status" "$expected" "$text" "$output"
+	fi
+}
+
 # Notes that a Debian package is missing unless the command after it succeeds.
 need() {
 	local package=$1
