@@ -19,7 +19,9 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "nodes/params.h"
+#include "utils/array.h"
 
 #include "statement.h"
 
@@ -67,9 +69,9 @@ execute_into(Statement *statement, Datum *values, Visibility visibility,
 	options.read_only = (visibility == CALLERS_SNAPSHOT);
 	options.dest = receiver;
 
-	/* To SPI, a query whose rows it does not return itself is a utility. */
+	/* To SPI, a query whose rows go to a receiver without a kind is a utility. */
 	result = SPI_execute_plan_extended(statement->plan, &options);
-	if (result != SPI_OK_UTILITY)
+	if (result != SPI_OK_UTILITY && result != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_plan_extended returned %s for \"%s\"",
 			 SPI_result_code_string(result), statement->query);
 }
@@ -115,6 +117,20 @@ read_row(SPITupleTable *rows, uint64 row, NullableDatum *fields, int nfields)
 		fields[i].value = values[i];
 		fields[i].isnull = nulls[i];
 	}
+}
+
+Datum
+bigint_array(SPITupleTable *rows, uint64 count, int column)
+{
+	Datum	   *elements = palloc(count * sizeof(Datum));
+	bool		isnull;
+
+	for (uint64 i = 0; i < count; i++)
+		elements[i] = SPI_getbinval(rows->vals[i], rows->tupdesc, column + 1,
+									&isnull);
+	return PointerGetDatum(construct_array(elements, count, INT8OID,
+										   sizeof(int64), FLOAT8PASSBYVAL,
+										   TYPALIGN_DOUBLE));
 }
 
 static void
