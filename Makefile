@@ -2,8 +2,10 @@ EXTENSION = ecommerce
 MODULE_big = ecommerce
 OBJS = src/ecommerce.o src/access.o src/arguments.o src/statement.o \
 	src/jsonb_writer.o src/order_document.o src/order_listing.o \
-	src/place_order.o src/cart.o src/api.o src/grants.o src/migrate.o
-DATA = sql/ecommerce--1.0.sql
+	src/place_order.o src/order_status.o src/order_events.o \
+	src/order_integrity.o src/erase_user.o src/cart.o src/api.o src/grants.o \
+	src/migrate.o
+DATA = sql/ecommerce--1.0.sql sql/ecommerce--1.0--1.1.sql
 
 # A test that exists is a test that runs: inputs are globbed, unlike what is installed.
 REGRESS = $(sort $(basename $(notdir $(wildcard test/sql/*.sql))))

@@ -4,9 +4,10 @@
  *		Who may act for whom, and as whom the queries run.
  *
  * Whoever may INSERT into ecommerce.orders acts for any user: the owner of the
- * tables, and the roles that the owner trusts with them.  Anyone else acts
- * only for the user that the request's JSON web token names, which PostgREST
- * puts into the setting request.jwt.claims.
+ * tables, and the roles that the owner trusts with them, called staff here.
+ * Anyone else acts only for the user that the request's JSON web token names,
+ * which PostgREST puts into the setting request.jwt.claims.  Events are also
+ * delivered by whoever may UPDATE ecommerce.order_events.
  *
  * Once that is decided, the fixed queries run as the owner of the tables, the
  * way the server runs its own foreign-key checks (ri_triggers.c): no shopper
@@ -45,7 +46,10 @@ static Statement select_user_exists = {
 
 PG_FUNCTION_INFO_V1(current_user_id);
 
-static void authorize(Oid orders, int64 user_id);
+static bool is_staff(Oid orders);
+static bool may_deliver(void);
+pg_noreturn static void refuse_role(void);
+static void become_owner(Access *access, Oid orders);
 static bool claimed_user_id(int64 *user_id);
 static int64 parse_user_id(const char *digits);
 
@@ -64,8 +68,39 @@ begin_access(Access *access, int64 user_id)
 {
 	Oid			orders = orders_table();
 
-	authorize(orders, user_id);
+	if (!is_staff(orders) && require_claimed_user() != user_id)
+		ereport(ERROR,
+				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				errmsg("cannot act for another user"),
+				errdetail_internal("{\"code\": \"other_user\", \"user_id\": " INT64_FORMAT "}",
+								   user_id),
+				errhint("Only a role that may INSERT into ecommerce.orders acts for any user."));
+	become_owner(access, orders);
+}
 
+void
+begin_staff_access(Access *access)
+{
+	Oid			orders = orders_table();
+
+	if (!is_staff(orders))
+		refuse_role();
+	become_owner(access, orders);
+}
+
+void
+begin_delivery_access(Access *access)
+{
+	Oid			orders = orders_table();
+
+	if (!is_staff(orders) && !may_deliver())
+		refuse_role();
+	become_owner(access, orders);
+}
+
+static void
+become_owner(Access *access, Oid orders)
+{
 	access->result_context = CurrentMemoryContext;
 	SPI_connect();
 	GetUserIdAndSecContext(&access->caller, &access->caller_context);
@@ -159,19 +194,30 @@ table_owner(Oid table)
 	return owner;
 }
 
-static void
-authorize(Oid orders, int64 user_id)
+static bool
+is_staff(Oid orders)
 {
-	if (pg_class_aclcheck(orders, GetUserId(), ACL_INSERT) == ACLCHECK_OK)
-		return;
+	return pg_class_aclcheck(orders, GetUserId(), ACL_INSERT) == ACLCHECK_OK;
+}
 
-	if (require_claimed_user() != user_id)
-		ereport(ERROR,
-				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				errmsg("cannot act for another user"),
-				errdetail_internal("{\"code\": \"other_user\", \"user_id\": " INT64_FORMAT "}",
-								   user_id),
-				errhint("Only a role that may INSERT into ecommerce.orders acts for any user."));
+static bool
+may_deliver(void)
+{
+	Oid			schema = get_namespace_oid("ecommerce", false);
+	Oid			events = get_relname_relid("order_events", schema);
+
+	return OidIsValid(events) &&
+		pg_class_aclcheck(events, GetUserId(), ACL_UPDATE) == ACLCHECK_OK;
+}
+
+static void
+refuse_role(void)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			errmsg("role may not do this"),
+			errdetail_internal("{\"code\": \"not_staff\"}"),
+			errhint("Use a role that may INSERT into ecommerce.orders, or for events one that may UPDATE ecommerce.order_events."));
 }
 
 int64

@@ -20,13 +20,17 @@ typedef struct Access
 } Access;
 
 /*
- * Everything a public function does to the tables happens between these two.
- * In between, SPI is connected, the current user is the owner of the tables,
- * and search_path is pg_catalog.  Raises the errors listed in access.c.  When
- * an error leaves the function in between, the end of the (sub)transaction
- * restores all three.
+ * Everything a public function does to the tables happens between begin and
+ * end.  In between, SPI is connected, the current user is the owner of the
+ * tables, and search_path is pg_catalog.  When an error leaves the function in
+ * between, the end of the (sub)transaction restores all three.
+ *
+ * What is begun says who may: whoever may act for this user, for any user, or
+ * deliver events.  Others get the errors listed in access.c.
  */
 extern void begin_access(Access *access, int64 user_id);
+extern void begin_staff_access(Access *access);
+extern void begin_delivery_access(Access *access);
 extern void end_access(Access *access);
 
 /* Raises 55000, with the hint to migrate, when there are no tables. */

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "utils/builtins.h"
 
 #include "access.h"
 #include "arguments.h"
@@ -27,6 +28,7 @@ extern Datum cart_json(PG_FUNCTION_ARGS);
 extern Datum place_order(PG_FUNCTION_ARGS);
 extern Datum order_listing_json(PG_FUNCTION_ARGS);
 extern Datum order_json(PG_FUNCTION_ARGS);
+extern Datum cancel_order(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(api_add_to_cart);
 PG_FUNCTION_INFO_V1(api_set_cart_item);
@@ -34,6 +36,7 @@ PG_FUNCTION_INFO_V1(api_cart_json);
 PG_FUNCTION_INFO_V1(api_place_order);
 PG_FUNCTION_INFO_V1(api_order_listing_json);
 PG_FUNCTION_INFO_V1(api_order_json);
+PG_FUNCTION_INFO_V1(api_cancel_order);
 
 static Datum call_for_claimed_user(PGFunction function, FunctionCallInfo fcinfo);
 static void put_user_in_front(FunctionCallInfo call, FunctionCallInfo fcinfo);
@@ -83,6 +86,18 @@ Datum
 api_order_json(PG_FUNCTION_ARGS)
 {
 	return call_for_claimed_user(order_json, fcinfo);
+}
+
+/* The other reasons are the shop's to give. */
+Datum
+api_cancel_order(PG_FUNCTION_ARGS)
+{
+	LOCAL_FCINFO(call, 1 + API_MAX_ARGUMENTS);
+
+	put_user_in_front(call, fcinfo);
+	call->args[2].value = CStringGetTextDatum("customer");
+	call->args[2].isnull = false;
+	return cancel_order(call);
 }
 
 static Datum

@@ -16,12 +16,7 @@ Datum
 required_argument(FunctionCallInfo fcinfo, int number, const char *name)
 {
 	if (PG_ARGISNULL(number))
-		ereport(ERROR,
-				errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				errmsg("argument must not be null"),
-				errdetail_internal("{\"code\": \"null_argument\", \"argument\": \"%s\"}",
-								   name),
-				errhint("Give the argument a value."));
+		refuse_null(name);
 	return PG_GETARG_DATUM(number);
 }
 
@@ -34,6 +29,17 @@ bounded_argument(FunctionCallInfo fcinfo, int number, const char *name,
 	if (value < minimum)
 		refuse_argument(name, minimum == 0 ? "0 or more" : "1 or more");
 	return value;
+}
+
+void
+refuse_null(const char *name)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			errmsg("argument must not be null"),
+			errdetail_internal("{\"code\": \"null_argument\", \"argument\": \"%s\"}",
+							   name),
+			errhint("Give the argument a value."));
 }
 
 void

@@ -20,6 +20,9 @@ extern Datum required_argument(FunctionCallInfo fcinfo, int number,
 extern int32 bounded_argument(FunctionCallInfo fcinfo, int number,
 							  const char *name, int32 minimum);
 
+/* Raises the error of SQLSTATE 22004. */
+pg_noreturn extern void refuse_null(const char *name);
+
 /* Raises the error of SQLSTATE 22023; accepted is a phrase such as "1 or more". */
 pg_noreturn extern void refuse_argument(const char *name, const char *accepted);
 

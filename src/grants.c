@@ -41,7 +41,8 @@ static const char *const shopper_privileges[] = {
 	" ecommerce_api.cart_json(),"
 	" ecommerce_api.place_order(text, text, numeric),"
 	" ecommerce_api.order_listing_json(integer, bigint, text),"
-	" ecommerce_api.order_json(bigint)",
+	" ecommerce_api.order_json(bigint),"
+	" ecommerce_api.cancel_order(bigint)",
 	NULL
 };
 
@@ -55,6 +56,12 @@ static const char *const staff_privileges[] = {
 	" ecommerce.place_order(bigint, text, text, numeric),"
 	" ecommerce.order_listing_json(bigint, integer, bigint, text),"
 	" ecommerce.order_json(bigint, bigint),"
+	" ecommerce.set_order_status(bigint, bigint, text),"
+	" ecommerce.cancel_order(bigint, bigint, text),"
+	" ecommerce.take_order_events(integer, text, integer),"
+	" ecommerce.acknowledge_order_events(bigint[]),"
+	" ecommerce.order_integrity(),"
+	" ecommerce.erase_user(bigint, boolean),"
 	" ecommerce.current_user_id()",
 	"SELECT ON ecommerce.users, ecommerce.categories, ecommerce.products,"
 	" ecommerce.stock_levels, ecommerce.carts, ecommerce.cart_items,"

@@ -316,6 +316,40 @@ jsonb_put_timestamptz(JsonbWriter *writer, NullableDatum value)
 	jsonb_put_cstring(writer, string);
 }
 
+/*
+ * What is inside a container does not depend on where it is, as long as that is
+ * aligned.  A scalar document is stored as an array of one element, with a flag
+ * that only the whole document can have, so its element is put instead.
+ */
+void
+jsonb_put_jsonb(JsonbWriter *writer, NullableDatum value)
+{
+	int			start = writer->buffer.len;
+	JEntry		type = JENTRY_ISCONTAINER;
+	Jsonb	   *document;
+	char	   *data;
+	int			length;
+
+	if (value.isnull)
+	{
+		jsonb_put_null(writer);
+		return;
+	}
+	document = DatumGetJsonbP(value.value);
+	data = (char *) &document->root;
+	length = VARSIZE(document) - VARHDRSZ;
+	if (JB_ROOT_IS_SCALAR(document))
+	{
+		type = document->root.children[0] & JENTRY_TYPEMASK;
+		data += sizeof(JsonbContainer) + sizeof(JEntry);
+		length -= sizeof(JsonbContainer) + sizeof(JEntry);
+	}
+	if (type == JENTRY_ISCONTAINER || type == JENTRY_ISNUMERIC)
+		pad(writer);
+	memcpy(append(writer, length), data, length);
+	end_child(writer, type, start);
+}
+
 /* Makes room for the fixed part of a container and returns where it is. */
 static int
 open_container(JsonbWriter *writer, const JsonbShape *shape, int length)

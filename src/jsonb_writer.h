@@ -82,6 +82,7 @@ extern void jsonb_put_int8(JsonbWriter *writer, NullableDatum value);
 extern void jsonb_put_numeric(JsonbWriter *writer, NullableDatum value);
 extern void jsonb_put_text(JsonbWriter *writer, NullableDatum value);
 extern void jsonb_put_timestamptz(JsonbWriter *writer, NullableDatum value);
+extern void jsonb_put_jsonb(JsonbWriter *writer, NullableDatum value);
 
 /* Raises 22003: JSON has no NaN and no infinity. */
 pg_noreturn extern void refuse_not_finite(void);

@@ -29,7 +29,7 @@
 #include "access.h"
 
 /* The number of the last migration_N() in the install script. */
-#define SCHEMA_VERSION	1
+#define SCHEMA_VERSION	2
 
 PG_FUNCTION_INFO_V1(migrate);
 

@@ -23,8 +23,8 @@
 #include "utils/builtins.h"
 
 #include "arguments.h"
-#include "errors.h"
 #include "order_listing.h"
+#include "order_status.h"
 
 typedef struct Listing
 {
@@ -137,7 +137,6 @@ static void put_orders(OrderDocument *document, const Listing *listing,
 					   uint64 count, Visibility visibility);
 static void read_order_row(Order *order, int64 customer_id,
 						   SPITupleTable *orders, uint64 row);
-static Datum order_ids(SPITupleTable *orders, uint64 count);
 static bool receive_line(TupleTableSlot *slot, DestReceiver *self);
 static NullableDatum line_field(TupleTableSlot *slot, enum line_column column);
 static void open_next_order(LineReceiver *receiver);
@@ -177,16 +176,9 @@ order_json(PG_FUNCTION_ARGS)
 static void
 check_status(Datum status)
 {
-	static const char *const statuses[] = {
-		"PROCESSING", "SHIPPED", "DELIVERED", "CANCELLED", "RETURNED"
-	};
-	const char *name = TextDatumGetCString(status);
-
-	for (size_t i = 0; i < lengthof(statuses); i++)
-		if (strcmp(name, statuses[i]) == 0)
-			return;
-	refuse_argument("status",
-					"PROCESSING, SHIPPED, DELIVERED, CANCELLED or RETURNED");
+	if (event_of_status(TextDatumGetCString(status)) == NULL)
+		refuse_argument("status",
+						"PROCESSING, SHIPPED, DELIVERED, CANCELLED or RETURNED");
 }
 
 static Jsonb *
@@ -231,6 +223,17 @@ read_order(const Access *access, int64 customer_id, int64 order_id,
 		   Replayed replayed, Visibility visibility)
 {
 	OrderDocument document;
+
+	begin_order_document(&document, replayed, access->result_context);
+	if (!put_order(&document, customer_id, order_id, visibility))
+		return NULL;
+	return jsonb_finish(&document.writer);
+}
+
+bool
+put_order(OrderDocument *document, int64 customer_id, int64 order_id,
+		  Visibility visibility)
+{
 	Listing		any_status = {
 		.customer_id = customer_id,
 		.status.isnull = true
@@ -238,10 +241,9 @@ read_order(const Access *access, int64 customer_id, int64 order_id,
 	Datum		values[] = {Int64GetDatum(customer_id), Int64GetDatum(order_id)};
 
 	if (execute(&select_order, values, NULL, visibility) == 0)
-		return NULL;
-	begin_order_document(&document, replayed, access->result_context);
-	put_orders(&document, &any_status, 1, visibility);
-	return jsonb_finish(&document.writer);
+		return false;
+	put_orders(document, &any_status, 1, visibility);
+	return true;
 }
 
 /* Leaves the orders of the listing in SPI_tuptable. */
@@ -274,12 +276,7 @@ require_order(int64 customer_id, int64 order_id)
 	Datum		values[] = {Int64GetDatum(customer_id), Int64GetDatum(order_id)};
 
 	if (execute(&select_order, values, NULL, CALLERS_SNAPSHOT) == 0)
-		ereport(ERROR,
-				errcode(ERRCODE_NOT_FOUND),
-				errmsg("order does not exist"),
-				errdetail_internal("{\"code\": \"order_not_found\", \"user_id\": " INT64_FORMAT ", \"order_id\": " INT64_FORMAT "}",
-								   customer_id, order_id),
-				errhint("Use the id of the last order of the previous page as before_id."));
+		refuse_unknown_order(customer_id, order_id);
 }
 
 /* Puts the orders that are in SPI_tuptable, with their lines. */
@@ -315,7 +312,7 @@ put_orders(OrderDocument *document, const Listing *listing, uint64 count,
 	{
 		Datum		values[] = {
 			Int64GetDatum(listing->customer_id),
-			order_ids(receiver.orders, count)
+			bigint_array(receiver.orders, count, ORDER_ID)
 		};
 
 		execute_into(&select_lines_of, values, visibility, &receiver.pub);
@@ -339,19 +336,6 @@ read_order_row(Order *order, int64 customer_id, SPITupleTable *orders,
 	order->currency = fields[ORDER_CURRENCY];
 	order->order_status = fields[ORDER_STATUS];
 	order->shipping_address = fields[ORDER_ADDRESS];
-}
-
-static Datum
-order_ids(SPITupleTable *orders, uint64 count)
-{
-	Datum	   *ids = palloc(count * sizeof(Datum));
-	bool		isnull;
-
-	for (uint64 i = 0; i < count; i++)
-		ids[i] = SPI_getbinval(orders->vals[i], orders->tupdesc, ORDER_ID + 1,
-							   &isnull);
-	return PointerGetDatum(construct_array(ids, count, INT8OID, sizeof(int64),
-										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
 /*

@@ -20,4 +20,8 @@ extern Jsonb *read_order(const Access *access, int64 customer_id,
 						 int64 order_id, Replayed replayed,
 						 Visibility visibility);
 
+/* The same, as the next value of a document; false when there is no order. */
+extern bool put_order(OrderDocument *document, int64 customer_id,
+					  int64 order_id, Visibility visibility);
+
 #endif							/* ECOMMERCE_ORDER_LISTING_H */

@@ -19,7 +19,9 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "nodes/params.h"
+#include "utils/array.h"
 
 #include "statement.h"
 
@@ -115,6 +117,20 @@ read_row(SPITupleTable *rows, uint64 row, NullableDatum *fields, int nfields)
 		fields[i].value = values[i];
 		fields[i].isnull = nulls[i];
 	}
+}
+
+Datum
+bigint_array(SPITupleTable *rows, uint64 count, int column)
+{
+	Datum	   *elements = palloc(count * sizeof(Datum));
+	bool		isnull;
+
+	for (uint64 i = 0; i < count; i++)
+		elements[i] = SPI_getbinval(rows->vals[i], rows->tupdesc, column + 1,
+									&isnull);
+	return PointerGetDatum(construct_array(elements, count, INT8OID,
+										   sizeof(int64), FLOAT8PASSBYVAL,
+										   TYPALIGN_DOUBLE));
 }
 
 static void

@@ -53,6 +53,9 @@ extern void execute_into(Statement *statement, Datum *values,
 extern void read_row(SPITupleTable *rows, uint64 row, NullableDatum *fields,
 					 int nfields);
 
+/* The column of all rows as an array; it must be a bigint that is never null. */
+extern Datum bigint_array(SPITupleTable *rows, uint64 count, int column);
+
 /*
  * Raises 09000 unless as many rows were written as should have been.  Only a
  * trigger or a rule of the shop's can be the reason.

@@ -1,0 +1,80 @@
+/*-------------------------------------------------------------------------
+ *
+ * erase_user.c
+ *		Removes a user's personal data and keeps the accounts.
+ *
+ * The user's row is locked FOR UPDATE first, which waits for placements under
+ * way and holds up later ones, so that no order is written with an address
+ * that has been read before it was erased.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+
+#include "access.h"
+#include "arguments.h"
+#include "statement.h"
+
+static Statement lock_user = {
+	.query = "SELECT 1 FROM ecommerce.users WHERE id = $1 FOR UPDATE",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
+/* The items go with the cart. */
+static Statement delete_cart = {
+	.query = "DELETE FROM ecommerce.carts WHERE user_id = $1",
+	.result = SPI_OK_DELETE,
+	PARAMETERS(INT8OID)
+};
+
+static Statement erase_account = {
+	.query =
+	"UPDATE ecommerce.users"
+	"   SET name = 'erased', email = NULL, shipping_address = NULL"
+	" WHERE id = $1",
+	.result = SPI_OK_UPDATE,
+	PARAMETERS(INT8OID)
+};
+
+/* A key is whatever the client made it of. */
+static Statement erase_orders = {
+	.query =
+	"UPDATE ecommerce.orders"
+	"   SET idempotency_key = NULL,"
+	"       shipping_address ="
+	"           CASE WHEN $2 THEN 'erased' ELSE shipping_address END"
+	" WHERE customer_id = $1 AND ($2 OR idempotency_key IS NOT NULL)",
+	.result = SPI_OK_UPDATE,
+	PARAMETERS(INT8OID, BOOLOID)
+};
+
+PG_FUNCTION_INFO_V1(erase_user);
+
+static void erase(int64 user_id, Datum order_addresses);
+
+Datum
+erase_user(PG_FUNCTION_ARGS)
+{
+	int64		user_id = DatumGetInt64(required_argument(fcinfo, 0, "user_id"));
+
+	erase(user_id, required_argument(fcinfo, 1, "order_addresses"));
+	PG_RETURN_VOID();
+}
+
+static void
+erase(int64 user_id, Datum order_addresses)
+{
+	Access		access;
+	Datum		values[] = {Int64GetDatum(user_id), order_addresses};
+
+	begin_staff_access(&access);
+	if (execute(&lock_user, values, NULL, FRESH_SNAPSHOT) == 0)
+		refuse_unknown_user(user_id);
+	execute(&delete_cart, values, NULL, FRESH_SNAPSHOT);
+	require_written(execute(&erase_account, values, NULL, FRESH_SNAPSHOT), 1);
+	execute(&erase_orders, values, NULL, FRESH_SNAPSHOT);
+	end_access(&access);
+}

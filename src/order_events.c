@@ -1,0 +1,312 @@
+/*-------------------------------------------------------------------------
+ *
+ * order_events.c
+ *		The outbox: events of orders go out to consumers, at least once.
+ *
+ * An event is written in the transaction of what it tells of, so there is none
+ * without the other.  A consumer takes events, acts on them, and acknowledges
+ * them.  Two things keep a taken event from others: the lock of its row until
+ * the transaction ends, and from then on the lease in taken_until, so that a
+ * consumer need not keep a transaction open while it talks to the world.  When
+ * the consumer dies, the one or the other ends and the event comes back.
+ *
+ * Of each order only the first outstanding event is available, so a consumer
+ * never hears of a shipment before the order.  Between orders there is no
+ * sequence but that the oldest event is given out first.
+ *
+ * The rows of other consumers are skipped, not waited for (SKIP LOCKED); they
+ * are few, so the partial indexes on what is outstanding find the next ones
+ * at once, however long the history.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/attnum.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+
+#include "access.h"
+#include "arguments.h"
+#include "order_listing.h"
+#include "order_status.h"
+#include "statement.h"
+
+typedef struct Request
+{
+	int32		max;
+	NullableDatum event;		/* only events of this name */
+	int32		lease_seconds;
+} Request;
+
+enum event_column
+{
+	EVENT_ID, EVENT_NAME, EVENT_ORDER_ID, EVENT_CUSTOMER_ID, EVENT_OLD_STATUS,
+	EVENT_NEW_STATUS, EVENT_PAYLOAD, EVENT_ACTOR, EVENT_ATTEMPT,
+	EVENT_CREATED_AT, EVENT_NCOLUMNS
+};
+
+/* In stored order: by length, then by bytes. */
+static const char *const event_keys[] = {
+	"id", "actor", "event", "order", "attempt", "payload", "customer",
+	"order_id", "created_at", "new_status", "old_status", "customer_id"
+};
+static const char *const customer_keys[] = {"name", "email"};
+
+/*
+ * The sub-select finds the order's first outstanding event by the primary key;
+ * as NOT EXISTS it would be a join, for which the planner might read them all.
+ */
+#define LOCK_EVENTS(of_this_name) \
+	"SELECT id::bigint, event::text, order_id::bigint, customer_id::bigint," \
+	"       old_status::text, new_status::text, payload::jsonb, actor::text," \
+	"       (attempts + 1)::integer, created_at::timestamptz" \
+	"  FROM ecommerce.order_events AS outstanding" \
+	" WHERE delivered_at IS NULL" of_this_name \
+	"   AND (taken_until IS NULL OR taken_until <= $2)" \
+	"   AND event_number =" \
+	"       (SELECT min(event_number) FROM ecommerce.order_events" \
+	"         WHERE customer_id = outstanding.customer_id" \
+	"           AND order_id = outstanding.order_id" \
+	"           AND delivered_at IS NULL" of_this_name ")" \
+	" ORDER BY id LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED"
+
+static Statement lock_events = {
+	.query = LOCK_EVENTS(""),
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, TIMESTAMPTZOID)
+};
+
+static Statement lock_events_of_name = {
+	.query = LOCK_EVENTS(" AND event = $3"),
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, TIMESTAMPTZOID, TEXTOID)
+};
+
+/* Each further lease is twice as long, up to an hour: exponential back-off. */
+static Statement lease_events = {
+	.query =
+	"UPDATE ecommerce.order_events"
+	"   SET attempts = attempts + 1,"
+	"       taken_until = $2 + make_interval(secs =>"
+	"           least($3 * power(2, least(attempts, 30)), greatest($3, 3600)))"
+	" WHERE id = ANY ($1) AND delivered_at IS NULL",
+	.result = SPI_OK_UPDATE,
+	PARAMETERS(INT8ARRAYOID, TIMESTAMPTZOID, INT4OID)
+};
+
+static Statement select_customer = {
+	.query = "SELECT name::text, email::text FROM ecommerce.users WHERE id = $1",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
+/* In the order of ids, so that consumers never wait for each other in a circle. */
+static Statement lock_outstanding = {
+	.query =
+	"SELECT 1 FROM ecommerce.order_events"
+	" WHERE id = ANY ($1) AND delivered_at IS NULL"
+	" ORDER BY id FOR NO KEY UPDATE",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8ARRAYOID)
+};
+
+static Statement mark_delivered = {
+	.query =
+	"UPDATE ecommerce.order_events SET delivered_at = $2"
+	" WHERE id = ANY ($1) AND delivered_at IS NULL",
+	.result = SPI_OK_UPDATE,
+	PARAMETERS(INT8ARRAYOID, TIMESTAMPTZOID)
+};
+
+PG_FUNCTION_INFO_V1(take_order_events);
+PG_FUNCTION_INFO_V1(acknowledge_order_events);
+
+static void check_event(Datum event);
+static void require_leases(void);
+static Jsonb *take(const Request *request);
+static uint64 lock_available_events(const Request *request, TimestampTz now);
+static void lease(const Request *request, SPITupleTable *events, uint64 count,
+				  TimestampTz now);
+static void put_event(OrderDocument *document, const JsonbShape *event_shape,
+					  const JsonbShape *customer_shape,
+					  SPITupleTable *events, uint64 row);
+static void put_customer(JsonbWriter *writer, const JsonbShape *shape,
+						 int64 customer_id);
+static int	acknowledge(Datum ids);
+
+Datum
+take_order_events(PG_FUNCTION_ARGS)
+{
+	Request		request = {
+		.max = bounded_argument(fcinfo, 0, "max", 1),
+		.event = fcinfo->args[1],
+		.lease_seconds = bounded_argument(fcinfo, 2, "lease_seconds", 1)
+	};
+
+	if (!request.event.isnull)
+		check_event(request.event.value);
+	PG_RETURN_JSONB_P(take(&request));
+}
+
+Datum
+acknowledge_order_events(PG_FUNCTION_ARGS)
+{
+	Datum		ids = required_argument(fcinfo, 0, "ids");
+
+	if (array_contains_nulls(DatumGetArrayTypeP(ids)))
+		refuse_null("ids");
+	PG_RETURN_INT32(acknowledge(ids));
+}
+
+static void
+check_event(Datum event)
+{
+	if (!is_order_event(TextDatumGetCString(event)))
+		refuse_argument("event",
+						"order_placed, order_shipped, order_delivered, order_cancelled or order_returned");
+}
+
+static Jsonb *
+take(const Request *request)
+{
+	Access		access;
+	TimestampTz now = GetCurrentTimestamp();
+	OrderDocument document;
+	JsonbShape *event_shape;
+	JsonbShape *customer_shape;
+	SPITupleTable *events;
+	uint64		count;
+	Jsonb	   *result;
+
+	begin_delivery_access(&access);
+	require_leases();
+	count = lock_available_events(request, now);
+	events = SPI_tuptable;
+	lease(request, events, count, now);
+
+	event_shape = jsonb_shape(event_keys, lengthof(event_keys));
+	customer_shape = jsonb_shape(customer_keys, lengthof(customer_keys));
+	begin_order_document(&document, NOT_A_PLACEMENT, access.result_context);
+	jsonb_open_array(&document.writer);
+	for (uint64 i = 0; i < count; i++)
+		put_event(&document, event_shape, customer_shape, events, i);
+	jsonb_close_array(&document.writer);
+	result = jsonb_finish(&document.writer);
+	end_access(&access);
+	return result;
+}
+
+/* Tables of version 1 have no leases. */
+static void
+require_leases(void)
+{
+	Oid			events = get_relname_relid("order_events",
+										   get_namespace_oid("ecommerce", false));
+
+	if (get_attnum(events, "taken_until") == InvalidAttrNumber)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("tables are older than the code"),
+				errdetail_internal("{\"code\": \"not_migrated\"}"),
+				errhint("Run SELECT ecommerce.migrate();"));
+}
+
+/* Leaves the events in SPI_tuptable. */
+static uint64
+lock_available_events(const Request *request, TimestampTz now)
+{
+	Datum		values[] = {
+		Int64GetDatum(request->max),
+		TimestampTzGetDatum(now),
+		request->event.value
+	};
+
+	return execute(request->event.isnull ? &lock_events : &lock_events_of_name,
+				   values, NULL, FRESH_SNAPSHOT);
+}
+
+static void
+lease(const Request *request, SPITupleTable *events, uint64 count,
+	  TimestampTz now)
+{
+	Datum		values[] = {
+		bigint_array(events, count, EVENT_ID),
+		TimestampTzGetDatum(now),
+		Int32GetDatum(request->lease_seconds)
+	};
+
+	require_written(execute(&lease_events, values, NULL, FRESH_SNAPSHOT),
+					count);
+}
+
+static void
+put_event(OrderDocument *document, const JsonbShape *event_shape,
+		  const JsonbShape *customer_shape, SPITupleTable *events, uint64 row)
+{
+	JsonbWriter *writer = &document->writer;
+	NullableDatum event[EVENT_NCOLUMNS];
+	int64		customer_id;
+	int64		order_id;
+
+	CHECK_FOR_INTERRUPTS();
+	read_row(events, row, event, lengthof(event));
+	customer_id = DatumGetInt64(event[EVENT_CUSTOMER_ID].value);
+	order_id = DatumGetInt64(event[EVENT_ORDER_ID].value);
+
+	jsonb_open_object(writer, event_shape);
+	jsonb_put_int8(writer, event[EVENT_ID]);
+	jsonb_put_text(writer, event[EVENT_ACTOR]);
+	jsonb_put_text(writer, event[EVENT_NAME]);
+	if (!put_order(document, customer_id, order_id, FRESH_SNAPSHOT))
+		jsonb_put_null(writer);
+	jsonb_put_int4(writer, event[EVENT_ATTEMPT]);
+	jsonb_put_jsonb(writer, event[EVENT_PAYLOAD]);
+	put_customer(writer, customer_shape, customer_id);
+	jsonb_put_int64(writer, order_id);
+	jsonb_put_timestamptz(writer, event[EVENT_CREATED_AT]);
+	jsonb_put_text(writer, event[EVENT_NEW_STATUS]);
+	jsonb_put_text(writer, event[EVENT_OLD_STATUS]);
+	jsonb_put_int64(writer, customer_id);
+	jsonb_close_object(writer);
+}
+
+/* Null when there is none, which is so only without the foreign keys. */
+static void
+put_customer(JsonbWriter *writer, const JsonbShape *shape, int64 customer_id)
+{
+	Datum		values[] = {Int64GetDatum(customer_id)};
+	NullableDatum row[2];
+
+	if (execute(&select_customer, values, NULL, FRESH_SNAPSHOT) == 0)
+	{
+		jsonb_put_null(writer);
+		return;
+	}
+	read_row(SPI_tuptable, 0, row, lengthof(row));
+	jsonb_open_object(writer, shape);
+	jsonb_put_text(writer, row[0]);
+	jsonb_put_text(writer, row[1]);
+	jsonb_close_object(writer);
+}
+
+/* Returns how many of the events were outstanding. */
+static int
+acknowledge(Datum ids)
+{
+	Access		access;
+	Datum		values[] = {ids, TimestampTzGetDatum(GetCurrentTimestamp())};
+	uint64		outstanding;
+
+	begin_delivery_access(&access);
+	outstanding = execute(&lock_outstanding, values, NULL, FRESH_SNAPSHOT);
+	require_written(execute(&mark_delivered, values, NULL, FRESH_SNAPSHOT),
+					outstanding);
+	end_access(&access);
+	return outstanding;
+}

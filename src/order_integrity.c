@@ -1,0 +1,251 @@
+/*-------------------------------------------------------------------------
+ *
+ * order_integrity.c
+ *		Every rule that the tables must keep, as a query for what breaks it.
+ *
+ * Constraints and the protocol of placing and cancelling keep the rules.  This
+ * is for what comes around them: constraints that were dropped, triggers that
+ * were disabled, a restore or a replica that is not whole.  All queries see one
+ * snapshot and take no lock that anybody waits for, so they can run in a shop
+ * that is open.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "executor/tstoreReceiver.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "tcop/dest.h"
+
+#include "access.h"
+#include "statement.h"
+
+/* customer_id, order_id, product_id and details of what breaks the rule */
+#define INVARIANT(name, violations) { \
+		.query = "SELECT '" name "'::text, " violations, \
+		.result = SPI_OK_SELECT \
+	}
+
+static Statement invariants[] = {
+
+	/* Orders and their lines */
+
+	INVARIANT("order_amount_is_the_sum_of_its_lines",
+			  "placed.customer_id::bigint, placed.id::bigint, NULL::bigint,"
+			  " jsonb_build_object('order_amount', placed.order_amount,"
+			  "                    'sum_of_lines', lines.amount)"
+			  " FROM ecommerce.orders AS placed"
+			  " LEFT JOIN (SELECT customer_id, order_id, sum(line_amount) AS amount"
+			  "              FROM ecommerce.order_details"
+			  "             GROUP BY customer_id, order_id) AS lines"
+			  "   ON lines.customer_id = placed.customer_id"
+			  "  AND lines.order_id = placed.id"
+			  " WHERE placed.order_amount IS DISTINCT FROM lines.amount"),
+	INVARIANT("order_amount_is_in_range",
+			  "customer_id::bigint, id::bigint, NULL::bigint,"
+			  " jsonb_build_object('order_amount', order_amount::text,"
+			  "                    'currency', currency)"
+			  " FROM ecommerce.orders"
+			  " WHERE (order_amount >= 0 AND order_amount < 1e15"
+			  "        AND currency ~ '^[A-Z]{3}$') IS NOT TRUE"),
+	INVARIANT("order_has_a_customer",
+			  "customer_id::bigint, id::bigint, NULL::bigint,"
+			  " jsonb_build_object()"
+			  " FROM ecommerce.orders"
+			  " WHERE NOT EXISTS (SELECT FROM ecommerce.users"
+			  "                    WHERE users.id = orders.customer_id)"),
+	INVARIANT("order_id_is_used_once",
+			  "NULL::bigint, id::bigint, NULL::bigint,"
+			  " jsonb_build_object('customer_ids', jsonb_agg(customer_id))"
+			  " FROM ecommerce.orders GROUP BY id HAVING count(*) > 1"),
+	INVARIANT("idempotency_key_has_one_order",
+			  "customer_id::bigint, min(id)::bigint, NULL::bigint,"
+			  " jsonb_build_object('order_ids', jsonb_agg(id ORDER BY id))"
+			  " FROM ecommerce.orders WHERE idempotency_key IS NOT NULL"
+			  " GROUP BY customer_id, idempotency_key HAVING count(*) > 1"),
+	INVARIANT("line_amount_is_unit_price_times_quantity",
+			  "customer_id::bigint, order_id::bigint, product_id::bigint,"
+			  " jsonb_build_object('line_number', line_number,"
+			  "                    'unit_price', unit_price::text,"
+			  "                    'quantity', quantity,"
+			  "                    'line_amount', line_amount::text)"
+			  " FROM ecommerce.order_details"
+			  " WHERE (line_amount = unit_price * quantity AND quantity > 0"
+			  "        AND unit_price >= 0 AND unit_price < 1e12) IS NOT TRUE"),
+	INVARIANT("lines_are_numbered_from_1",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('line_numbers',"
+			  "                    jsonb_agg(line_number ORDER BY line_number))"
+			  " FROM ecommerce.order_details GROUP BY customer_id, order_id"
+			  " HAVING (min(line_number) = 1 AND max(line_number) = count(*)"
+			  "         AND count(DISTINCT line_number) = count(*)) IS NOT TRUE"),
+	INVARIANT("line_has_an_order",
+			  "customer_id::bigint, order_id::bigint, product_id::bigint,"
+			  " jsonb_build_object('line_number', line_number)"
+			  " FROM ecommerce.order_details AS line"
+			  " WHERE NOT EXISTS (SELECT FROM ecommerce.orders"
+			  "                    WHERE orders.customer_id = line.customer_id"
+			  "                      AND orders.id = line.order_id)"),
+
+	/* History */
+
+	INVARIANT("events_are_numbered_from_1",
+			  "placed.customer_id::bigint, placed.id::bigint, NULL::bigint,"
+			  " jsonb_build_object('event_numbers',"
+			  "                    jsonb_agg(event_number ORDER BY event_number))"
+			  " FROM ecommerce.orders AS placed"
+			  " LEFT JOIN ecommerce.order_events AS event"
+			  "   ON event.customer_id = placed.customer_id"
+			  "  AND event.order_id = placed.id"
+			  " GROUP BY placed.customer_id, placed.id"
+			  " HAVING (min(event_number) = 1 AND max(event_number) = count(*)"
+			  "         AND count(DISTINCT event_number) = count(*)) IS NOT TRUE"),
+	INVARIANT("event_follows_the_one_before",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('event_number', event_number, 'event', event,"
+			  "                    'before', before, 'old_status', old_status,"
+			  "                    'new_status', new_status)"
+			  " FROM (SELECT *, lag(new_status) OVER"
+			  "              (PARTITION BY customer_id, order_id"
+			  "               ORDER BY event_number) AS before"
+			  "         FROM ecommerce.order_events) AS event"
+			  " WHERE old_status IS DISTINCT FROM before"
+			  "    OR concat_ws(' ', old_status, event, new_status) NOT IN"
+			  "       ('order_placed PROCESSING',"
+			  "        'PROCESSING order_shipped SHIPPED',"
+			  "        'PROCESSING order_cancelled CANCELLED',"
+			  "        'SHIPPED order_delivered DELIVERED',"
+			  "        'SHIPPED order_returned RETURNED',"
+			  "        'DELIVERED order_returned RETURNED')"),
+	INVARIANT("status_is_that_of_the_last_event",
+			  "placed.customer_id::bigint, placed.id::bigint, NULL::bigint,"
+			  " jsonb_build_object('order_status', placed.order_status,"
+			  "                    'last_event', last.new_status)"
+			  " FROM ecommerce.orders AS placed"
+			  " LEFT JOIN (SELECT DISTINCT ON (customer_id, order_id)"
+			  "                   customer_id, order_id, new_status"
+			  "              FROM ecommerce.order_events"
+			  "             ORDER BY customer_id, order_id, event_number DESC)"
+			  "       AS last"
+			  "   ON last.customer_id = placed.customer_id"
+			  "  AND last.order_id = placed.id"
+			  " WHERE placed.order_status IS DISTINCT FROM last.new_status"),
+	INVARIANT("cancellation_has_a_reason",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('event_number', event_number,"
+			  "                    'payload', payload)"
+			  " FROM ecommerce.order_events"
+			  " WHERE event = 'order_cancelled'"
+			  "   AND (payload ->> 'reason' IN ('customer', 'inventory', 'fraud',"
+			  "        'declined', 'staff', 'other')) IS NOT TRUE"),
+	INVARIANT("event_has_an_order",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('event_number', event_number, 'event', event)"
+			  " FROM ecommerce.order_events AS event"
+			  " WHERE NOT EXISTS (SELECT FROM ecommerce.orders"
+			  "                    WHERE orders.customer_id = event.customer_id"
+			  "                      AND orders.id = event.order_id)"),
+	INVARIANT("event_id_is_used_once",
+			  "NULL::bigint, NULL::bigint, NULL::bigint,"
+			  " jsonb_build_object('event_id', id, 'order_ids', jsonb_agg(order_id))"
+			  " FROM ecommerce.order_events GROUP BY id HAVING count(*) > 1"),
+
+	/* Stock, catalogue and carts */
+
+	INVARIANT("stock_is_never_negative",
+			  "NULL::bigint, NULL::bigint, product_id::bigint,"
+			  " jsonb_build_object('bucket', bucket, 'quantity', quantity)"
+			  " FROM ecommerce.stock_levels WHERE (quantity >= 0) IS NOT TRUE"),
+	INVARIANT("stock_has_a_product",
+			  "NULL::bigint, NULL::bigint, product_id::bigint,"
+			  " jsonb_build_object('bucket', bucket, 'quantity', quantity)"
+			  " FROM ecommerce.stock_levels AS stock"
+			  " WHERE NOT EXISTS (SELECT FROM ecommerce.products"
+			  "                    WHERE products.id = stock.product_id)"),
+	INVARIANT("price_is_in_range",
+			  "NULL::bigint, NULL::bigint, id::bigint,"
+			  " jsonb_build_object('price', price::text, 'currency', currency)"
+			  " FROM ecommerce.products"
+			  " WHERE (price >= 0 AND price < 1e12 AND scale(price) <= 4"
+			  "        AND currency ~ '^[A-Z]{3}$') IS NOT TRUE"),
+	INVARIANT("product_has_its_category",
+			  "NULL::bigint, NULL::bigint, id::bigint,"
+			  " jsonb_build_object('category_id', category_id)"
+			  " FROM ecommerce.products"
+			  " WHERE category_id IS NOT NULL"
+			  "   AND NOT EXISTS (SELECT FROM ecommerce.categories"
+			  "                    WHERE categories.id = products.category_id)"),
+	INVARIANT("cart_has_a_user",
+			  "user_id::bigint, NULL::bigint, NULL::bigint,"
+			  " jsonb_build_object()"
+			  " FROM ecommerce.carts"
+			  " WHERE NOT EXISTS (SELECT FROM ecommerce.users"
+			  "                    WHERE users.id = carts.user_id)"),
+	INVARIANT("cart_item_has_a_cart_and_a_product",
+			  "user_id::bigint, NULL::bigint, product_id::bigint,"
+			  " jsonb_build_object('quantity', quantity)"
+			  " FROM ecommerce.cart_items AS item"
+			  " WHERE NOT EXISTS (SELECT FROM ecommerce.carts"
+			  "                    WHERE carts.user_id = item.user_id)"
+			  "    OR NOT EXISTS (SELECT FROM ecommerce.products"
+			  "                    WHERE products.id = item.product_id)"),
+	INVARIANT("cart_quantity_is_positive",
+			  "user_id::bigint, NULL::bigint, product_id::bigint,"
+			  " jsonb_build_object('quantity', quantity)"
+			  " FROM ecommerce.cart_items WHERE (quantity > 0) IS NOT TRUE"),
+
+	/* Copies of the tables, which may have come without the sequences */
+
+	INVARIANT("sequence_is_not_behind_the_ids",
+			  "NULL::bigint, NULL::bigint, NULL::bigint,"
+			  " jsonb_build_object('table', name, 'highest_id', highest_id,"
+			  "                    'last_value', last_value)"
+			  " FROM (SELECT name, highest_id,"
+			  "              pg_get_serial_sequence(name, 'id') AS sequence"
+			  "         FROM (SELECT 'ecommerce.users', max(id)"
+			  "                 FROM ecommerce.users"
+			  "               UNION ALL SELECT 'ecommerce.categories', max(id)"
+			  "                 FROM ecommerce.categories"
+			  "               UNION ALL SELECT 'ecommerce.products', max(id)"
+			  "                 FROM ecommerce.products"
+			  "               UNION ALL SELECT 'ecommerce.orders', max(id)"
+			  "                 FROM ecommerce.orders"
+			  "               UNION ALL SELECT 'ecommerce.order_events', max(id)"
+			  "                 FROM ecommerce.order_events)"
+			  "              AS ids (name, highest_id)) AS ids,"
+			  "      pg_sequence_last_value(sequence::regclass) AS last_value"
+			  " WHERE sequence IS NOT NULL AND highest_id > coalesce(last_value, 0)")
+};
+
+PG_FUNCTION_INFO_V1(order_integrity);
+
+static void check_invariants(ReturnSetInfo *result);
+
+Datum
+order_integrity(PG_FUNCTION_ARGS)
+{
+	InitMaterializedSRF(fcinfo, 0);
+	check_invariants((ReturnSetInfo *) fcinfo->resultinfo);
+	return (Datum) 0;
+}
+
+static void
+check_invariants(ReturnSetInfo *result)
+{
+	Access		access;
+	DestReceiver *receiver = CreateTuplestoreDestReceiver();
+
+	SetTuplestoreDestReceiverParams(receiver, result->setResult,
+									result->econtext->ecxt_per_query_memory,
+									false, NULL, NULL);
+	begin_staff_access(&access);
+	for (size_t i = 0; i < lengthof(invariants); i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		execute_into(&invariants[i], NULL, CALLERS_SNAPSHOT, receiver);
+	}
+	end_access(&access);
+	receiver->rDestroy(receiver);
+}
