@@ -137,13 +137,13 @@ write_html(FILE *out, const char *text, const char *line_break)
 	}
 }
 
-/* Whether a header can hold the text unencoded, and on one line. */
+/* Whether a header can hold the text unencoded, with so much room on the line. */
 static bool
-is_plain_phrase(const char *text)
+is_plain_phrase(const char *text, size_t room)
 {
 	size_t		length = strlen(text);
 
-	return length <= LINE_LENGTH - 16 &&
+	return length <= room &&
 		strspn(text, LETTERS DIGITS "'+-_ ") == length &&
 		*text != ' ' && (length == 0 || text[length - 1] != ' ') &&
 		strstr(text, "  ") == NULL;
@@ -154,7 +154,7 @@ write_phrase(FILE *out, const char *text, int column)
 {
 	Character	character;
 
-	if (is_plain_phrase(text))
+	if (is_plain_phrase(text, LINE_LENGTH - column))
 	{
 		fputs(text, out);
 		return column + strlen(text);
@@ -163,12 +163,14 @@ write_phrase(FILE *out, const char *text, int column)
 	column += fprintf(out, WORD_BEGIN);
 	for (int n = 0; (text = next_character(text, character)) != NULL; n++)
 	{
-		bool		literal = strchr(LETTERS DIGITS, *character) != NULL;
-		bool		space = *character == ' ' || *character == '\n';
+		bool		literal;
+		bool		space;
 		int			width;
 
 		if (n == PHRASE_LENGTH)
 			strcpy(character, "\xE2\x80\xA6");	/* an ellipsis */
+		literal = strchr(LETTERS DIGITS, *character) != NULL;
+		space = *character == ' ' || *character == '\n';
 
 		/* A character is never split between two words (RFC 2047, 5). */
 		width = literal || space ? 1 : 3 * (int) strlen(character);
