@@ -137,13 +137,13 @@ write_html(FILE *out, const char *text, const char *line_break)
 	}
 }
 
-/* Whether a header can hold the text unencoded, with so much room on the line. */
+/* Whether a header can hold the text unencoded, on a line taken up to a column. */
 static bool
-is_plain_phrase(const char *text, size_t room)
+is_plain_phrase(const char *text, int column)
 {
 	size_t		length = strlen(text);
 
-	return length <= room &&
+	return column + length <= LINE_LENGTH &&
 		strspn(text, LETTERS DIGITS "'+-_ ") == length &&
 		*text != ' ' && (length == 0 || text[length - 1] != ' ') &&
 		strstr(text, "  ") == NULL;
@@ -154,7 +154,7 @@ write_phrase(FILE *out, const char *text, int column)
 {
 	Character	character;
 
-	if (is_plain_phrase(text, LINE_LENGTH - column))
+	if (is_plain_phrase(text, column))
 	{
 		fputs(text, out);
 		return column + strlen(text);

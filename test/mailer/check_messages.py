@@ -7,13 +7,14 @@ reads them as a mail program does, and compares what it reads with what was to b
 Prints what is wrong, if anything, and then how many messages there were.
 """
 import email
-import email.header
 import email.policy
 import html.parser
 import random
 import re
 import subprocess
 import sys
+
+from smtp_server import header
 
 PROGRAM, SEED = sys.argv[1], int(sys.argv[2])
 HEADERS = ["Date", "From", "To", "Subject", "Message-ID", "Auto-Submitted",
@@ -112,12 +113,6 @@ def check_form(raw):
     assert message["To"].addresses[0].addr_spec == "customer@example.test"
     assert message["From"].addresses[0].addr_spec == "shop@example.test"
     return message
-
-
-def header(raw, name):
-    """The newer parser of Python 3.11 puts spaces between encoded words."""
-    value = email.message_from_bytes(raw)[name].replace("\r\n", "")
-    return str(email.header.make_header(email.header.decode_header(value)))
 
 
 def check(order, lines, raw):

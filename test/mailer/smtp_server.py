@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import collections
 import email
+import email.header
 import email.policy
 import json
 import os
@@ -118,6 +119,12 @@ class Handler:
         return "250 OK"
 
 
+def header(raw, name):
+    """A header, decoded. The newer parser of Python 3.11 puts spaces between encoded words."""
+    value = email.message_from_bytes(raw)[name].replace("\r\n", "")
+    return str(email.header.make_header(email.header.decode_header(value)))
+
+
 def parse(raw):
     """What a mail program makes of the message, and whatever is not as it should be."""
     message = email.message_from_bytes(raw, policy=email.policy.default)
@@ -132,16 +139,14 @@ def parse(raw):
     if any("=?" in line and len(line) > 76 for line in headers.split("\r\n")):
         defects.append("a line with encoded words is too long")
     (to,) = message["To"].addresses
-    (sender,) = message["From"].addresses
     return {
         "names": message.keys(), "id": message["Message-ID"], "date": message["Date"],
-        "to": to.addr_spec, "to_name": to.display_name,
-        "from": sender.addr_spec, "from_name": sender.display_name,
-        "subject": message["Subject"], "type": message.get_content_type(),
-        "auto": message["Auto-Submitted"],
+        "to": to.addr_spec, "To": header(raw, "To"), "From": header(raw, "From"),
+        "subject": header(raw, "Subject"), "auto": message["Auto-Submitted"],
         "parts": [part.get_content_type() for part in message.iter_parts()],
-        "text": message.get_body(("plain",)).get_content(),
-        "html": message.get_body(("html",)).get_content(), "defects": defects,
+        "text": message.get_body(("plain",)).get_content().replace("\r\n", "\n"),
+        "html": message.get_body(("html",)).get_content().replace("\r\n", "\n"),
+        "defects": defects,
     }
 
 
@@ -170,11 +175,12 @@ async def main(arguments):
     await server.serve_forever()
 
 
-parser = argparse.ArgumentParser()
-parser.add_argument("folder")
-parser.add_argument("--starttls", action="store_true")
-parser.add_argument("--tls", action="store_true")
-parser.add_argument("--login")
-parser.add_argument("--seed", type=int)
-parser.add_argument("--port", type=int, default=0)
-asyncio.run(main(parser.parse_args()))
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder")
+    parser.add_argument("--starttls", action="store_true")
+    parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--login")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--port", type=int, default=0)
+    asyncio.run(main(parser.parse_args()))
