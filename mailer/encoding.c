@@ -1,11 +1,14 @@
-/*
+/*-------------------------------------------------------------------------
+ *
  * encoding.c
  *		Writes text of any content into the places of a message.
  *
- * Every writer takes its text apart with next_character(), which is the gate: what
- * comes out of it is well-formed UTF-8 and holds no control character but "\n".
- * On top of that, a header is left unencoded only if all of it is letters, digits
- * and a few harmless signs.
+ * Every writer takes its text apart with next_character(), which is the gate:
+ * what comes out of it is well-formed UTF-8 and holds no control character but
+ * "\n".  On top of that, a header is left unencoded only if all of it is
+ * letters, digits and a few harmless signs.
+ *
+ *-------------------------------------------------------------------------
  */
 #include "encoding.h"
 
@@ -17,7 +20,9 @@
 /* What an atom of an address may consist of (RFC 5322, 3.2.3). */
 #define ATOM LETTERS DIGITS "!#$%&'*+-/=?^_`{|}~"
 
-/* Lines with encoded words are shorter (RFC 2047, 2), as are encoded bodies. */
+/*
+ * Lines with encoded words are shorter (RFC 2047, 2), as are encoded bodies.
+ */
 #define LINE_LENGTH 76
 
 /* More characters of a name than this are of no use in a header. */
@@ -30,8 +35,8 @@
 typedef char Character[5];
 
 /*
- * How many bytes the well-formed character takes that text begins with, or 0 if
- * there is none.  Never reads beyond the terminator.
+ * How many bytes the well-formed character takes that text begins with, or 0
+ * if there is none.  Never reads beyond the terminator.
  */
 static int
 decode(const char *text, unsigned *code)
@@ -45,7 +50,7 @@ decode(const char *text, unsigned *code)
 	*code = length == 1 ? first : first & (0x7F >> length);
 	for (int i = 1; i < length; i++)
 	{
-		if ((text[i] & 0xC0) != 0x80)
+		if ((text[i] & 0xC0) !=0x80)
 			return 0;
 		*code = *code << 6 | (text[i] & 0x3F);
 	}
@@ -65,9 +70,10 @@ is_control(unsigned code)
 }
 
 /*
- * Reads the character that text begins with and returns where the next one begins,
- * or NULL at the end.  Line breaks of any kind are "\n", other controls a space, and
- * what is not UTF-8 is U+FFFD, the replacement character.
+ * Reads the character that text begins with and returns where the next one
+ * begins, or NULL at the end.  Line breaks of any kind are "\n", other
+ * controls a space, and what is not UTF-8 is U+FFFD, the replacement
+ * character.
  */
 static const char *
 next_character(const char *text, Character character)
@@ -80,13 +86,13 @@ next_character(const char *text, Character character)
 	if (length == 0)
 	{
 		strcpy(character, "\xEF\xBF\xBD");
-		return text + 1;
+		return text +1;
 	}
 	if (code == '\n' || code == '\r' || code == 0x85 ||
 		code == 0x2028 || code == 0x2029)
 	{
 		strcpy(character, "\n");
-		return text + (strncmp(text, "\r\n", 2) == 0 ? 2 : length);
+		return text +(strncmp(text, "\r\n", 2) == 0 ? 2 : length);
 	}
 	if (is_control(code))
 		strcpy(character, " ");
@@ -95,7 +101,7 @@ next_character(const char *text, Character character)
 		memcpy(character, text, length);
 		character[length] = '\0';
 	}
-	return text + length;
+	return text +length;
 }
 
 void
@@ -103,7 +109,7 @@ write_plain(FILE *out, const char *text, const char *line_break)
 {
 	Character	character;
 
-	while ((text = next_character(text, character)) != NULL)
+	while ((text = next_character(text, character)) !=NULL)
 		fputs(*character == '\n' ? line_break : character, out);
 }
 
@@ -112,7 +118,7 @@ write_html(FILE *out, const char *text, const char *line_break)
 {
 	Character	character;
 
-	while ((text = next_character(text, character)) != NULL)
+	while ((text = next_character(text, character)) !=NULL)
 	{
 		switch (*character)
 		{
@@ -137,7 +143,10 @@ write_html(FILE *out, const char *text, const char *line_break)
 	}
 }
 
-/* Whether a header can hold the text unencoded, on a line taken up to a column. */
+/*
+ * Whether a header can hold the text unencoded, on a line taken up to a
+ * column.
+ */
 static bool
 is_plain_phrase(const char *text, int column)
 {
@@ -145,7 +154,7 @@ is_plain_phrase(const char *text, int column)
 
 	return column + length <= LINE_LENGTH &&
 		strspn(text, LETTERS DIGITS "'+-_ ") == length &&
-		*text != ' ' && (length == 0 || text[length - 1] != ' ') &&
+		*text !=' ' && (length == 0 || text[length - 1] != ' ') &&
 		strstr(text, "  ") == NULL;
 }
 
@@ -161,7 +170,7 @@ write_phrase(FILE *out, const char *text, int column)
 	}
 
 	column += fprintf(out, WORD_BEGIN);
-	for (int n = 0; (text = next_character(text, character)) != NULL; n++)
+	for (int n = 0; (text = next_character(text, character)) !=NULL; n++)
 	{
 		bool		literal;
 		bool		space;
@@ -234,7 +243,7 @@ write_quoted_printable(FILE *out, const char *body)
 static bool
 is_dotted(const char *text, size_t length, const char *characters)
 {
-	const char *end = text + length;
+	const char *end = text +length;
 
 	for (;;)
 	{
@@ -242,10 +251,12 @@ is_dotted(const char *text, size_t length, const char *characters)
 
 		if (atom == 0)
 			return false;
-		text += atom;
-		if (text >= end)
+		text	  +=atom;
+
+		if (text >=end)
 			return text == end;
-		if (*text++ != '.')
+
+		if (*text ++!= '.')
 			return false;
 	}
 }
@@ -256,8 +267,8 @@ is_domain(const char *text)
 	size_t		length = strlen(text);
 
 	return is_dotted(text, length, LETTERS DIGITS "-") &&
-		text[0] != '-' && text[length - 1] != '-' &&
-		strstr(text, "-.") == NULL && strstr(text, ".-") == NULL;
+		text[		0] != '-' && text[length - 1] != '-' &&
+				strstr(text, "-.") == NULL && strstr(text, ".-") == NULL;
 }
 
 bool
@@ -266,6 +277,6 @@ is_address(const char *text)
 	const char *at = strchr(text, '@');
 
 	/* The lengths are those of RFC 5321, 4.5.3.1. */
-	return at != NULL && at - text <= 64 && strlen(text) <= 254 &&
-		is_dotted(text, at - text, ATOM) && is_domain(at + 1);
+	return at != NULL && at - text <=64 && strlen(text) <= 254 &&
+				is_dotted(text, at - text, ATOM) && is_domain(at + 1);
 }

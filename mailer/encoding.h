@@ -1,10 +1,13 @@
-/*
+/*-------------------------------------------------------------------------
+ *
  * encoding.h
  *		Writes text of any content into the places of a message.
  *
  * None of these trusts its text.  Whatever it holds, control characters, line
- * breaks, controls of writing direction, bytes that are not UTF-8, none of them
- * reaches a message as it is.
+ * breaks, controls of writing direction, bytes that are not UTF-8, none of
+ * them reaches a message as it is.
+ *
+ *-------------------------------------------------------------------------
  */
 #ifndef MAILER_ENCODING_H
 #define MAILER_ENCODING_H

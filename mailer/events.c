@@ -1,9 +1,13 @@
-/*
- * events.c
- *		Takes events of placed orders out of the database, and acknowledges them.
+/*-------------------------------------------------------------------------
  *
- * Each statement is a transaction of its own: what is taken is known to be taken
- * before anything is sent, and no transaction is open while a server is slow.
+ * events.c
+ *		Takes events of placed orders from the database, and acknowledges them.
+ *
+ * Each statement is a transaction of its own: what is taken is known to be
+ * taken before anything is sent, and no transaction is open while a server is
+ * slow.
+ *
+ *-------------------------------------------------------------------------
  */
 #include "events.h"
 
@@ -19,31 +23,38 @@
 #define DATABASE_TIMEOUT 10000
 
 /*
- * Fails early, before anything was sent, for a role that may not acknowledge.  No
- * name of the queries is looked up in a schema where somebody could have put his own.
+ * Fails early, before anything was sent, for a role that may not
+ * acknowledge.  No name of the queries is looked up in a schema where
+ * somebody could have put his own.
  */
 #define PREPARE_SESSION \
 	"SELECT pg_catalog.set_config('search_path', 'pg_catalog', false)," \
 	"       ecommerce.acknowledge_order_events('{}')"
 
-/* The database takes its JSON apart itself.  Each row is a line of an order. */
+/*
+ * The database takes its JSON apart itself.  Each row is a line of an order.
+ */
 #define TAKE_EVENTS \
 	"SELECT event ->> 'id'," \
-	"       to_char((event ->> 'created_at')::timestamptz AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS')," \
+	"       to_char(timezone('UTC', (event ->> 'created_at')::timestamptz)," \
+	"               'YYYYMMDDHH24MISSUS')," \
 	"       document ->> 'id', document ->> 'order_status'," \
-	"       to_char((document ->> 'order_date')::timestamptz, 'YYYY-MM-DD HH24:MI TZ')," \
+	"       to_char((document ->> 'order_date')::timestamptz," \
+	"               'YYYY-MM-DD HH24:MI TZ')," \
 	"       document ->> 'order_amount', document ->> 'currency'," \
 	"       document ->> 'shipping_address'," \
 	"       event -> 'customer' ->> 'name', event -> 'customer' ->> 'email'," \
 	"       product ->> 'name', product ->> 'description'," \
-	"       line ->> 'quantity', line ->> 'unit_price', line ->> 'line_amount'" \
+	"       line ->> 'quantity', line ->> 'unit_price'," \
+	"       line ->> 'line_amount'" \
 	"  FROM jsonb_array_elements(ecommerce.take_order_events(max => $1," \
 	"           event => 'order_placed', lease_seconds => $2))" \
 	"           WITH ORDINALITY AS taken (event, event_number)" \
 	" CROSS JOIN LATERAL (SELECT event -> 'order') AS ordered (document)" \
 	"  LEFT JOIN LATERAL jsonb_array_elements(document -> 'order_details')" \
 	"           WITH ORDINALITY AS detail (line, line_number) ON true" \
-	" CROSS JOIN LATERAL (SELECT line -> 'product_order_details') AS sold (product)" \
+	" CROSS JOIN LATERAL (SELECT line -> 'product_order_details')" \
+	"           AS sold (product)" \
 	" ORDER BY event_number, line_number"
 
 #define ACKNOWLEDGE_EVENT \
@@ -62,6 +73,7 @@ static PGconn *connection = NULL;
 
 static PGresult *query(const char *statement, int nvalues,
 					   const char *const *values, bool until_stop);
+static const char *why(const PGresult *result);
 static bool connect_database(bool until_stop);
 static PGresult *execute(const char *statement, int nvalues,
 						 const char *const *values, bool until_stop);
@@ -71,13 +83,15 @@ static void hand_over(const PGresult *rows, int first, int nlines,
 int
 take_events(int most, int lease, EventReceiver receiver, void *data)
 {
-	char		values[2][16];
+	char		most_text[16];
+	char		lease_text[16];
+	const char *values[] = {most_text, lease_text};
 	PGresult   *rows;
 	int			nevents = 0;
 
-	snprintf(values[0], sizeof(values[0]), "%d", most);
-	snprintf(values[1], sizeof(values[1]), "%d", lease);
-	rows = query(TAKE_EVENTS, 2, (const char *[]) {values[0], values[1]}, true);
+	snprintf(most_text, sizeof(most_text), "%d", most);
+	snprintf(lease_text, sizeof(lease_text), "%d", lease);
+	rows = query(TAKE_EVENTS, 2, values, true);
 	if (rows == NULL)
 		return -1;
 
@@ -97,7 +111,10 @@ take_events(int most, int lease, EventReceiver receiver, void *data)
 	return nevents;
 }
 
-/* The program stops when it knows whether a message that was sent is acknowledged. */
+/*
+ * The program stops when it knows whether a message that was sent is
+ * acknowledged.
+ */
 int
 acknowledge_event(const char *id)
 {
@@ -131,12 +148,20 @@ query(const char *statement, int nvalues, const char *const *values,
 		return result;
 
 	if (!stop_requested() || !until_stop)
-		report("database: %s", result != NULL ? PQresultErrorMessage(result) :
-			   *PQerrorMessage(connection) ? PQerrorMessage(connection) :
-			   "no answer");
+		report("database: %s", why(result));
 	PQclear(result);
 	disconnect();
 	return NULL;
+}
+
+static const char *
+why(const PGresult *result)
+{
+	if (result != NULL)
+		return PQresultErrorMessage(result);
+	if (*PQerrorMessage(connection) != '\0')
+		return PQerrorMessage(connection);
+	return "no answer";
 }
 
 static bool
@@ -160,7 +185,10 @@ connect_database(bool until_stop)
 	return prepared;
 }
 
-/* PQexecParams() with an end: returns NULL at the time-out or if it was stopped. */
+/*
+ * PQexecParams() with an end: returns NULL at the time-out or if it was
+ * stopped.
+ */
 static PGresult *
 execute(const char *statement, int nvalues, const char *const *values,
 		bool until_stop)
@@ -205,7 +233,8 @@ hand_over(const PGresult *rows, int first, int nlines, EventReceiver receiver,
 		.order_amount = PQgetvalue(rows, first, ORDER_AMOUNT),
 		.currency = PQgetvalue(rows, first, CURRENCY),
 		.shipping_address = PQgetvalue(rows, first, SHIPPING_ADDRESS),
-		.cancelled = strcmp(PQgetvalue(rows, first, ORDER_STATUS), "CANCELLED") == 0,
+		.cancelled = strcmp(PQgetvalue(rows, first, ORDER_STATUS),
+							"CANCELLED") == 0,
 		.name = PQgetvalue(rows, first, CUSTOMER_NAME),
 		.recipient = PQgetvalue(rows, first, CUSTOMER_EMAIL),
 		.nlines = nlines,
@@ -216,11 +245,13 @@ hand_over(const PGresult *rows, int first, int nlines, EventReceiver receiver,
 		out_of_memory();
 	for (int i = 0; i < nlines; i++)
 	{
-		lines[i].name = PQgetvalue(rows, first + i, PRODUCT_NAME);
-		lines[i].description = PQgetvalue(rows, first + i, PRODUCT_DESCRIPTION);
-		lines[i].quantity = PQgetvalue(rows, first + i, QUANTITY);
-		lines[i].unit_price = PQgetvalue(rows, first + i, UNIT_PRICE);
-		lines[i].line_amount = PQgetvalue(rows, first + i, LINE_AMOUNT);
+		Line	   *line = &lines[i];
+
+		line->name = PQgetvalue(rows, first + i, PRODUCT_NAME);
+		line->description = PQgetvalue(rows, first + i, PRODUCT_DESCRIPTION);
+		line->quantity = PQgetvalue(rows, first + i, QUANTITY);
+		line->unit_price = PQgetvalue(rows, first + i, UNIT_PRICE);
+		line->line_amount = PQgetvalue(rows, first + i, LINE_AMOUNT);
 	}
 	receiver(&confirmation, data);
 	free(lines);

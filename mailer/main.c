@@ -1,15 +1,18 @@
-/*
+/*-------------------------------------------------------------------------
+ *
  * main.c
  *		ecommerce-mailer: sends the confirmation of each order, at least once.
  *
  * An event is acknowledged when the SMTP server has accepted its message, and
- * not before, so no crash of anything loses one.  What can happen is that a message
- * is sent again: when the program is killed, or cut off from either server, between
- * the two.  Both messages then have the same Message-ID.
+ * not before, so no crash of anything loses one.  What can happen is that a
+ * message is sent again: when the program is killed, or cut off from either
+ * server, between the two.  Both messages then have the same Message-ID.
  *
- * Events in hand are this mailer's until their lease ends.  Sending begins only if
- * the lease lasts longer than sending may take, so that no other mailer sends the
- * same at the same time.
+ * Events in hand are this mailer's until their lease ends.  Sending begins
+ * only if the lease lasts longer than sending may take, so that no other
+ * mailer sends the same at the same time.
+ *
+ *-------------------------------------------------------------------------
  */
 #include <curl/curl.h>
 #include <limits.h>
@@ -55,7 +58,7 @@ typedef struct Mailer
 	long long	take_due;		/* when to take more */
 	int			take_failures;
 	long long	lease_end;		/* of what is being taken */
-	long long	send_due;		/* when the SMTP server may be spoken to again */
+	long long	send_due;		/* when to speak to the SMTP server again */
 	int			send_failures;	/* in a row, of the server, not of a message */
 } Mailer;
 
@@ -79,9 +82,9 @@ main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "--help") == 0)
 	{
 		printf("Usage: ecommerce-mailer [--once]\n"
-			   "Sends a confirmation by e-mail for each order that is placed.\n"
-			   "With --once, tries what there is once and ends, with status 1 if something is left.\n\n"
-			   "%s", settings_help);
+			   "Mails a confirmation of each order that is placed.\n"
+			   "With --once, tries what there is once and ends, with status\n"
+			   "1 if something is left.\n\n%s", settings_help);
 		return 0;
 	}
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)
@@ -98,7 +101,10 @@ main(int argc, char **argv)
 	if (!read_settings(&mailer.settings))
 		return 2;
 
-	/* A wait for a connection has an end, unless the environment says otherwise. */
+	/*
+	 * A wait for a connection has an end, unless the environment says
+	 * otherwise.
+	 */
 	setenv("PGCONNECT_TIMEOUT", "10", false);
 	srandom(time(NULL) ^ getpid() << 16);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -123,7 +129,7 @@ run(Mailer *mailer)
 		Event	   *event = next_to_send(mailer);
 		long long	wake = event == NULL ? mailer->take_due : event->due;
 
-		/* A server that does not take one message does not take many either. */
+		/* A server that does not take one message takes no more of them. */
 		int			room = mailer->send_failures > 0 ? 1 : MOST_IN_HAND;
 
 		if (event != NULL && event->due <= now)
@@ -200,11 +206,15 @@ receive(const Confirmation *confirmation, void *data)
 	event->failures = 0;
 }
 
-/* The event that is due first, if any, among those whose lease lasts long enough. */
+/*
+ * The event that is due first, if any, among those whose lease lasts long
+ * enough.
+ */
 static Event *
 next_to_send(Mailer *mailer)
 {
-	long long	needed = mailer->settings.smtp_timeout * 1000LL + TIMER_TOLERANCE;
+	long long	needed =
+	mailer->settings.smtp_timeout * 1000LL + TIMER_TOLERANCE;
 	long long	now = current_time();
 	Event	   *next = NULL;
 
@@ -257,7 +267,9 @@ deliver(Mailer *mailer, Event *event)
 	}
 }
 
-/* The failure may also be the message's fault, so others go first afterwards. */
+/*
+ * The failure may also be the message's fault, so others go first afterwards.
+ */
 static void
 pause_sending(Mailer *mailer, Event *failed, const char *reason)
 {
@@ -279,8 +291,8 @@ pause_sending(Mailer *mailer, Event *failed, const char *reason)
 }
 
 /*
- * Nothing else is done until the database knows, as long as the program may run,
- * and one more attempt when it may not.
+ * Nothing else is done until the database knows, as long as the program may
+ * run, and one more attempt when it may not.
  */
 static void
 acknowledge(Mailer *mailer, const char *event_id, const char *order_id,
@@ -295,7 +307,7 @@ acknowledge(Mailer *mailer, const char *event_id, const char *order_id,
 			break;
 		if (failures > 0 && (mailer->once || stop_requested()))
 		{
-			report("event %s of order %s: %s, but not acknowledged: it comes back",
+			report("event %s of order %s: %s, not acknowledged, comes back",
 				   event_id, order_id, what);
 			mailer->left_any = true;
 			return;
@@ -310,7 +322,8 @@ acknowledge(Mailer *mailer, const char *event_id, const char *order_id,
 static void
 leave(Mailer *mailer, Event *event, const char *reason)
 {
-	report("event %s of order %s: %s, left", event->id, event->order_id, reason);
+	report("event %s of order %s: %s, left", event->id, event->order_id,
+		   reason);
 	mailer->left_any = true;
 	forget(mailer, event);
 }

@@ -1,9 +1,12 @@
-/*
+/*-------------------------------------------------------------------------
+ *
  * message.c
  *		Composes the confirmation of an order as an e-mail message.
  *
- * RFC 5322 and MIME (RFC 2045 to 2047), all of it ASCII with short lines, so that
- * every SMTP server can take it: texts are UTF-8 in quoted-printable.
+ * RFC 5322 and MIME (RFC 2045 to 2047), all of it ASCII with short lines, so
+ * that every SMTP server can take it: texts are UTF-8 in quoted-printable.
+ *
+ *-------------------------------------------------------------------------
  */
 #include "message.h"
 
@@ -14,9 +17,10 @@
 #include "encoding.h"
 #include "report.h"
 
-/* Cannot occur in a part: quoted-printable has nothing of the kind (RFC 2045, 6.7). */
+/* Quoted-printable has nothing of the kind (RFC 2045, 6.7). */
 #define BOUNDARY "=_alternative"
 
+#define NAME_CELL "<td dir=\"auto\" style=\"padding: 0.3em 1em 0.3em 0\">"
 #define CELL "<td style=\"padding: 0.3em 1em 0.3em 0; text-align: right\">"
 
 static void write_headers(FILE *out, const Confirmation *confirmation,
@@ -75,7 +79,7 @@ write_headers(FILE *out, const Confirmation *confirmation,
 	fprintf(out, "Message-ID: <ecommerce.order-event.%s.%s%s>\r\n",
 			confirmation->event_id, confirmation->event_time,
 			strchr(sender->address, '@'));
-	/* Asks vacation programs not to answer (RFC 3834). */
+	/* Asks programs of people on holiday not to answer (RFC 3834). */
 	fputs("Auto-Submitted: auto-generated\r\n"
 		  "MIME-Version: 1.0\r\n"
 		  "Content-Type: multipart/alternative; boundary=\"" BOUNDARY "\"\r\n"
@@ -157,7 +161,8 @@ compose_html(const Confirmation *confirmation, const Sender *sender)
 	fprintf(out,
 			"<!DOCTYPE html>\n"
 			"<html lang=\"en\">\n"
-			"<head><meta charset=\"utf-8\"><title>Your order %s</title></head>\n"
+			"<head><meta charset=\"utf-8\"><title>Your order %s</title>\n"
+			"</head>\n"
 			"<body>\n"
 			"<p>Hello <bdi>", confirmation->order_id);
 	write_html(out, confirmation->name, " ");
@@ -170,7 +175,7 @@ compose_html(const Confirmation *confirmation, const Sender *sender)
 	{
 		const Line *line = &confirmation->lines[i];
 
-		fputs("<tr><td dir=\"auto\" style=\"padding: 0.3em 1em 0.3em 0\"><b>", out);
+		fputs("<tr>" NAME_CELL "<b>", out);
 		write_html(out, line->name, " ");
 		fputs("</b>", out);
 		if (*line->description != '\0')
@@ -183,10 +188,12 @@ compose_html(const Confirmation *confirmation, const Sender *sender)
 				confirmation->currency);
 	}
 	fprintf(out,
-			"<tr><td><b>Total</b></td><td></td>\n" CELL "<b>%s %s</b></td></tr>\n"
+			"<tr><td><b>Total</b></td><td></td>\n"
+			CELL "<b>%s %s</b></td></tr>\n"
 			"</table>\n"
 			"<p>Shipping address:</p>\n"
-			"<p dir=\"auto\">", confirmation->order_amount, confirmation->currency);
+			"<p dir=\"auto\">",
+			confirmation->order_amount, confirmation->currency);
 	write_html(out, confirmation->shipping_address, "<br>\n");
 	fputs("</p>\n<p dir=\"auto\">", out);
 	write_html(out, sender->name, " ");

@@ -1,7 +1,9 @@
-/*
+/*-------------------------------------------------------------------------
+ *
  * message.h
  *		Composes the confirmation of an order as an e-mail message.
  *
+ *-------------------------------------------------------------------------
  */
 #ifndef MAILER_MESSAGE_H
 #define MAILER_MESSAGE_H
@@ -20,13 +22,13 @@ typedef struct Line
 } Line;
 
 /*
- * What a confirmation says.  The names, the descriptions and the address may hold
- * anything; the rest are numbers, dates and codes.
+ * What a confirmation says.  The names, the descriptions and the address may
+ * hold anything; the rest are numbers, dates and codes.
  */
 typedef struct Confirmation
 {
 	const char *event_id;
-	const char *event_time;		/* digits; tells apart events of two databases */
+	const char *event_time;		/* tells apart events of two databases */
 	const char *order_id;
 	const char *order_date;
 	const char *order_amount;
@@ -46,9 +48,9 @@ typedef struct Sender
 } Sender;
 
 /*
- * Returns the message, which is the caller's to free, and its length.  It is the
- * same for the same arguments; Message-ID depends on the event and on the domain
- * of the sender only.
+ * Returns the message, which is the caller's to free, and its length.  It is
+ * the same for the same arguments; Message-ID depends on the event and on the
+ * domain of the sender only.
  */
 extern char *compose_message(const Confirmation *confirmation,
 							 const Sender *sender, time_t date,

@@ -1,7 +1,9 @@
-/*
+/*-------------------------------------------------------------------------
+ *
  * settings.c
  *		What the environment says.
  *
+ *-------------------------------------------------------------------------
  */
 #include "settings.h"
 
@@ -16,13 +18,13 @@ const char	settings_help[] =
 "  SMTP_URL        server: smtp://host:587 or smtps://host:465\n"
 "  SMTP_USER       login, if the server wants one\n"
 "  SMTP_PASSWORD   its password\n"
-"  SMTP_TLS        required (default), or off for a relay on the same machine\n"
+"  SMTP_TLS        required (default), or off for a relay on this machine\n"
 "  SMTP_CA_FILE    certificates to trust, instead of the system's\n"
 "  SMTP_TIMEOUT    seconds that sending a message may take (default 120)\n"
 "  MAIL_FROM       address of the sender\n"
 "  MAIL_FROM_NAME  name of the shop\n"
 "  MAIL_LEASE      seconds for which an event is this mailer's (default 300)\n"
-"  MAIL_POLL       seconds between two looks into an empty outbox (default 5)\n";
+"  MAIL_POLL       seconds between looks into an empty outbox (default 5)\n";
 
 /* The variable's value; NULL if it is not set, or empty. */
 static const char *
@@ -60,11 +62,18 @@ read_settings(Settings *settings)
 	const char *tls = read_text("SMTP_TLS");
 	const char *from = read_text("MAIL_FROM");
 	const char *name = read_text("MAIL_FROM_NAME");
+	const char *password = read_text("SMTP_PASSWORD");
 
 	if (url == NULL ||
 		(strncmp(url, "smtp://", 7) != 0 && strncmp(url, "smtps://", 8) != 0))
 	{
 		report("SMTP_URL must begin with smtp:// or smtps://");
+		return false;
+	}
+	/* What is below sees to it that a login is encrypted. */
+	if (strchr(url, '@') != NULL)
+	{
+		report("a login belongs in SMTP_USER, not in SMTP_URL");
 		return false;
 	}
 	if (tls != NULL && strcmp(tls, "required") != 0 && strcmp(tls, "off") != 0)
@@ -85,7 +94,7 @@ read_settings(Settings *settings)
 	settings->smtp_url = url;
 	settings->smtp_tls = tls == NULL || strcmp(tls, "off") != 0;
 	settings->smtp_user = read_text("SMTP_USER");
-	settings->smtp_password = read_text("SMTP_PASSWORD");
+	settings->smtp_password = password == NULL ? "" : password;
 	settings->smtp_ca_file = read_text("SMTP_CA_FILE");
 	settings->sender.address = from;
 	settings->sender.name = name == NULL ? "" : name;

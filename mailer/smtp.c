@@ -1,11 +1,14 @@
-/*
+/*-------------------------------------------------------------------------
+ *
  * smtp.c
  *		Hands messages to the SMTP server.
  *
- * libcurl speaks the protocol: STARTTLS, login, doubling of leading dots.  Whether
- * a message was accepted is nothing but its answer after the message: a
- * connection that ends before counts as not accepted, and the message is sent
- * again, with the same Message-ID.
+ * libcurl speaks the protocol: STARTTLS, login, doubling of leading dots.
+ * Whether a message was accepted is nothing but its answer after the message:
+ * a connection that ends before counts as not accepted, and the message is
+ * sent again, with the same Message-ID.
+ *
+ *-------------------------------------------------------------------------
  */
 #include "smtp.h"
 
@@ -27,7 +30,8 @@ typedef struct Upload
 static CURL *connection = NULL;
 
 static CURL *open_connection(const Settings *settings);
-static size_t read_upload(char *buffer, size_t size, size_t nitems, void *data);
+static size_t read_upload(char *buffer, size_t size, size_t nitems,
+						  void *data);
 static int	abort_upload(void *data, curl_off_t download_total,
 						 curl_off_t download_now, curl_off_t upload_total,
 						 curl_off_t upload_now);
@@ -51,7 +55,8 @@ send_message(const Settings *settings, const char *recipient,
 	curl_easy_setopt(connection, CURLOPT_MAIL_RCPT, recipients);
 	curl_easy_setopt(connection, CURLOPT_READDATA, &upload);
 	curl_easy_setopt(connection, CURLOPT_XFERINFODATA, &upload);
-	curl_easy_setopt(connection, CURLOPT_INFILESIZE_LARGE, (curl_off_t) length);
+	curl_easy_setopt(connection, CURLOPT_INFILESIZE_LARGE,
+					 (curl_off_t) length);
 	error = curl_easy_perform(connection);
 	curl_easy_getinfo(connection, CURLINFO_RESPONSE_CODE, &reply);
 	curl_slist_free_all(recipients);
@@ -59,7 +64,8 @@ send_message(const Settings *settings, const char *recipient,
 	if (error != CURLE_OK && reply >= 400)
 		snprintf(described, sizeof(described), "SMTP reply %ld", reply);
 	else
-		snprintf(described, sizeof(described), "%s", curl_easy_strerror(error));
+		snprintf(described, sizeof(described), "%s",
+				 curl_easy_strerror(error));
 	*reason = described;
 	return classify(error, reply, upload.begun);
 }
@@ -80,14 +86,15 @@ open_connection(const Settings *settings)
 		return NULL;
 	curl_easy_setopt(curl, CURLOPT_URL, settings->smtp_url);
 	curl_easy_setopt(curl, CURLOPT_USE_SSL,
-					 (long) (settings->smtp_tls ? CURLUSESSL_ALL : CURLUSESSL_NONE));
+					 settings->smtp_tls ? (long) CURLUSESSL_ALL :
+					 (long) CURLUSESSL_NONE);
 	if (settings->smtp_ca_file != NULL)
 		curl_easy_setopt(curl, CURLOPT_CAINFO, settings->smtp_ca_file);
 	if (settings->smtp_user != NULL)
 	{
 		curl_easy_setopt(curl, CURLOPT_USERNAME, settings->smtp_user);
 		curl_easy_setopt(curl, CURLOPT_PASSWORD,
-						 settings->smtp_password ? settings->smtp_password : "");
+						 settings->smtp_password);
 	}
 	curl_easy_setopt(curl, CURLOPT_MAIL_FROM, settings->sender.address);
 	curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
@@ -132,9 +139,10 @@ abort_upload(void *data, curl_off_t download_total, curl_off_t download_now,
 }
 
 /*
- * A reply is about this message if it came to the message itself or, which is what
- * CURLE_SEND_ERROR with a reply means, to its sender or recipient.  Others (to the
- * greeting or the login, or 421) and silence are about the server.
+ * A reply is about this message if it came to the message itself or, which is
+ * what CURLE_SEND_ERROR with a reply means, to its sender or recipient.
+ * Others (to the greeting or the login, or 421) and silence are about the
+ * server.
  */
 static Outcome
 classify(CURLcode error, long reply, bool begun)

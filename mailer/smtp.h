@@ -1,7 +1,9 @@
-/*
+/*-------------------------------------------------------------------------
+ *
  * smtp.h
  *		Hands messages to the SMTP server.
  *
+ *-------------------------------------------------------------------------
  */
 #ifndef MAILER_SMTP_H
 #define MAILER_SMTP_H
@@ -19,9 +21,10 @@ typedef enum Outcome
 } Outcome;
 
 /*
- * Sends a message and says why not, if so, in a string that is valid until the next
- * call.  Takes SMTP_TIMEOUT at most, about.  A request to stop ends it only as long
- * as the server does not have a part of the message: from then on it might accept it.
+ * Sends a message and says why not, if so, in a string that is valid until
+ * the next call.  Takes SMTP_TIMEOUT at most, about.  A request to stop ends
+ * it only as long as the server does not have a part of the message: from
+ * then on it might accept it.
  */
 extern Outcome send_message(const Settings *settings, const char *recipient,
 							const char *message, size_t length,

@@ -1,9 +1,12 @@
-/*
+/*-------------------------------------------------------------------------
+ *
  * wait.c
  *		Time, and the signals that end the program.
  *
  * A signal puts a byte into a pipe that nobody empties, so it also ends a wait
  * that begins after it.
+ *
+ *-------------------------------------------------------------------------
  */
 #include "wait.h"
 
@@ -30,16 +33,18 @@ request_stop(int signal)
 
 	(void) signal;
 	stop = true;
-	/* A full pipe does as well. */
-	if (write(stop_pipe[1], "", 1) < 0)
-		errno = saved_errno;
+	/* If it fails the pipe is full, which does as well. */
+	(void) !write(stop_pipe[1], "", 1);
 	errno = saved_errno;
 }
 
 void
 stop_on_signals(void)
 {
-	struct sigaction action = {.sa_handler = request_stop,.sa_flags = SA_RESTART};
+	struct sigaction action = {
+		.sa_handler = request_stop,
+		.sa_flags = SA_RESTART
+	};
 
 	if (pipe(stop_pipe) != 0 ||
 		fcntl(stop_pipe[1], F_SETFL, O_NONBLOCK) != 0)
@@ -93,11 +98,15 @@ wait_readable(int descriptor, long long deadline, bool until_stop)
 	}
 }
 
-/* At random, so that mailers that failed together do not come back together. */
+/*
+ * At random, so that mailers that failed together do not come back together.
+ */
 long long
 back_off(int failures)
 {
-	long long	most = FIRST_BACK_OFF << (failures < MOST_DOUBLINGS ? failures : MOST_DOUBLINGS);
+	long long	most = FIRST_BACK_OFF;
 
+	for (int i = 0; i < failures && i < MOST_DOUBLINGS; i++)
+		most *= 2;
 	return most / 2 + random() % (most / 2);
 }

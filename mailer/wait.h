@@ -1,8 +1,11 @@
-/*
+/*-------------------------------------------------------------------------
+ *
  * wait.h
  *		Time, and the signals that end the program.
  *
  * Times are milliseconds of a clock that nobody sets.
+ *
+ *-------------------------------------------------------------------------
  */
 #ifndef MAILER_WAIT_H
 #define MAILER_WAIT_H
@@ -19,12 +22,12 @@ extern long long current_time(void);
 extern void wait_until(long long time);
 
 /*
- * Waits for a descriptor to become readable and returns whether it has: false at
- * the deadline or, if a stop shall end it, when the program is to stop.
+ * Waits for a descriptor to become readable and returns whether it has: false
+ * at the deadline or, if a stop shall end it, when the program is to stop.
  */
 extern bool wait_readable(int descriptor, long long deadline, bool until_stop);
 
-/* How long to wait after so many failures in a row; at random, about a minute at most. */
+/* How long to wait after so many failures in a row: about a minute at most. */
 extern long long back_off(int failures);
 
 #endif							/* MAILER_WAIT_H */

@@ -206,6 +206,7 @@ like(mailer_log(), qr/SMTP reply 535/, 'a wrong password: the log has the reply'
 is(run_mailer($mailer, $node, %login, SMTP_TLS => 'off'), 2, 'a login without TLS is refused at the start');
 is(run_mailer($mailer, $node, %login, @$_), 2, "$_->[0] must make sense")
   foreach [ SMTP_URL => 'http://localhost' ], [ SMTP_URL => undef ],
+	[ SMTP_URL => 'smtp://shop:secret@localhost' ],
 	[ MAIL_FROM => "a\@b\r\nBcc: c\@d" ], [ SMTP_TLS => 'yes' ],
 	[ MAIL_LEASE => '3' ], [ MAIL_LEASE => '60s' ], [ SMTP_TIMEOUT => '-1' ];
 is(run_mailer($mailer, $node, %login, options => ['--onc']), 2, 'options must make sense');

@@ -9,7 +9,6 @@ use Cwd qw(abs_path);
 use Exporter 'import';
 use FindBin;
 use File::Path qw(make_path);
-use IO::Socket::INET;
 use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
