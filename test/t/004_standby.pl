@@ -42,7 +42,8 @@ foreach my $query (
 	'ecommerce.order_listing_json(2)',
 	"ecommerce.order_listing_json(1, page_size => 1, before_id => 2, status => 'PROCESSING')",
 	'ecommerce.order_json(1, 2)',
-	'ecommerce.cart_json(1)')
+	'ecommerce.cart_json(1)',
+	'count(*) FROM ecommerce.order_integrity()')
 {
 	my $answer = $primary->safe_psql('postgres', "SELECT $query");
 
@@ -66,7 +67,12 @@ foreach my $call (
 	'add_to_cart(1, 1)',
 	'add_to_cart(3, 1)',
 	'set_cart_item(1, 3, 1)',
-	'set_cart_item(1, 3, 0)')
+	'set_cart_item(1, 3, 0)',
+	"set_order_status(1, 1, 'SHIPPED')",
+	"cancel_order(1, 1, 'customer')",
+	'take_order_events(1)',
+	"acknowledge_order_events('{1}')",
+	'erase_user(1)')
 {
 	is($client->ask("SELECT ecommerce.$call"),
 		'ERROR:  25006', "$call is refused");
