@@ -90,7 +90,7 @@ INSERT INTO pg_temp.damages (invariant, damage) VALUES
     ('key_is_used_once', 'INSERT INTO ecommerce.products TABLE ecommerce.products ORDER BY id LIMIT 1'),
     ('key_is_used_once', 'INSERT INTO ecommerce.stock_levels TABLE ecommerce.stock_levels ORDER BY bucket, product_id LIMIT 1'),
     ('key_is_used_once', 'INSERT INTO ecommerce.carts TABLE ecommerce.carts ORDER BY user_id LIMIT 1'),
-    ('key_is_used_once', 'INSERT INTO ecommerce.cart_items TABLE ecommerce.cart_items ORDER BY user_id LIMIT 1'),
+    ('key_is_used_once', 'INSERT INTO ecommerce.cart_items (user_id, product_id, quantity) VALUES (1, 2, 5)'),
     ('email_has_one_user', 'UPDATE ecommerce.users SET email = ''Ada@Example.COM'' WHERE id = 2'),
     ('stock_is_never_negative', 'UPDATE ecommerce.stock_levels SET quantity = -1 WHERE bucket = 1 AND product_id = 2'),
     ('stock_is_never_negative', 'UPDATE ecommerce.stock_levels SET quantity = NULL WHERE bucket = 1 AND product_id = 2'),
