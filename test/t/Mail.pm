@@ -21,6 +21,7 @@ my $root = abs_path("$FindBin::RealBin/../..");
 my $scratch = PostgreSQL::Test::Utils::tempdir;
 my $number = 0;
 my %running;
+my $built;
 
 # What was started here ends here, whatever becomes of the test.
 END
@@ -51,8 +52,17 @@ sub build_mailer
 	my (@changes) = @_;
 	my $copy = "$scratch/" . ++$number;
 
-	make_path($copy);
-	run_command([ 'cp', '-R', "$root/mailer", "$root/ecommerce.control", $copy ]);
+	# What was built before and is not changed need not be built again.
+	if (defined $built)
+	{
+		run_command([ 'cp', '-a', $built, $copy ]);
+	}
+	else
+	{
+		make_path($copy);
+		run_command([ 'cp', '-a', "$root/mailer", "$root/ecommerce.control", $copy ]);
+		system_or_bail('make', '-s', '-C', "$copy/mailer", 'clean');
+	}
 	foreach my $change (@changes)
 	{
 		my ($file, $text, $replacement) = @$change;
@@ -61,12 +71,12 @@ sub build_mailer
 		die "$file has not once: $text"
 		  if 1 != (() = $source =~ /\Q$text/g);
 		$source =~ s/\Q$text/$replacement/;
-		unlink "$copy/mailer/$file";
+		unlink "$copy/mailer/$file", "$copy/mailer/" . $file =~ s/c$/o/r;
 		append_to_file("$copy/mailer/$file", $source);
 	}
-	system_or_bail('make', '-s', '-C', "$copy/mailer", 'clean');
 	system_or_bail('make', '-s', '-C', "$copy/mailer",
 		'CFLAGS=-g ' . (@changes ? '-w' : '-Wall -Wextra -Werror'));
+	$built //= $copy if !@changes;
 	return "$copy/mailer/ecommerce-mailer";
 }
 
@@ -78,14 +88,12 @@ sub start_smtp
 
 	make_path($folder);
 	append_to_file("$folder/log", '');
-	if (!-e "$scratch/cert.pem")
-	{
-		system_or_bail('sh', '-c',
-			"exec openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-			  . " -addext subjectAltName=DNS:localhost -keyout $scratch/key.pem"
-			  . " -out $scratch/cert.pem 2>/dev/null");
-	}
-	run_command([ 'cp', "$scratch/cert.pem", "$scratch/key.pem", $folder ]);
+	run_command(
+		[
+			qw(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1),
+			qw(-nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost),
+			'-keyout', "$folder/key.pem", '-out', "$folder/cert.pem"
+		]) if grep { /tls/ } @options;
 	start("$folder/errors", {}, '/usr/bin/python3',
 		"$root/test/mailer/smtp_server.py", $folder, @options);
 	eventually('the SMTP server has started', sub { -e "$folder/port" });
