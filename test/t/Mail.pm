@@ -17,9 +17,9 @@ use Time::HiRes qw(usleep);
 our @EXPORT = qw(need_mail build_mailer start_smtp smtp_url occurrences
   start_mailer end_mailer run_mailer mailer_log let_mailer_in eventually);
 
-my $root = abs_path("$FindBin::RealBin/../..");
+my $root    = abs_path("$FindBin::RealBin/../..");
 my $scratch = PostgreSQL::Test::Utils::tempdir;
-my $number = 0;
+my $number  = 0;
 my %running;
 my $built;
 
@@ -36,8 +36,10 @@ END
 # Skips the test where the mailer cannot be built, or has no server to talk to.
 sub need_mail
 {
-	foreach my $needed ('pkg-config --exists libpq libcurl',
-		'/usr/bin/python3 -c "import aiosmtpd"', 'openssl version')
+	foreach my $needed (
+		'pkg-config --exists libpq libcurl',
+		'/usr/bin/python3 -c "import aiosmtpd"',
+		'openssl version')
 	{
 		plan skip_all => "this fails: $needed"
 		  if system("$needed >/dev/null 2>&1") != 0;
@@ -60,7 +62,8 @@ sub build_mailer
 	else
 	{
 		make_path($copy);
-		run_command([ 'cp', '-a', "$root/mailer", "$root/ecommerce.control", $copy ]);
+		run_command(
+			[ 'cp', '-a', "$root/mailer", "$root/ecommerce.control", $copy ]);
 		system_or_bail('make', '-s', '-C', "$copy/mailer", 'clean');
 	}
 	foreach my $change (@changes)
@@ -92,10 +95,14 @@ sub start_smtp
 		[
 			qw(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1),
 			qw(-nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost),
-			'-keyout', "$folder/key.pem", '-out', "$folder/cert.pem"
+			'-keyout',
+			"$folder/key.pem",
+			'-out',
+			"$folder/cert.pem"
 		]) if grep { /tls/ } @options;
 	start("$folder/errors", {}, '/usr/bin/python3',
-		"$root/test/mailer/smtp_server.py", $folder, @options);
+		"$root/test/mailer/smtp_server.py",
+		$folder, @options);
 	eventually('the SMTP server has started', sub { -e "$folder/port" });
 	return $folder;
 }
@@ -123,21 +130,22 @@ sub occurrences
 sub start_mailer
 {
 	my ($program, $node, %settings) = @_;
-	my @options = @{ delete $settings{options} // [] };
+	my @options     = @{ delete $settings{options} // [] };
 	my %environment = (
-		PATH => $ENV{PATH},
-		PGHOST => $node->host,
-		PGPORT => $node->port,
-		PGUSER => 'mailer',
-		PGDATABASE => 'postgres',
-		MAIL_FROM => 'shop@example.test',
-		SMTP_TLS => 'off',
+		PATH         => $ENV{PATH},
+		PGHOST       => $node->host,
+		PGPORT       => $node->port,
+		PGUSER       => 'mailer',
+		PGDATABASE   => 'postgres',
+		MAIL_FROM    => 'shop@example.test',
+		SMTP_TLS     => 'off',
 		SMTP_TIMEOUT => 2,
-		MAIL_POLL => 1,
-		MAIL_LEASE => 60,
+		MAIL_POLL    => 1,
+		MAIL_LEASE   => 60,
 		%settings);
 
-	delete @environment{ grep { !defined $environment{$_} } keys %environment };
+	delete @environment{ grep { !defined $environment{$_} }
+		  keys %environment };
 	return start("$scratch/mailer.log", \%environment, $program, @options);
 }
 
@@ -192,7 +200,8 @@ sub eventually
 		return if $condition->();
 		usleep(20_000);
 	}
-	die "not so after a long time: $what\n" . (-e "$scratch/mailer.log" ? mailer_log() : '');
+	die "not so after a long time: $what\n"
+	  . (-e "$scratch/mailer.log" ? mailer_log() : '');
 }
 
 sub start
@@ -203,7 +212,7 @@ sub start
 	if ($pid == 0)
 	{
 		%ENV = %$environment if %$environment;
-		open STDERR, '>>', $log or die "could not open $log: $!";
+		open STDERR, '>>', $log     or die "could not open $log: $!";
 		open STDOUT, '>&', \*STDERR or die "could not redirect: $!";
 		exec @command or die "could not run $command[0]: $!";
 	}
