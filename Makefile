@@ -13,14 +13,14 @@ REGRESS_OPTS = --inputdir=test
 ISOLATION = $(sort $(basename $(notdir $(wildcard test/specs/*.spec))))
 ISOLATION_OPTS = --inputdir=test --outputdir=.
 TAP_TESTS = 1
-PROVE_TESTS = test/t/*.pl
+PROVE_TESTS ?= test/t/*.pl
 EXTRA_CLEAN = results typedefs.list src/*.indented mailer/*.indented
 
 PG_CONFIG ?= pg_config
 export PG_CONFIG
 
 # The scripts install what they need, PostgreSQL too, so their targets do without PGXS.
-ifneq ($(filter-out demo test soak bench mailer,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out demo test versions soak coverage memory bench mailer,$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(or $(PGXS),$(error there is no $(PG_CONFIG): install PostgreSQL's development files))
 endif
@@ -28,7 +28,7 @@ endif
 # PGXS does not track headers unless the server was built to.
 $(OBJS): $(wildcard src/*.h)
 
-.PHONY: demo test soak bench mailer indent
+.PHONY: demo test versions soak coverage memory bench mailer indent
 
 # DATA=file.csv on the command line names a retailer's file to replay.
 demo:
@@ -37,10 +37,20 @@ demo:
 test:
 	@test/run
 
+# The same with the other major versions of PostgreSQL.
+versions:
+	@test/versions/run
+
 # The long form of the random tests. TIME is what each of them may take, in seconds.
 TIME = 3600
 soak:
 	@SOAK_SECONDS=$(TIME) test/run soak
+
+coverage:
+	@test/run coverage
+
+memory:
+	@test/memory/run
 
 bench:
 	@test/bench/run

@@ -54,9 +54,11 @@ BEGIN
                                              'order_id', OLD.id),
                   HINT = 'Only the status, the address and columns of your own can be changed.';
     END IF;
-    IF NEW.order_status IS DISTINCT FROM OLD.order_status
-       AND concat_ws(' ', OLD.order_status, NEW.order_status) NOT IN
-           ('PROCESSING SHIPPED', 'PROCESSING CANCELLED', 'SHIPPED DELIVERED', 'SHIPPED RETURNED', 'DELIVERED RETURNED')
+    IF NEW.order_status IS NOT DISTINCT FROM OLD.order_status THEN
+        RETURN NEW;
+    END IF;
+    IF concat_ws(' ', OLD.order_status, NEW.order_status) NOT IN
+       ('PROCESSING SHIPPED', 'PROCESSING CANCELLED', 'SHIPPED DELIVERED', 'SHIPPED RETURNED', 'DELIVERED RETURNED')
     THEN
         RAISE EXCEPTION 'order cannot change to this status'
             USING ERRCODE = 'PT409',
@@ -64,12 +66,22 @@ BEGIN
                                              'from', OLD.order_status, 'to', NEW.order_status),
                   HINT = 'Look at the order again: its status may have changed meanwhile.';
     END IF;
+    IF (SELECT new_status FROM ecommerce.order_events
+         WHERE customer_id = NEW.customer_id AND order_id = NEW.id
+         ORDER BY event_number DESC LIMIT 1) IS DISTINCT FROM NEW.order_status::text
+    THEN
+        RAISE EXCEPTION 'status of an order changes with an event only'
+            USING ERRCODE = 'restrict_violation',
+                  DETAIL = json_build_object('code', 'status_without_event', 'order_id', OLD.id,
+                                             'from', OLD.order_status, 'to', NEW.order_status),
+                  HINT = 'Use set_order_status or cancel_order, which write the event.';
+    END IF;
     RETURN NEW;
 END
 $$;
 REVOKE EXECUTE ON FUNCTION ecommerce.check_order_change() FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.check_order_change() IS
-'Trigger function: refuses with 23001 to change what was ordered, and with PT409 a status that cannot follow.';
+'Trigger function: refuses with 23001 to change what was ordered, and a status of which there is no event; with PT409 a status that cannot follow.';
 
 CREATE FUNCTION ecommerce.check_event_change() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

@@ -242,6 +242,7 @@ change_status(const Access *access, int64 user_id, int64 order_id,
 			refuse_change(order_id, old_status, status);
 		if (strcmp(status, "CANCELLED") == 0)
 			return_stock(user_id, order_id, stock_bucket);
+		/* The event comes first: check_order_change() in SQL looks for it. */
 		write_event(access, user_id, order_id, old_status, status, payload);
 		require_written(execute(&update_status, values, NULL, FRESH_SNAPSHOT),
 						1);

@@ -19,9 +19,11 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "nodes/params.h"
 #include "utils/array.h"
+#include "utils/snapmgr.h"
 
 #include "statement.h"
 
@@ -38,8 +40,18 @@ execute(Statement *statement, Datum *values, const char *nulls,
 	int			result;
 
 	prepare(statement);
-	result = SPI_execute_plan(statement->plan, values, nulls,
-							  visibility == CALLERS_SNAPSHOT, 0);
+	if (visibility == LATEST_SNAPSHOT && IsolationUsesXactSnapshot())
+	{
+		/* As in ri_PerformCheck(): what this transaction did is seen, too. */
+		CommandCounterIncrement();
+		result = SPI_execute_snapshot(statement->plan, values, nulls,
+									  GetLatestSnapshot(),
+									  GetTransactionSnapshot(),
+									  false, true, 0);
+	}
+	else
+		result = SPI_execute_plan(statement->plan, values, nulls,
+								  visibility == CALLERS_SNAPSHOT, 0);
 	if (result == SPI_OK_REWRITTEN)
 		refuse_rewritten(statement);
 	if (result != statement->result)
@@ -69,9 +81,9 @@ execute_into(Statement *statement, Datum *values, Visibility visibility,
 	options.read_only = (visibility == CALLERS_SNAPSHOT);
 	options.dest = receiver;
 
-	/* To SPI, a query whose rows it does not return itself is a utility. */
+	/* To SPI, a query whose rows go to a receiver without a kind is a utility. */
 	result = SPI_execute_plan_extended(statement->plan, &options);
-	if (result != SPI_OK_UTILITY)
+	if (result != SPI_OK_UTILITY && result != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_plan_extended returned %s for \"%s\"",
 			 SPI_result_code_string(result), statement->query);
 }

@@ -180,7 +180,8 @@ INSERT INTO ecommerce.orders (customer_id, order_amount, currency, shipping_addr
 VALUES (1, 1, 'USD', '', '');
 INSERT INTO ecommerce.orders (customer_id, order_amount, currency, shipping_address, idempotency_key)
 VALUES (1, 1, 'USD', '', 'k');
-UPDATE ecommerce.order_details SET line_amount = line_amount + 0.0001;
+INSERT INTO ecommerce.order_details SELECT customer_id, order_id, 99, product_id, product_name, product_description, category_id,
+       category_name, unit_price, quantity, line_amount + 0.0001 FROM ecommerce.order_details;
 DELETE FROM ecommerce.users WHERE id = 1;
 \set VERBOSITY default
 TABLE intact;

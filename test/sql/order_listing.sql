@@ -117,11 +117,13 @@ BEGIN READ ONLY;
 SELECT pg_temp.ids(ecommerce.order_listing_json(2));
 ROLLBACK;
 BEGIN;
-UPDATE ecommerce.orders SET order_status = 'CANCELLED' WHERE id = 40;
-SELECT pg_temp.ids(ecommerce.order_listing_json(2, status => 'CANCELLED'));
-WITH cancelled AS (UPDATE ecommerce.orders SET order_status = 'CANCELLED' WHERE id = 80 RETURNING customer_id)
-SELECT pg_temp.ids(ecommerce.order_listing_json(customer_id, status => 'CANCELLED')) FROM cancelled;
-SELECT pg_temp.ids(ecommerce.order_listing_json(2, status => 'CANCELLED'));
+INSERT INTO ecommerce.order_events (customer_id, order_id, event_number, event, new_status, actor)
+SELECT 2, id, 1, 'order_returned', 'RETURNED', '' FROM unnest('{40, 80}'::bigint[]) AS id;
+UPDATE ecommerce.orders SET order_status = 'RETURNED' WHERE id = 40;
+SELECT pg_temp.ids(ecommerce.order_listing_json(2, status => 'RETURNED'));
+WITH returned AS (UPDATE ecommerce.orders SET order_status = 'RETURNED' WHERE id = 80 RETURNING customer_id)
+SELECT pg_temp.ids(ecommerce.order_listing_json(customer_id, status => 'RETURNED')) FROM returned;
+SELECT pg_temp.ids(ecommerce.order_listing_json(2, status => 'RETURNED'));
 ROLLBACK;
 
 -- Above the workers of a parallel plan, whose limits on what a function may do

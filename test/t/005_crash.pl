@@ -10,7 +10,6 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Shop;
 use Test::More;
-use Time::HiRes qw(usleep);
 
 # As in production, not fast and unsafe as tests have it.
 my $node =
@@ -95,14 +94,7 @@ cmp_ok(scalar @answered, '>=', 50,
 	'SIGKILL of the postmaster: orders were answered before');
 cmp_ok(scalar @answered, '<', 900, 'and others were still to come');
 
-# The server cannot be started until the last process of the old one is gone.
-foreach (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
-{
-	last if $node->start(fail_ok => 1);
-	$node->stop('fast', fail_ok => 1);
-	usleep(100_000);
-}
-
+start_again($node);
 is( $node->safe_psql(
 		'postgres',
 		'SELECT count(*) FROM ecommerce.orders WHERE customer_id = 3 AND id IN ('

@@ -7,9 +7,11 @@ use warnings;
 
 use Exporter 'import';
 use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Time::HiRes qw(usleep);
 
-our @EXPORT = qw(start_server open_shop contents sqlstate
-  pause_placements wait_for_lock);
+our @EXPORT = qw(start_server start_again open_shop contents sqlstate
+  pause_placements wait_for_lock compile);
 
 # Starts a server. Other parameters than settings, which are lines for
 # postgresql.conf, are those of PostgreSQL::Test::Cluster's init.
@@ -23,6 +25,21 @@ sub start_server
 	$node->append_conf('postgresql.conf', $settings);
 	$node->start;
 	return $node;
+}
+
+# Starts a server whose postmaster was killed, which cannot be done until the last of its
+# processes is gone.
+sub start_again
+{
+	my ($node) = @_;
+
+	foreach (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		return if $node->start(fail_ok => 1);
+		$node->stop('fast', fail_ok => 1);
+		usleep(100_000);
+	}
+	die 'the server did not start again';
 }
 
 # Installs the extension, migrates, and adds the customers 1 to 3 and the products
@@ -118,6 +135,23 @@ sub wait_for_lock
 		"SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $pid AND NOT granted)")
 	  or die "process $pid waits for no lock";
 	return;
+}
+
+# Compiles a C file to a program or, with -shared among the arguments, a module of the
+# server, and returns where it is. The arguments are for the compiler.
+sub compile
+{
+	my ($source, $name, @arguments) = @_;
+	my $output = "$PostgreSQL::Test::Utils::tmp_check/$name";
+	# The copied server (see test/lib/environment.sh) has no client headers of its own.
+	my $workspace = $ENV{ECOMMERCE_WORKSPACE} // '';
+	my $config = $ENV{PG_CONFIG} || 'pg_config';
+	my ($client, $server) = map { `$config $_` =~ s/\n//r } '--includedir', '--includedir-server';
+
+	$client =~ s/^\Q$workspace\E\/server//;
+	system_or_bail('cc', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE', "-I$client",
+		'-isystem', $server, $source, '-o', $output, @arguments);
+	return $output;
 }
 
 

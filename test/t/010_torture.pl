@@ -1,0 +1,507 @@
+# Proves that no unit, order or amount is lost, doubled or miscounted when clients fill,
+# change, order and cancel the same carts at once while backends and the whole server are
+# killed, and that the audit which says so would notice.
+#
+# What the clients do, and what is killed when, is chosen at random. SEED in the
+# environment repeats the choice, though not the order of events. SOAK_SECONDS makes it
+# long: until a million orders and a thousand kills, or until the time is over.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Shop;
+use Test::More;
+use Time::HiRes qw(time usleep);
+
+my $soak_seconds = $ENV{SOAK_SECONDS};
+my $seed = $ENV{SEED} // int(rand(2**31));
+my $workers = 8;
+my $folder = "$FindBin::RealBin/../torture";
+my $program = compile("$folder/client.c", 'client', '-pthread', '-lpq');
+my $settings = q{
+restart_after_crash = on
+deadlock_timeout = 100ms
+log_statement = none
+log_min_messages = fatal
+};
+my $began = time;
+
+# What must have happened at least so often for the test to say anything.
+my %least = (
+	'answers PT404' => 10,
+	'answers PT409' => 10,
+	'answers cancelled' => 20,
+	'answers conflict' => 10,
+	'answers lost' => 10,
+	'answers order, replayed' => 20,
+	'answers shipped' => 5,
+	'killed: backend' => 5,
+	'killed: backend, by pg_terminate_backend' => 1,
+	'killed: server' => 1,
+	'lines of the longest order' => 40,
+	'orders' => 100,
+	'units removed' => 10);
+my (%kills, %figures);
+
+srand $seed;
+
+
+# The extension. The server is as in production, not fast and unsafe as tests have it;
+# recovery asks the file system once, not for each file, to write what it has.
+my $node = start_server('torture',
+	settings => $settings . "fsync = on\nrecovery_init_sync_method = syncfs");
+my @levels = ('read committed', 'repeatable read', 'serializable');
+my $rounds = 0;
+my $enough = 0;
+
+make_shop($node, 'postgres');
+until ($enough)
+{
+	my $start = time;
+	my $level = $levels[ $rounds++ % @levels ];
+	my $violations = torment(
+		$node, 'postgres',
+		place => q{SELECT placed->'id', placed->'order_amount', placed->'replayed'
+				   FROM ecommerce.place_order($1, idempotency_key => $2) AS placed},
+		cancel => q{SELECT ecommerce.cancel_order($1, $2, 'customer')},
+		level => $level,
+		seconds => $soak_seconds ? $soak_seconds / 15 : 3,
+		pause => $soak_seconds ? 1.5 : 0.4);
+
+	is(first_lines($violations), '', "$level: all is as it should be (seed $seed)");
+	$node->safe_psql('postgres', 'VACUUM ANALYZE');
+	%figures = (figures($node, 'postgres'), %kills);
+	$enough = $violations ne '' || is_enough(time - $start);
+}
+note sprintf 'seed %d: %d rounds in %d seconds', $seed, $rounds, time - $began;
+note "$_: $figures{$_}" foreach sort keys %figures;
+cmp_ok($figures{$_} // 0, '>=', $least{$_}, $_) foreach sort keys %least;
+$node->stop;
+
+
+# Its protocol in PL/pgSQL, to begin with as it should be.
+my $other_node = start_server('mistakes', settings => $settings);
+my %theirs = (
+	place => 'CALL place($1, $2, NULL, NULL, NULL)',
+	cancel => 'SELECT cancel($1, $2)');
+my %step = (
+	lock_cart => q{
+		PERFORM FROM ecommerce.carts WHERE user_id = customer FOR NO KEY UPDATE;
+		IF NOT FOUND THEN
+			RAISE SQLSTATE 'PT404';
+		END IF;
+	},
+	find_key => q{
+		SELECT id, orders.order_amount INTO order_id, order_amount FROM ecommerce.orders
+		WHERE customer_id = customer AND idempotency_key = key;
+	},
+	take_items => q{
+		WITH taken AS (DELETE FROM ecommerce.cart_items WHERE user_id = customer
+					   RETURNING product_id, quantity)
+		SELECT array_agg(product_id), array_agg(quantity) INTO ids, quantities
+		FROM taken;
+	},
+	lock_stock => q{
+		PERFORM FROM ecommerce.stock_levels WHERE bucket = 0 AND product_id = ANY (ids)
+		ORDER BY product_id FOR NO KEY UPDATE;
+	},
+	take_stock => q{
+		IF EXISTS (SELECT FROM unnest(ids, quantities) AS line (product_id, quantity)
+				   JOIN ecommerce.stock_levels AS stock USING (product_id)
+				   WHERE stock.quantity < line.quantity)
+		THEN
+			RAISE SQLSTATE 'PT409';
+		END IF;
+		UPDATE ecommerce.stock_levels AS stock SET quantity = stock.quantity - line.quantity
+		FROM unnest(ids, quantities) AS line (product_id, quantity)
+		WHERE stock.product_id = line.product_id;
+	},
+	read_prices => q{
+		SELECT array_agg(price ORDER BY place), sum(price * quantity) INTO prices, order_amount
+		FROM unnest(ids, quantities) WITH ORDINALITY AS line (id, quantity, place)
+		JOIN ecommerce.products USING (id);
+	},
+	after_order => '',
+	insert_lines => q{
+		INSERT INTO ecommerce.order_details (customer_id, order_id, line_number, product_id,
+			product_name, unit_price, quantity, line_amount)
+		SELECT customer, place.order_id, row_number() OVER (), product_id, 'Thing', price,
+			   quantity, price * quantity
+		FROM unnest(ids, quantities, prices) AS line (product_id, quantity, price);
+	},
+	after_lines => '',
+	lock_order => q{
+		SELECT order_status INTO status FROM ecommerce.orders
+		WHERE (customer_id, id) = (customer, cancelled) FOR NO KEY UPDATE;
+	});
+
+
+make_shop($other_node, 'shop');
+make_database('protocol', %step);
+is( first_lines(
+		torment($other_node, 'protocol', %theirs, seconds => 2, pause => 0.5)),
+	'',
+	"its protocol in PL/pgSQL: all is as it should be (seed $seed)");
+
+# And then with a step changed, as one writes it before one knows better.
+my $read_then_empty = q{
+	SELECT array_agg(product_id), array_agg(quantity) INTO ids, quantities
+	FROM ecommerce.cart_items WHERE user_id = customer;
+	PERFORM pg_sleep(0.001);
+	DELETE FROM ecommerce.cart_items WHERE user_id = customer;
+};
+my %mistake = (
+	'cart read, then emptied' => {
+		found => qr/units lost between cart and orders/,
+		take_items => $read_then_empty
+	},
+	'cart read, then emptied, without a lock' => {
+		found => qr/units doubled between cart and orders/,
+		take_items => $read_then_empty,
+		lock_cart => ''
+	},
+	'no lock on the cart' => {
+		found => qr/errors 23505/,
+		lock_cart => ''
+	},
+	'key looked up before the lock' => {
+		found => qr/errors 23505/,
+		lock_cart => $step{find_key},
+		find_key => $step{lock_cart}
+	},
+	'stock locked in the order of the cart' => {
+		found => qr/errors 40P01/,
+		take_items => q{
+			WITH taken AS (DELETE FROM ecommerce.cart_items WHERE user_id = customer
+						   RETURNING product_id, quantity, created_at)
+			SELECT array_agg(product_id ORDER BY created_at),
+				   array_agg(quantity ORDER BY created_at)
+			INTO ids, quantities
+			FROM taken;
+		},
+		lock_stock => q{
+			FOR i IN 1 .. cardinality(ids) LOOP
+				PERFORM FROM ecommerce.stock_levels WHERE bucket = 0 AND product_id = ids[i]
+				FOR NO KEY UPDATE;
+				PERFORM pg_sleep(0.001);
+			END LOOP;
+		}
+	},
+	'stock read without a lock' => {
+		found => qr/units doubled between stock and orders/,
+		lock_stock => '',
+		take_stock => q{
+			SELECT array_agg(stock.quantity - line.quantity ORDER BY place)
+			INTO remaining
+			FROM unnest(ids, quantities) WITH ORDINALITY AS line (product_id, quantity, place)
+			JOIN ecommerce.stock_levels AS stock USING (product_id);
+			IF 0 > ANY (remaining) THEN
+				RAISE SQLSTATE 'PT409';
+			END IF;
+			PERFORM pg_sleep(0.001);
+			UPDATE ecommerce.stock_levels AS stock SET quantity = line.remaining
+			FROM unnest(ids, remaining) AS line (product_id, remaining)
+			WHERE stock.product_id = line.product_id;
+		}
+	},
+	'amounts of floating-point numbers' => {
+		found => qr/amount or lines are wrong/,
+		read_prices => q{
+			SELECT array_agg(price ORDER BY place),
+				   sum(price::double precision * quantity)
+			INTO prices, order_amount
+			FROM unnest(ids, quantities) WITH ORDINALITY AS line (id, quantity, place)
+			JOIN ecommerce.products USING (id);
+		}
+	},
+	'last line forgotten' => {
+		found => qr/amount or lines are wrong/,
+		insert_lines => q{
+			IF cardinality(ids) > 1 THEN
+				ids := trim_array(ids, 1);
+				quantities := trim_array(quantities, 1);
+				prices := trim_array(prices, 1);
+			END IF;
+		} . $step{insert_lines}
+	},
+	'three commits for an order' => {
+		found => qr/amount or lines are wrong|its events are $/m,
+		seconds => 2,
+		pause => 0.5,
+		after_order => 'COMMIT; PERFORM pg_sleep(0.01);',
+		after_lines => 'COMMIT; PERFORM pg_sleep(0.01);'
+	},
+	'order cancelled without a lock' => {
+		found => qr/units doubled between stock and orders/,
+		lock_order => q{
+			SELECT order_status INTO status FROM ecommerce.orders
+			WHERE (customer_id, id) = (customer, cancelled);
+			PERFORM pg_sleep(0.001);
+		}
+	});
+my $number = 0;
+
+foreach my $name (sort keys %mistake)
+{
+	my $mistake = $mistake{$name};
+	my $database = 'mistake_' . ++$number;
+	my $violations = '';
+	my $start = time;
+
+	make_database($database, %step, %$mistake);
+	for (1 .. 20)
+	{
+		$violations = torment($other_node, $database, %theirs,
+			seconds => $mistake->{seconds} // 0.7,
+			pause => $mistake->{pause});
+		last if $violations =~ $mistake->{found};
+	}
+	like($violations, $mistake->{found}, "$name: the audit finds it (seed $seed)");
+	note sprintf 'after %.1f seconds', time - $start;
+}
+
+done_testing();
+
+
+# A shop with its books.
+sub make_shop
+{
+	my ($shop_node, $database) = @_;
+
+	$shop_node->safe_psql('postgres', "CREATE DATABASE $database") if $database ne 'postgres';
+	open_shop($shop_node, $database);
+	$shop_node->safe_psql(
+		$database, q{
+		INSERT INTO ecommerce.users (name, shipping_address) VALUES ('Customer 4', 'Here');
+		INSERT INTO ecommerce.products (name, price)
+		SELECT 'Thing ' || n, n + 0.0901 FROM generate_series(5, 40) AS n;
+		INSERT INTO ecommerce.stock_levels (product_id, quantity)
+		SELECT n, 0 FROM generate_series(5, 40) AS n;
+		UPDATE ecommerce.stock_levels SET quantity = 100;
+		-- As many digits as a floating-point number has, and more when there are several.
+		UPDATE ecommerce.products SET price = 98765432109.8765 WHERE id = 2;
+	});
+	$shop_node->safe_psql($database, slurp_file("$folder/audit.sql"));
+	return;
+}
+
+# A copy of the shop with the procedure and the function of these steps.
+sub make_database
+{
+	my ($database, %steps) = @_;
+
+	$other_node->safe_psql('postgres', "CREATE DATABASE $database TEMPLATE shop");
+	$other_node->safe_psql($database, protocol(%steps));
+	return;
+}
+
+# Lets the clients loose for so many seconds, and meanwhile kills, each time after a
+# pause of so many seconds on average, if any. Then returns the violations.
+sub torment
+{
+	my ($victim, $database, %params) = @_;
+	my $answers = "$PostgreSQL::Test::Utils::tmp_check/answers";
+	my $end = time + $params{seconds};
+	my $level = $params{level} // 'read committed';
+	my $options = '-c default_transaction_isolation=' . $level =~ s/ /\\ /r;
+	my ($clients, $stderr);
+
+	{
+		local %ENV = (
+			%ENV,
+			PGHOST => $victim->host,
+			PGPORT => $victim->port,
+			PGDATABASE => $database,
+			PGAPPNAME => 'torture',
+			PGOPTIONS => $options);
+		$clients = IPC::Run::start(
+			[
+				$program, int(rand(2**31)), $params{seconds}, $workers,
+				int(rand(2**31)), $params{place}, $params{cancel}
+			],
+			'<', \undef, '>', $answers, '2>', \$stderr);
+	}
+	while ($params{pause} && time < $end)
+	{
+		kill_something($victim, rand(2 * $params{pause}));
+	}
+	$clients->finish or die "the clients gave up: $stderr";
+	$victim->poll_query_until('postgres', 'SELECT true')
+	  or die 'the server did not come back';
+
+	return $victim->safe_psql(
+		$database, qq{
+		COPY audit.answers FROM '$answers' (DELIMITER '|', NULL '');
+		UPDATE audit.answers SET kind = 'conflict'
+		WHERE kind = '40001' AND '$level' <> 'read committed';
+		SELECT violation FROM audit.violations});
+}
+
+# Kills, after a pause, a backend, most likely one of the clients', or the server, in
+# turn.
+sub kill_something
+{
+	my ($victim, $pause) = @_;
+	my $turn = $kills{'killed: all'}++ % 8;
+	my $witness = wait_until_up($victim);
+	my $pid;
+
+	usleep(1_000_000 * $pause);
+	if ($turn == 7)
+	{
+		$victim->kill9;
+		start_again($victim);
+		$kills{'killed: server'}++;
+		return;
+	}
+
+	$pid = $witness->ask(
+		q{
+		SELECT pid FROM pg_stat_activity
+		WHERE application_name = 'torture' OR backend_type <> 'client backend'
+		ORDER BY application_name = 'torture' AND random() < 0.9 DESC, random() LIMIT 1});
+	if ($turn == 3)
+	{
+		$witness->ask("SELECT pg_terminate_backend($pid)");
+		$witness->quit;
+		$kills{'killed: backend, by pg_terminate_backend'}++;
+	}
+	elsif (kill 'KILL', $pid)
+	{
+		# Until the server has noticed it, and ends everybody's connection.
+		$witness->ask('SELECT pg_sleep(600)');
+		$kills{'killed: backend'}++;
+	}
+	return;
+}
+
+# Returns a session, when the server has recovered from what happened to it.
+sub wait_until_up
+{
+	my ($victim) = @_;
+
+	$victim->poll_query_until('postgres', 'SELECT true')
+	  or die 'the server did not come back';
+	return Shop::Client->new($victim);
+}
+
+# Whether each level has had a round, and everything has happened that must; and, in the
+# long form, whether there has been enough, or another round would take too long.
+sub is_enough
+{
+	my ($seconds_of_round) = @_;
+	my $lacks = grep { ($figures{$_} // 0) < $least{$_} } keys %least;
+
+	return 0 if $rounds < @levels;
+	return 0 if $lacks && $rounds < 20 * @levels;
+	return
+	     !$soak_seconds
+	  || $figures{orders} >= 1_000_000 && $kills{'killed: all'} >= 1_000
+	  || time - $began + $seconds_of_round > $soak_seconds - 60;
+}
+
+sub first_lines
+{
+	my ($text) = @_;
+	return join "\n", grep { defined } (split /\n/, $text)[ 0 .. 19 ];
+}
+
+# What there is in the books: counts by name.
+sub figures
+{
+	my ($shop_node, $database) = @_;
+
+	return map { split /\|/ } split /\n/, $shop_node->safe_psql(
+		$database, q{
+		SELECT 'orders', count(*) FROM ecommerce.orders
+		UNION ALL
+		SELECT 'lines', count(*) FROM ecommerce.order_details
+		UNION ALL
+		SELECT 'lines of the longest order', max(line_number) FROM ecommerce.order_details
+		UNION ALL
+		SELECT CASE WHEN quantity > 0 THEN 'units added' ELSE 'units removed' END,
+			   abs(sum(quantity))
+		FROM audit.ledger WHERE quantity <> 0 GROUP BY 1
+		UNION ALL
+		SELECT 'orders ' || lower(order_status), count(*) FROM ecommerce.orders GROUP BY 1
+		UNION ALL
+		SELECT 'answers ' || kind || CASE WHEN replayed THEN ', replayed' ELSE '' END, count(*)
+		FROM audit.answers GROUP BY 1});
+}
+
+# The procedure place() and the function cancel() of these steps. Between them they take
+# their time, so that there are always clients that meet in the middle.
+sub protocol
+{
+	my (%steps) = @_;
+
+	return qq{
+		CREATE PROCEDURE place(customer bigint, key text, INOUT order_id bigint,
+							   INOUT order_amount numeric, INOUT replayed boolean)
+		LANGUAGE plpgsql AS \$\$
+		DECLARE
+			ids bigint[];
+			quantities integer[];
+			remaining bigint[];
+			prices numeric[];
+		BEGIN
+			$steps{lock_cart}
+			PERFORM pg_sleep(0.001);
+			$steps{find_key}
+			replayed := order_id IS NOT NULL;
+			IF replayed THEN
+				RETURN;
+			END IF;
+			PERFORM pg_sleep(0.001);
+			$steps{take_items}
+			IF ids IS NULL THEN
+				RAISE SQLSTATE 'PT404';
+			END IF;
+			PERFORM pg_sleep(0.001);
+			$steps{lock_stock}
+			$steps{take_stock}
+			$steps{read_prices}
+			INSERT INTO ecommerce.orders (customer_id, order_amount, currency,
+				shipping_address, idempotency_key)
+			VALUES (customer, order_amount, 'USD', 'Here', key)
+			RETURNING id INTO order_id;
+			$steps{after_order}
+			$steps{insert_lines}
+			$steps{after_lines}
+			INSERT INTO ecommerce.order_events (customer_id, order_id, event_number,
+				event, new_status, actor)
+			VALUES (customer, order_id, 1, 'order_placed', 'PROCESSING', current_user);
+		END \$\$;
+
+		CREATE FUNCTION cancel(customer bigint, cancelled bigint) RETURNS void
+		LANGUAGE plpgsql AS \$\$
+		DECLARE
+			status text;
+		BEGIN
+			$steps{lock_order}
+			IF status = 'CANCELLED' THEN
+				RETURN;
+			ELSIF status <> 'PROCESSING' THEN
+				RAISE SQLSTATE 'PT409';
+			END IF;
+			PERFORM FROM ecommerce.stock_levels
+			WHERE bucket = 0 AND product_id IN (SELECT product_id FROM ecommerce.order_details
+												WHERE (customer_id, order_id) = (customer, cancelled))
+			ORDER BY product_id FOR NO KEY UPDATE;
+			UPDATE ecommerce.stock_levels AS stock SET quantity = stock.quantity + line.quantity
+			FROM ecommerce.order_details AS line
+			WHERE bucket = 0 AND stock.product_id = line.product_id
+				  AND (customer_id, order_id) = (customer, cancelled);
+			INSERT INTO ecommerce.order_events (customer_id, order_id, event_number,
+				event, old_status, new_status, payload, actor)
+			SELECT customer, cancelled, 1 + max(event_number), 'order_cancelled', status,
+				   'CANCELLED', '{"reason": "customer"}', current_user
+			FROM ecommerce.order_events WHERE (customer_id, order_id) = (customer, cancelled);
+			UPDATE ecommerce.orders SET order_status = 'CANCELLED'
+			WHERE (customer_id, id) = (customer, cancelled);
+		END \$\$};
+}

@@ -1,0 +1,238 @@
+# Proves that placing and cancelling an order is done as a whole or not at all, wherever
+# its backend is killed: before and after each row that it writes, and before and after
+# the commit; and that the client gets one order by repeating the request.
+#
+# The order has so many lines that there are more than 200 such points. SOAK_SECONDS makes
+# the test long: it goes on, with carts of other sizes chosen at random (SEED in the
+# environment repeats the choice), until the time is over.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Shop;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $soak_seconds = $ENV{SOAK_SECONDS};
+my $seed = $ENV{SEED} // int(rand(2**31));
+my $module = compile("$FindBin::RealBin/../torture/crash.c", 'crash.so', '-shared', '-fPIC');
+
+# As in production, but that recovery asks the file system once, not for each file, to
+# write what it has, and that there is little to set up.
+my $node = start_server('crash_points', settings => q{
+fsync = on
+restart_after_crash = on
+recovery_init_sync_method = syncfs
+autovacuum = off
+shared_buffers = 8MB
+max_connections = 10
+log_statement = none
+log_min_messages = fatal
+});
+
+# What is asked, again after a crash, and how it is answered the first time. In it :'key'
+# stands for a string that is new each time.
+my %place = (
+	prepare => 'SELECT',
+	request => q{SELECT ecommerce.place_order(1, idempotency_key => :'key')->>'replayed'},
+	answer => 'false',
+	answer_again => 'true');
+my %cancel = (
+	prepare => q{SELECT ecommerce.place_order(1, idempotency_key => :'key')->'id'},
+	request => q{
+		SELECT ecommerce.cancel_order(1, id, 'customer')->>'order_status' FROM ecommerce.orders
+		WHERE (customer_id, idempotency_key) = (1, :'key')},
+	answer => 'CANCELLED',
+	answer_again => 'CANCELLED');
+my %place_in_two_transactions = (
+	%place,
+	request => q{CALL place_in_two_transactions(1, :'key', NULL)});
+my $began = time;
+my $key = 0;
+my ($points, @failures);
+
+srand $seed;
+make_shop();
+
+($points, @failures) = crash_everywhere(34, %place);
+cmp_ok($points, '>=', 200, "an order of 34 lines has $points points");
+is_deeply(\@failures, [], 'placed as a whole or not at all, and once');
+
+($points, @failures) = crash_everywhere(3, %cancel);
+cmp_ok($points, '>=', 10, "cancelling an order of 3 lines has $points points");
+is_deeply(\@failures, [], 'cancelled as a whole or not at all, and once');
+
+($points, @failures) = crash_everywhere(2, %place_in_two_transactions);
+isnt(scalar @failures, 0, 'a placement in two transactions is found out');
+note $_ foreach @failures;
+
+while ($soak_seconds && time < $began + 0.9 * $soak_seconds)
+{
+	my $lines = 1 + int(rand(60));
+	my ($what, $work) = @{ ([ 'placing', \%place ], [ 'cancelling', \%cancel ])[ rand(2) ] };
+
+	($points, @failures) = crash_everywhere($lines, %$work);
+	is_deeply(\@failures, [], "$what an order of $lines lines, $points points (seed $seed)");
+}
+note sprintf '%.0f seconds', time - $began;
+
+done_testing();
+
+
+# A shop with 60 products, in which the rows that are written are counted.
+sub make_shop
+{
+	open_shop($node);
+	$node->safe_psql(
+		'postgres', qq{
+		INSERT INTO ecommerce.products (name, price)
+		SELECT 'Thing ' || n, n + 0.99 FROM generate_series(5, 60) AS n;
+		INSERT INTO ecommerce.stock_levels (product_id, quantity)
+		SELECT n, 1000 FROM generate_series(5, 60) AS n;
+		UPDATE ecommerce.stock_levels SET quantity = 1000000;
+
+		CREATE FUNCTION crash_point() RETURNS trigger LANGUAGE c AS '$module';
+		CREATE FUNCTION row_events() RETURNS integer LANGUAGE c AS '$module';
+		SELECT format('CREATE TRIGGER a_crash_point BEFORE INSERT OR UPDATE OR DELETE ON %s'
+					  ' FOR EACH ROW EXECUTE FUNCTION crash_point();'
+					  ' CREATE TRIGGER z_crash_point AFTER INSERT OR UPDATE OR DELETE ON %s'
+					  ' FOR EACH ROW EXECUTE FUNCTION crash_point();', oid::regclass, oid::regclass)
+		FROM pg_class WHERE relnamespace = 'ecommerce'::regnamespace AND relkind = 'r'
+		\\gexec
+
+		-- Fills the cart.
+		CREATE FUNCTION fill(lines integer) RETURNS void LANGUAGE sql AS \$\$
+			SELECT ecommerce.add_to_cart(1, product, product % 3 + 1)
+			FROM generate_series(1, lines) AS product
+		\$\$;
+
+		-- All rows of all tables, in short.
+		CREATE FUNCTION contents() RETURNS text LANGUAGE plpgsql AS \$\$
+		DECLARE
+			name text;
+			content text;
+			contents text := '';
+		BEGIN
+			FOR name IN SELECT oid::regclass FROM pg_class
+						WHERE relnamespace = 'ecommerce'::regnamespace AND relkind = 'r'
+			LOOP
+				EXECUTE format('SELECT string_agg(t::text, '','' ORDER BY t::text) FROM %s AS t',
+							   name) INTO content;
+				contents := md5(concat(contents, name, content));
+			END LOOP;
+			RETURN contents;
+		END \$\$;
+
+		-- Whether each order has its lines, stock is what it was but for them, and the
+		-- order of this key is there once, with that many lines and none left in the cart.
+		CREATE FUNCTION is_whole(key text, lines integer) RETURNS boolean LANGUAGE sql AS \$\$
+			SELECT NOT EXISTS (SELECT FROM ecommerce.order_integrity())
+			   AND (SELECT bool_and(line_number = product_id)
+						   AND count(*) = lines
+						   AND sum(line_amount) = min(order_amount)
+						   AND count(DISTINCT id) = 1
+					FROM ecommerce.orders
+					JOIN ecommerce.order_details USING (customer_id)
+					WHERE order_id = id AND idempotency_key = key)
+			   AND NOT EXISTS (SELECT FROM ecommerce.cart_items)
+			   AND 1000000 = ALL (SELECT stock.quantity + coalesce(sold, 0)
+								  FROM ecommerce.stock_levels AS stock
+								  LEFT JOIN (SELECT product_id, sum(quantity) AS sold
+											 FROM ecommerce.order_details AS line
+											 JOIN ecommerce.orders ON id = order_id
+											 WHERE order_status <> 'CANCELLED'
+											 GROUP BY product_id) AS line USING (product_id))
+		\$\$;
+
+		-- What should be one transaction.
+		CREATE PROCEDURE place_in_two_transactions(customer bigint, key text, INOUT replayed text)
+		LANGUAGE plpgsql AS \$\$
+		DECLARE
+			order_id bigint;
+		BEGIN
+			replayed := EXISTS (SELECT FROM ecommerce.orders
+								WHERE (customer_id, idempotency_key) = (customer, key));
+			IF replayed THEN
+				RETURN;
+			END IF;
+			UPDATE ecommerce.stock_levels AS stock SET quantity = stock.quantity - item.quantity
+			FROM ecommerce.cart_items AS item
+			WHERE item.product_id = stock.product_id AND user_id = customer;
+			COMMIT;
+			INSERT INTO ecommerce.orders (customer_id, order_amount, currency, shipping_address,
+				idempotency_key)
+			SELECT customer, sum(price * quantity), 'USD', 'Here', key
+			FROM ecommerce.cart_items JOIN ecommerce.products ON id = product_id
+			WHERE user_id = customer
+			RETURNING id INTO order_id;
+			INSERT INTO ecommerce.order_details (customer_id, order_id, line_number, product_id,
+				product_name, unit_price, quantity, line_amount)
+			SELECT customer, order_id, row_number() OVER (ORDER BY id), id, name, price, quantity,
+				   price * quantity
+			FROM ecommerce.cart_items JOIN ecommerce.products ON id = product_id
+			WHERE user_id = customer;
+			INSERT INTO ecommerce.order_events (customer_id, order_id, event_number, event,
+				new_status, actor)
+			VALUES (customer, order_id, 1, 'order_placed', 'PROCESSING', current_user);
+			DELETE FROM ecommerce.cart_items WHERE user_id = customer;
+		END \$\$;
+	});
+	return;
+}
+
+# Sends the request for a cart of so many lines over and over, to be killed at another
+# point each time. Returns how many points there are, and what went wrong, if anything,
+# at the first where it did.
+sub crash_everywhere
+{
+	my ($lines, %work) = @_;
+	my $prepare = "SELECT fill($lines); $work{prepare}; SELECT 'before', contents(), row_events();";
+	my ($row_events) = $node->safe_psql(
+		'postgres',
+		"$prepare $work{request}; SELECT row_events();",
+		extra_params => [ '-v', 'key=' . ++$key ]) =~ /^(\d+)\z/m;
+
+	foreach my $point (1 .. $row_events, 'before commit', 'after commit')
+	{
+		my @variables = ('-v', 'key=' . ++$key);
+		my ($before, $stderr, $found);
+		my $status = 0;
+		my $expected =
+		  $point eq 'after commit'
+		  ? "f\n$work{answer_again}\n$work{answer_again}\nt"
+		  : "t\n$work{answer}\n$work{answer_again}\nt";
+
+		$node->psql(
+			'postgres',
+			"$prepare SET application_name = 'crash'; SET crash.at = '$point'; $work{request};",
+			extra_params => \@variables,
+			stdout => \$before,
+			stderr => \$stderr);
+		return ($point, "at $point: no crash: $stderr")
+		  if $stderr !~ /server closed the connection/;
+		$before =~ s/.*^before\|(\w+)\|.*/$1/ms;
+
+		# The dead session is on the list until the server begins to recover.
+		do
+		{
+			$status = $node->psql(
+				'postgres', qq{
+				SELECT 1 / (count(*) = 0)::integer FROM pg_stat_activity
+				WHERE application_name = 'crash'
+				\\g /dev/null
+				SELECT contents() = '$before';
+				$work{request};
+				$work{request};
+				SELECT is_whole(:'key', $lines)},
+				extra_params => \@variables,
+				stdout => \$found,
+				stderr => \$stderr);
+		} while ($status == 2 || $stderr =~ /division by zero/);
+		return ($point, "at $point: $found$stderr") if $found ne $expected;
+	}
+	return ($row_events + 2);
+}
