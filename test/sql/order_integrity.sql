@@ -24,17 +24,17 @@ BEGIN
     PERFORM ecommerce.place_order(user_id, idempotency_key => key);
 END
 $$;
-CALL pg_temp.order(1, '{"1": 3, "2": 2, "3": 1}', 'k1');
-CALL pg_temp.order(2, '{"2": 1}');
-CALL pg_temp.order(1, '{"3": 4}', 'k2');
-CALL pg_temp.order(2, '{"3": 1, "4": 1}');
+CALL pg_temp.order(2, '{"1": 3, "2": 2, "3": 1}', 'k1');
+CALL pg_temp.order(1, '{"2": 1}');
+CALL pg_temp.order(2, '{"3": 4}', 'k2');
+CALL pg_temp.order(1, '{"3": 1, "4": 1}');
 CALL pg_temp.order(3, '{"5": 1}', 'k1');
-UPDATE ecommerce.carts SET stock_bucket = 1 WHERE user_id = 2;
-CALL pg_temp.order(2, '{"4": 7}');
+UPDATE ecommerce.carts SET stock_bucket = 1 WHERE user_id = 1;
+CALL pg_temp.order(1, '{"4": 7}');
 SELECT order_id, ecommerce.set_order_status(user_id, order_id, status) -> 'order_status' AS order_status
-FROM (VALUES (1, 1, 'SHIPPED'), (1, 1, 'DELIVERED'), (1, 3, 'SHIPPED'), (2, 6, 'SHIPPED'), (2, 6, 'DELIVERED'),
-             (2, 6, 'RETURNED'), (3, 5, 'SHIPPED'), (3, 5, 'RETURNED')) AS changes (user_id, order_id, status);
-SELECT ecommerce.cancel_order(2, 2, 'customer') -> 'order_status' AS order_status;
+FROM (VALUES (2, 1, 'SHIPPED'), (2, 1, 'DELIVERED'), (2, 3, 'SHIPPED'), (1, 6, 'SHIPPED'), (1, 6, 'DELIVERED'),
+             (1, 6, 'RETURNED'), (3, 5, 'SHIPPED'), (3, 5, 'RETURNED')) AS changes (user_id, order_id, status);
+SELECT ecommerce.cancel_order(1, 2, 'customer') -> 'order_status' AS order_status;
 SELECT ecommerce.add_to_cart(1, 2) IS NOT NULL AND ecommerce.add_to_cart(2, 1) IS NOT NULL AS filled;
 DELETE FROM ecommerce.products WHERE name = 'Desk';
 SELECT ecommerce.erase_user(3, order_addresses => true);
@@ -54,23 +54,27 @@ INSERT INTO pg_temp.damages (invariant, damage) VALUES
     ('order_has_a_customer', 'DELETE FROM ecommerce.users WHERE id = 3'),
     ('order_has_an_address', 'UPDATE ecommerce.orders SET shipping_address = E'' \t'' WHERE id = 1'),
     ('order_has_an_address', 'UPDATE ecommerce.orders SET shipping_address = NULL WHERE id = 1'),
-    ('order_id_is_used_once', 'INSERT INTO ecommerce.orders SELECT (pg_temp.with(o, ''{"customer_id": 2}'')).* FROM ecommerce.orders AS o WHERE id = 1'),
+    ('order_id_is_used_once', 'INSERT INTO ecommerce.orders SELECT (pg_temp.with(o, ''{"customer_id": 1}'')).* FROM ecommerce.orders AS o WHERE id = 1'),
     ('idempotency_key_has_one_order', 'UPDATE ecommerce.orders SET idempotency_key = ''k1'' WHERE id = 3'),
     ('line_amount_is_unit_price_times_quantity', 'UPDATE ecommerce.order_details SET quantity = 4 WHERE order_id = 1 AND line_number = 1'),
     ('line_amount_is_unit_price_times_quantity', 'UPDATE ecommerce.order_details SET unit_price = ''NaN'', line_amount = ''NaN'' WHERE order_id = 1 AND line_number = 1'),
     ('line_amount_is_unit_price_times_quantity', 'UPDATE ecommerce.order_details SET quantity = 0 WHERE product_id = 4'),
     ('line_amount_is_unit_price_times_quantity', 'UPDATE ecommerce.order_details SET unit_price = -unit_price, quantity = -quantity WHERE order_id = 3'),
+    ('line_amount_is_unit_price_times_quantity', 'UPDATE ecommerce.order_details SET unit_price = -unit_price, line_amount = -line_amount WHERE order_id = 3'),
     ('line_amount_is_unit_price_times_quantity', 'UPDATE ecommerce.order_details SET quantity = NULL WHERE order_id = 3'),
     ('lines_are_numbered_from_1', 'UPDATE ecommerce.order_details SET line_number = 4 WHERE order_id = 1 AND line_number = 3'),
     ('lines_are_numbered_from_1', 'UPDATE ecommerce.order_details SET line_number = 0 WHERE order_id = 4 AND line_number = 2'),
     ('lines_are_numbered_from_1', 'UPDATE ecommerce.order_details SET line_number = 1 WHERE order_id = 1 AND line_number = 2'),
+    ('lines_are_numbered_from_1', 'UPDATE ecommerce.order_details SET line_number = 0 WHERE order_id = 1 AND line_number = 2'),
     ('lines_are_numbered_from_1', 'UPDATE ecommerce.order_details SET line_number = NULL WHERE order_id = 3'),
     ('line_has_an_order', 'INSERT INTO ecommerce.order_details SELECT (pg_temp.with(line, ''{"order_id": 99}'')).* FROM ecommerce.order_details AS line WHERE order_id = 3'),
-    ('line_has_an_order', 'UPDATE ecommerce.order_details SET customer_id = 2 WHERE order_id = 3'),
+    ('line_has_an_order', 'UPDATE ecommerce.order_details SET customer_id = 1 WHERE order_id = 3'),
     ('events_are_numbered_from_1', 'UPDATE ecommerce.order_events SET event_number = 9 WHERE order_id = 1 AND event_number = 3'),
     ('events_are_numbered_from_1', 'UPDATE ecommerce.order_events SET event_number = 2 WHERE order_id = 4'),
+    ('events_are_numbered_from_1', 'UPDATE ecommerce.order_events SET event_number = 0 WHERE order_id = 1 AND event_number = 2'),
     ('events_are_numbered_from_1', 'DELETE FROM ecommerce.order_events WHERE order_id = 4'),
-    ('events_are_numbered_from_1', 'INSERT INTO ecommerce.order_events SELECT (pg_temp.with(e, ''{"event_number": 3, "id": 9}'')).* FROM ecommerce.order_events AS e WHERE order_id = 1 AND event_number < 3'),
+    ('events_are_numbered_from_1', 'INSERT INTO ecommerce.order_events SELECT (pg_temp.with(e, ''{"id": 99}'')).* FROM ecommerce.order_events AS e WHERE order_id = 3 AND event_number = 1; '
+     'UPDATE ecommerce.order_events SET event_number = 3 WHERE order_id = 3 AND event_number = 2'),
     ('event_follows_the_one_before', 'UPDATE ecommerce.order_events SET old_status = ''PROCESSING'' WHERE order_id = 1 AND event_number = 3'),
     ('event_follows_the_one_before', 'UPDATE ecommerce.order_events SET event = ''order_returned'' WHERE order_id = 1 AND event_number = 3'),
     ('event_follows_the_one_before', 'UPDATE ecommerce.order_events SET event = NULL WHERE order_id = 4'),
@@ -86,7 +90,7 @@ INSERT INTO pg_temp.damages (invariant, damage) VALUES
     ('key_is_used_once', 'INSERT INTO ecommerce.products TABLE ecommerce.products ORDER BY id LIMIT 1'),
     ('key_is_used_once', 'INSERT INTO ecommerce.stock_levels TABLE ecommerce.stock_levels ORDER BY bucket, product_id LIMIT 1'),
     ('key_is_used_once', 'INSERT INTO ecommerce.carts TABLE ecommerce.carts ORDER BY user_id LIMIT 1'),
-    ('key_is_used_once', 'INSERT INTO ecommerce.cart_items TABLE ecommerce.cart_items ORDER BY user_id LIMIT 1'),
+    ('key_is_used_once', 'INSERT INTO ecommerce.cart_items (user_id, product_id, quantity) VALUES (1, 2, 5)'),
     ('email_has_one_user', 'UPDATE ecommerce.users SET email = ''Ada@Example.COM'' WHERE id = 2'),
     ('stock_is_never_negative', 'UPDATE ecommerce.stock_levels SET quantity = -1 WHERE bucket = 1 AND product_id = 2'),
     ('stock_is_never_negative', 'UPDATE ecommerce.stock_levels SET quantity = NULL WHERE bucket = 1 AND product_id = 2'),
