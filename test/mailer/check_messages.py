@@ -191,4 +191,4 @@ def check_all(number):
     print(f"{number + 100} messages, {len(addresses)} addresses")
 
 
-check_all(500)
+check_all(300)

@@ -9,7 +9,8 @@ certificate; the login is "shop" with the password "secret".
 
 What becomes of a message is the recipient's name up to a "-", see BEHAVIOURS; other
 names are accepted. A behaviour with a number is that for so many attempts, each counted.
-While there is a file FOLDER/calm, chaos is over.
+While there is a file FOLDER/calm, chaos is over; while there is FOLDER/rude, QUIT gets no
+answer.
 """
 import argparse
 import asyncio
@@ -75,6 +76,11 @@ class Handler:
         action, times = BEHAVIOURS.get(name, ("accept", None))
         self.attempts[address] += 1
         return action if times is None or self.attempts[address] <= times else "accept"
+
+    async def handle_QUIT(self, server, session, envelope):
+        while self.is_there("rude"):
+            await asyncio.sleep(0.02)
+        return "221 bye"
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         self.log(event="recipient", address=address, tls=session.ssl is not None,

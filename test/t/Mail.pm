@@ -17,10 +17,11 @@ use Time::HiRes qw(usleep);
 our @EXPORT = qw(need_mail build_mailer start_smtp smtp_url occurrences
   start_mailer end_mailer run_mailer mailer_log let_mailer_in eventually);
 
-my $root = abs_path("$FindBin::RealBin/../..");
+my $root    = abs_path("$FindBin::RealBin/../..");
 my $scratch = PostgreSQL::Test::Utils::tempdir;
-my $number = 0;
+my $number  = 0;
 my %running;
+my $built;
 
 # What was started here ends here, whatever becomes of the test.
 END
@@ -35,8 +36,10 @@ END
 # Skips the test where the mailer cannot be built, or has no server to talk to.
 sub need_mail
 {
-	foreach my $needed ('pkg-config --exists libpq libcurl',
-		'/usr/bin/python3 -c "import aiosmtpd"', 'openssl version')
+	foreach my $needed (
+		'pkg-config --exists libpq libcurl',
+		'/usr/bin/python3 -c "import aiosmtpd"',
+		'openssl version')
 	{
 		plan skip_all => "this fails: $needed"
 		  if system("$needed >/dev/null 2>&1") != 0;
@@ -51,8 +54,18 @@ sub build_mailer
 	my (@changes) = @_;
 	my $copy = "$scratch/" . ++$number;
 
-	make_path($copy);
-	run_command([ 'cp', '-R', "$root/mailer", "$root/ecommerce.control", $copy ]);
+	# What was built before and is not changed need not be built again.
+	if (defined $built)
+	{
+		run_command([ 'cp', '-a', $built, $copy ]);
+	}
+	else
+	{
+		make_path($copy);
+		run_command(
+			[ 'cp', '-a', "$root/mailer", "$root/ecommerce.control", $copy ]);
+		system_or_bail('make', '-s', '-C', "$copy/mailer", 'clean');
+	}
 	foreach my $change (@changes)
 	{
 		my ($file, $text, $replacement) = @$change;
@@ -61,12 +74,12 @@ sub build_mailer
 		die "$file has not once: $text"
 		  if 1 != (() = $source =~ /\Q$text/g);
 		$source =~ s/\Q$text/$replacement/;
-		unlink "$copy/mailer/$file";
+		unlink "$copy/mailer/$file", "$copy/mailer/" . $file =~ s/c$/o/r;
 		append_to_file("$copy/mailer/$file", $source);
 	}
-	system_or_bail('make', '-s', '-C', "$copy/mailer", 'clean');
 	system_or_bail('make', '-s', '-C', "$copy/mailer",
 		'CFLAGS=-g ' . (@changes ? '-w' : '-Wall -Wextra -Werror'));
+	$built //= $copy if !@changes;
 	return "$copy/mailer/ecommerce-mailer";
 }
 
@@ -78,16 +91,18 @@ sub start_smtp
 
 	make_path($folder);
 	append_to_file("$folder/log", '');
-	if (!-e "$scratch/cert.pem")
-	{
-		system_or_bail('sh', '-c',
-			"exec openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-			  . " -addext subjectAltName=DNS:localhost -keyout $scratch/key.pem"
-			  . " -out $scratch/cert.pem 2>/dev/null");
-	}
-	run_command([ 'cp', "$scratch/cert.pem", "$scratch/key.pem", $folder ]);
+	run_command(
+		[
+			qw(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1),
+			qw(-nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost),
+			'-keyout',
+			"$folder/key.pem",
+			'-out',
+			"$folder/cert.pem"
+		]) if grep { /tls/ } @options;
 	start("$folder/errors", {}, '/usr/bin/python3',
-		"$root/test/mailer/smtp_server.py", $folder, @options);
+		"$root/test/mailer/smtp_server.py",
+		$folder, @options);
 	eventually('the SMTP server has started', sub { -e "$folder/port" });
 	return $folder;
 }
@@ -115,21 +130,22 @@ sub occurrences
 sub start_mailer
 {
 	my ($program, $node, %settings) = @_;
-	my @options = @{ delete $settings{options} // [] };
+	my @options     = @{ delete $settings{options} // [] };
 	my %environment = (
-		PATH => $ENV{PATH},
-		PGHOST => $node->host,
-		PGPORT => $node->port,
-		PGUSER => 'mailer',
-		PGDATABASE => 'postgres',
-		MAIL_FROM => 'shop@example.test',
-		SMTP_TLS => 'off',
+		PATH         => $ENV{PATH},
+		PGHOST       => $node->host,
+		PGPORT       => $node->port,
+		PGUSER       => 'mailer',
+		PGDATABASE   => 'postgres',
+		MAIL_FROM    => 'shop@example.test',
+		SMTP_TLS     => 'off',
 		SMTP_TIMEOUT => 2,
-		MAIL_POLL => 1,
-		MAIL_LEASE => 60,
+		MAIL_POLL    => 1,
+		MAIL_LEASE   => 60,
 		%settings);
 
-	delete @environment{ grep { !defined $environment{$_} } keys %environment };
+	delete @environment{ grep { !defined $environment{$_} }
+		  keys %environment };
 	return start("$scratch/mailer.log", \%environment, $program, @options);
 }
 
@@ -184,7 +200,8 @@ sub eventually
 		return if $condition->();
 		usleep(20_000);
 	}
-	die "not so after a long time: $what\n" . (-e "$scratch/mailer.log" ? mailer_log() : '');
+	die "not so after a long time: $what\n"
+	  . (-e "$scratch/mailer.log" ? mailer_log() : '');
 }
 
 sub start
@@ -195,7 +212,7 @@ sub start
 	if ($pid == 0)
 	{
 		%ENV = %$environment if %$environment;
-		open STDERR, '>>', $log or die "could not open $log: $!";
+		open STDERR, '>>', $log     or die "could not open $log: $!";
 		open STDOUT, '>&', \*STDERR or die "could not redirect: $!";
 		exec @command or die "could not run $command[0]: $!";
 	}
