@@ -13,14 +13,14 @@ REGRESS_OPTS = --inputdir=test
 ISOLATION = $(sort $(basename $(notdir $(wildcard test/specs/*.spec))))
 ISOLATION_OPTS = --inputdir=test --outputdir=.
 TAP_TESTS = 1
-PROVE_TESTS = test/t/*.pl
-EXTRA_CLEAN = results typedefs.list src/*.indented
+PROVE_TESTS ?= test/t/*.pl
+EXTRA_CLEAN = results typedefs.list src/*.indented mailer/*.indented
 
 PG_CONFIG ?= pg_config
 export PG_CONFIG
 
 # The scripts install what they need, PostgreSQL too, so their targets do without PGXS.
-ifneq ($(filter-out demo test soak bench,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out demo test versions soak coverage memory bench mailer,$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(or $(PGXS),$(error there is no $(PG_CONFIG): install PostgreSQL's development files))
 endif
@@ -28,7 +28,7 @@ endif
 # PGXS does not track headers unless the server was built to.
 $(OBJS): $(wildcard src/*.h)
 
-.PHONY: demo test soak bench indent
+.PHONY: demo test versions soak coverage memory bench mailer indent
 
 # DATA=file.csv on the command line names a retailer's file to replay.
 demo:
@@ -37,20 +37,33 @@ demo:
 test:
 	@test/run
 
+# The same with the other major versions of PostgreSQL.
+versions:
+	@test/versions/run
+
 # The long form of the random tests. TIME is what each of them may take, in seconds.
 TIME = 3600
 soak:
 	@SOAK_SECONDS=$(TIME) test/run soak
 
+coverage:
+	@test/run coverage
+
+memory:
+	@test/memory/run
+
 bench:
 	@test/bench/run
 
+mailer:
+	@$(MAKE) -C mailer
+
 # The options are those of pgindent, and the types are those that the compiler met.
-indent: all
-	objdump --dwarf=info $(OBJS) | \
+indent: all mailer
+	objdump --dwarf=info $(OBJS) mailer/*.o | \
 		awk '/DW_TAG/ { typedef = /DW_TAG_typedef/ } typedef && /DW_AT_name/ { print $$NF }' | \
 		sort -u >typedefs.list
-	set -e; for file in src/*.[ch]; do \
+	set -e; for file in src/*.[ch] mailer/*.[ch]; do \
 		pg_bsd_indent -bad -bap -bbb -bc -bl -cli1 -cp33 -cdb -nce -d0 -di12 -nfc1 -i4 -l79 \
 			-lp -lpl -nip -npro -sac -tpg -ts4 -Utypedefs.list $$file $$file.indented; \
 		sed 's/^\([A-Za-z_][^ \t]*\)[ \t]*\*$$/\1 */' $$file.indented >$$file; \

@@ -67,8 +67,9 @@ static const char *const shortage_keys[] = {
 	"code", "available", "requested", "product_id"
 };
 
-static Statement select_cart = {
-	.query = "SELECT 1 FROM ecommerce.carts WHERE user_id = $1",
+/* As the foreign key of the item will lock it. */
+static Statement lock_cart = {
+	.query = "SELECT 1 FROM ecommerce.carts WHERE user_id = $1 FOR KEY SHARE",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8OID)
 };
@@ -264,13 +265,16 @@ show_cart(int64 user_id)
 	return cart;
 }
 
-/* A user's cart comes into being with the first product. */
+/*
+ * A user's cart comes into being with the first product, or with the first
+ * after erase_user(), which takes the cart away.
+ */
 static void
 require_cart(int64 user_id)
 {
 	Datum		values[] = {Int64GetDatum(user_id)};
 
-	if (execute(&select_cart, values, NULL, FRESH_SNAPSHOT) > 0)
+	if (execute(&lock_cart, values, NULL, FRESH_SNAPSHOT) > 0)
 		return;
 	require_user(user_id, FRESH_SNAPSHOT);
 	execute(&insert_cart, values, NULL, FRESH_SNAPSHOT);

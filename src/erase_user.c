@@ -5,7 +5,9 @@
  *
  * The user's row is locked FOR UPDATE first, which waits for placements under
  * way and holds up later ones, so that no order is written with an address
- * that has been read before it was erased.
+ * that has been read before it was erased.  Locking changes no row, so what
+ * was written while it waited is overlooked by a snapshot that is older: cart
+ * and orders are looked for in the latest.
  *
  *-------------------------------------------------------------------------
  */
@@ -73,8 +75,8 @@ erase(int64 user_id, Datum order_addresses)
 	begin_staff_access(&access);
 	if (execute(&lock_user, values, NULL, FRESH_SNAPSHOT) == 0)
 		refuse_unknown_user(user_id);
-	execute(&delete_cart, values, NULL, FRESH_SNAPSHOT);
+	execute(&delete_cart, values, NULL, LATEST_SNAPSHOT);
 	require_written(execute(&erase_account, values, NULL, FRESH_SNAPSHOT), 1);
-	execute(&erase_orders, values, NULL, FRESH_SNAPSHOT);
+	execute(&erase_orders, values, NULL, LATEST_SNAPSHOT);
 	end_access(&access);
 }

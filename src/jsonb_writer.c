@@ -77,7 +77,7 @@ jsonb_shape(const char *const *keys, int nkeys)
 	names = (char *) (entries + 2 * nkeys);
 	for (int i = 0; i < nkeys; i++)
 	{
-		int			length = strlen(keys[i]);
+		size_t		length = strlen(keys[i]);
 
 		Assert(i == 0 || strlen(keys[i - 1]) < length ||
 			   (strlen(keys[i - 1]) == length &&

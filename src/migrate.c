@@ -18,6 +18,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/value.h"
 #include "parser/parse_func.h"
@@ -36,11 +37,13 @@ PG_FUNCTION_INFO_V1(migrate);
 static int	migrate_tables(void);
 static Oid	future_owner(Oid schema);
 static int	tables_version(Oid schema);
+static void check_encoding(int version);
 static void run_migration(int version);
 
 Datum
 migrate(PG_FUNCTION_ARGS)
 {
+	(void) fcinfo;				/* there are no arguments */
 	PG_RETURN_INT32(migrate_tables());
 }
 
@@ -58,6 +61,7 @@ migrate_tables(void)
 	int			caller_context;
 	int			version;
 
+	PreventCommandDuringRecovery("migrate()");
 	LockDatabaseObject(NamespaceRelationId, schema, 0, ShareUpdateExclusiveLock);
 	GetUserIdAndSecContext(&caller, &caller_context);
 	SetUserIdAndSecContext(future_owner(schema),
@@ -71,6 +75,7 @@ migrate_tables(void)
 				errdetail_internal("{\"code\": \"tables_too_new\", \"tables\": %d, \"code_version\": %d}",
 								   version, SCHEMA_VERSION),
 				errhint("Install the version of the extension that migrated them, or a later one."));
+	check_encoding(version);
 	if (version < SCHEMA_VERSION)
 		notify_postgrest();
 	while (version < SCHEMA_VERSION)
@@ -118,6 +123,33 @@ tables_version(Oid schema)
 }
 
 /*
+ * In a database without an encoding, text is whatever bytes each client sends:
+ * lengths count bytes, and what one client writes is another text to the next,
+ * or none.  No shop is opened there, and one that was opened before this check
+ * is told; it can be dumped and restored into another database.
+ *
+ * Any other encoding keeps text intact: what it lacks is refused on the way in.
+ */
+static void
+check_encoding(int version)
+{
+	if (GetDatabaseEncoding() == PG_SQL_ASCII)
+		ereport(version == 0 ? ERROR : WARNING,
+				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("database does not know the encoding of its text"),
+				errdetail_internal("{\"code\": \"no_encoding\", \"encoding\": \"%s\"}",
+								   GetDatabaseEncodingName()),
+				errhint("Use a database that was created with ENCODING 'UTF8'."));
+	if (GetDatabaseEncoding() != PG_UTF8 &&
+		GetDatabaseEncoding() != PG_SQL_ASCII)
+		ereport(WARNING,
+				errmsg("database cannot hold every character"),
+				errdetail_internal("{\"code\": \"limited_encoding\", \"encoding\": \"%s\"}",
+								   GetDatabaseEncodingName()),
+				errhint("Text with other characters will be refused with 22P05; a database with ENCODING 'UTF8' has all of them."));
+}
+
+/*
  * The step is called without a look at its privileges: whoever may run
  * migrate() may run it.  It returns void, which is null.
  */
@@ -129,12 +161,20 @@ run_migration(int version)
 											makeString(name));
 	Oid			types[] = {INT4OID, TEXTOID};
 	Datum		values[] = {Int32GetDatum(version), CStringGetTextDatum(name)};
+	Oid			function = LookupFuncName(qualified_name, 0, NULL, true);
 
 	FmgrInfo	step;
 
 	LOCAL_FCINFO(fcinfo, 0);
 
-	fmgr_info(LookupFuncName(qualified_name, 0, NULL, false), &step);
+	if (!OidIsValid(function))
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("extension is older than its library"),
+				errdetail_internal("{\"code\": \"extension_not_updated\", \"missing\": \"%s\"}",
+								   name),
+				errhint("Run ALTER EXTENSION ecommerce UPDATE; then migrate() again."));
+	fmgr_info(function, &step);
 	InitFunctionCallInfoData(*fcinfo, &step, 0, InvalidOid, NULL, NULL);
 	(void) FunctionCallInvoke(fcinfo);
 	if (SPI_execute_with_args("INSERT INTO ecommerce.schema_migrations"

@@ -214,7 +214,7 @@ require_leases(void)
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("tables are older than the code"),
 				errdetail_internal("{\"code\": \"not_migrated\"}"),
-				errhint("Run SELECT ecommerce.migrate();"));
+				errhint("Run SELECT ecommerce.migrate(); as the owner of the tables."));
 }
 
 /* Leaves the events in SPI_tuptable. */

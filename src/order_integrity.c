@@ -56,9 +56,14 @@ static Statement invariants[] = {
 			  " FROM ecommerce.orders"
 			  " WHERE NOT EXISTS (SELECT FROM ecommerce.users"
 			  "                    WHERE users.id = orders.customer_id)"),
+	INVARIANT("order_has_an_address",
+			  "customer_id::bigint, id::bigint, NULL::bigint,"
+			  " jsonb_build_object('shipping_address', shipping_address)"
+			  " FROM ecommerce.orders"
+			  " WHERE (shipping_address::text ~ '[^ \\t\\n\\v\\f\\r]') IS NOT TRUE"),
 	INVARIANT("order_id_is_used_once",
 			  "NULL::bigint, id::bigint, NULL::bigint,"
-			  " jsonb_build_object('customer_ids', jsonb_agg(customer_id))"
+			  " jsonb_build_object('customer_ids', jsonb_agg(customer_id ORDER BY customer_id))"
 			  " FROM ecommerce.orders GROUP BY id HAVING count(*) > 1"),
 	INVARIANT("idempotency_key_has_one_order",
 			  "customer_id::bigint, min(id)::bigint, NULL::bigint,"
@@ -149,10 +154,34 @@ static Statement invariants[] = {
 			  "                      AND orders.id = event.order_id)"),
 	INVARIANT("event_id_is_used_once",
 			  "NULL::bigint, NULL::bigint, NULL::bigint,"
-			  " jsonb_build_object('event_id', id, 'order_ids', jsonb_agg(order_id))"
+			  " jsonb_build_object('event_id', id,"
+			  "                    'order_ids', jsonb_agg(order_id ORDER BY order_id))"
 			  " FROM ecommerce.order_events GROUP BY id HAVING count(*) > 1"),
 
-	/* Stock, catalogue and carts */
+	/* Users, stock, catalogue and carts */
+
+	INVARIANT("key_is_used_once",
+			  "user_id::bigint, NULL::bigint, product_id::bigint,"
+			  " jsonb_build_object('table', name, 'rows', rows)"
+			  " FROM (SELECT 'ecommerce.users', id, NULL::bigint, count(*)"
+			  "         FROM ecommerce.users GROUP BY id"
+			  "       UNION ALL SELECT 'ecommerce.categories', NULL, NULL, count(*)"
+			  "         FROM ecommerce.categories GROUP BY id"
+			  "       UNION ALL SELECT 'ecommerce.products', NULL, id, count(*)"
+			  "         FROM ecommerce.products GROUP BY id"
+			  "       UNION ALL SELECT 'ecommerce.stock_levels', NULL, product_id, count(*)"
+			  "         FROM ecommerce.stock_levels GROUP BY bucket, product_id"
+			  "       UNION ALL SELECT 'ecommerce.carts', user_id, NULL, count(*)"
+			  "         FROM ecommerce.carts GROUP BY user_id"
+			  "       UNION ALL SELECT 'ecommerce.cart_items', user_id, product_id, count(*)"
+			  "         FROM ecommerce.cart_items GROUP BY user_id, product_id)"
+			  "      AS keys (name, user_id, product_id, rows)"
+			  " WHERE rows > 1"),
+	INVARIANT("email_has_one_user",
+			  "min(id)::bigint, NULL::bigint, NULL::bigint,"
+			  " jsonb_build_object('user_ids', jsonb_agg(id ORDER BY id))"
+			  " FROM ecommerce.users WHERE email IS NOT NULL"
+			  " GROUP BY lower(email::text) HAVING count(*) > 1"),
 
 	INVARIANT("stock_is_never_negative",
 			  "NULL::bigint, NULL::bigint, product_id::bigint,"
@@ -201,22 +230,23 @@ static Statement invariants[] = {
 	INVARIANT("sequence_is_not_behind_the_ids",
 			  "NULL::bigint, NULL::bigint, NULL::bigint,"
 			  " jsonb_build_object('table', name, 'highest_id', highest_id,"
-			  "                    'last_value', last_value)"
-			  " FROM (SELECT name, highest_id,"
-			  "              pg_get_serial_sequence(name, 'id') AS sequence"
-			  "         FROM (SELECT 'ecommerce.users', max(id)"
-			  "                 FROM ecommerce.users"
-			  "               UNION ALL SELECT 'ecommerce.categories', max(id)"
-			  "                 FROM ecommerce.categories"
-			  "               UNION ALL SELECT 'ecommerce.products', max(id)"
-			  "                 FROM ecommerce.products"
-			  "               UNION ALL SELECT 'ecommerce.orders', max(id)"
-			  "                 FROM ecommerce.orders"
-			  "               UNION ALL SELECT 'ecommerce.order_events', max(id)"
-			  "                 FROM ecommerce.order_events)"
-			  "              AS ids (name, highest_id)) AS ids,"
-			  "      pg_sequence_last_value(sequence::regclass) AS last_value"
-			  " WHERE sequence IS NOT NULL AND highest_id > coalesce(last_value, 0)")
+			  "                    'next_id', next_id)"
+			  " FROM (SELECT 'ecommerce.users', (SELECT max(id) FROM ecommerce.users),"
+			  "              last_value + is_called::integer FROM ecommerce.users_id_seq"
+			  "       UNION ALL"
+			  "       SELECT 'ecommerce.categories', (SELECT max(id) FROM ecommerce.categories),"
+			  "              last_value + is_called::integer FROM ecommerce.categories_id_seq"
+			  "       UNION ALL"
+			  "       SELECT 'ecommerce.products', (SELECT max(id) FROM ecommerce.products),"
+			  "              last_value + is_called::integer FROM ecommerce.products_id_seq"
+			  "       UNION ALL"
+			  "       SELECT 'ecommerce.orders', (SELECT max(id) FROM ecommerce.orders),"
+			  "              last_value + is_called::integer FROM ecommerce.orders_id_seq"
+			  "       UNION ALL"
+			  "       SELECT 'ecommerce.order_events', (SELECT max(id) FROM ecommerce.order_events),"
+			  "              last_value + is_called::integer FROM ecommerce.order_events_id_seq)"
+			  "      AS ids (name, highest_id, next_id)"
+			  " WHERE highest_id >= next_id")
 };
 
 PG_FUNCTION_INFO_V1(order_integrity);

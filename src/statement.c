@@ -19,9 +19,11 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "nodes/params.h"
 #include "utils/array.h"
+#include "utils/snapmgr.h"
 
 #include "statement.h"
 
@@ -38,8 +40,18 @@ execute(Statement *statement, Datum *values, const char *nulls,
 	int			result;
 
 	prepare(statement);
-	result = SPI_execute_plan(statement->plan, values, nulls,
-							  visibility == CALLERS_SNAPSHOT, 0);
+	if (visibility == LATEST_SNAPSHOT && IsolationUsesXactSnapshot())
+	{
+		/* As in ri_PerformCheck(): what this transaction did is seen, too. */
+		CommandCounterIncrement();
+		result = SPI_execute_snapshot(statement->plan, values, nulls,
+									  GetLatestSnapshot(),
+									  GetTransactionSnapshot(),
+									  false, true, 0);
+	}
+	else
+		result = SPI_execute_plan(statement->plan, values, nulls,
+								  visibility == CALLERS_SNAPSHOT, 0);
 	if (result == SPI_OK_REWRITTEN)
 		refuse_rewritten(statement);
 	if (result != statement->result)

@@ -30,11 +30,15 @@ typedef struct Statement
  * What the statements of one call may see.  STABLE functions keep to the
  * snapshot of the query that called them; VOLATILE ones must see, in every
  * statement, what was committed while the statement before waited for a lock.
+ * At REPEATABLE READ and above that is nothing but what the transaction's
+ * snapshot has: a statement that must not overlook newer rows asks for the
+ * latest, as foreign keys do, and gets 40001 when it would change one.
  */
 typedef enum Visibility
 {
 	CALLERS_SNAPSHOT,
-	FRESH_SNAPSHOT
+	FRESH_SNAPSHOT,
+	LATEST_SNAPSHOT
 } Visibility;
 
 /*

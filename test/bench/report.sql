@@ -41,7 +41,7 @@ $$;
 
 SELECT pg_temp.has('place_order') AS has_place_order, pg_temp.has('listing') AS has_listing,
        pg_temp.has('memory') AS has_memory, pg_temp.has('pages') AS has_pages,
-       pg_temp.has('access') AS has_access \gset
+       pg_temp.has('access') AS has_access, pg_temp.has('events') AS has_events \gset
 
 \if :has_place_order
 \echo 'place_order'
@@ -105,6 +105,20 @@ SELECT caller, round((instructions - pg_temp.median('access', 1000, 'nothing', '
                (3, 'shopper with claims', 'claims')) AS callers (number, caller, peer),
        LATERAL pg_temp.median('access', 1000, peer, 'instructions') AS instructions
  ORDER BY number;
+\endif
+
+\if :has_events
+\echo 'Events: an order of 5 lines without any index for the outbox, with each, and with a NOTIFY; its'
+\echo 'cancellation; taking and acknowledging, with a long backlog'
+SELECT peer AS what, size, round(pg_temp.median('events', size, peer, 'instructions') / 1000) AS "1,000 instructions",
+       round(pg_temp.median('events', size, peer, 'instructions') / pg_temp.median('events', 5, 'placed', 'instructions'), 3) AS "to placed"
+  FROM (SELECT DISTINCT size, peer FROM results WHERE section = 'events' AND metric = 'instructions') AS measured
+ ORDER BY peer, size;
+SELECT pg_temp.median('events', 16, 'silent', 'orders per second')::integer AS "orders per second, 16 clients",
+       pg_temp.median('events', 16, 'announced', 'orders per second')::integer AS "with NOTIFY",
+       round(pg_temp.median('events', 16, 'announced', 'orders per second')
+             / pg_temp.median('events', 16, 'silent', 'orders per second'), 2) AS ratio
+ WHERE EXISTS (SELECT FROM results WHERE section = 'events' AND metric = 'orders per second');
 \endif
 
 \echo 'Goals'

@@ -34,6 +34,18 @@ quietly() {
 	}
 }
 
+# Prints as TAP whether a command ends with this status, having printed this text.
+expect() {
+	local expected=$1 text=$2 status=0 output
+	shift 2
+	output=$("$@" 2>&1) || status=$?
+	if [ "$status" -eq "$expected" ] && [[ $output = *"$text"* ]]; then
+		echo "ok 1 - $*"
+	else
+		printf 'not ok 1 - %s\n# status %s, not %s with "%s":\n%s\n' "$*" "$status" "$expected" "$text" "$output"
+	fi
+}
+
 # Notes that a Debian package is missing unless the command after it succeeds.
 need() {
 	local package=$1
@@ -62,10 +74,11 @@ need_server() {
 	need "postgresql-server-dev-$(major)" test -f "$(installed includedir-server)/postgres.h"
 }
 
-# Installs what need found missing. Debian's packages would create and start a
-# server for the whole machine, which nobody asked for, so they are told not to.
+# Installs what need found missing. Debian's packages would create and start servers
+# for the whole machine, which nobody asked for, so they are told not to.
 install_missing() {
 	local as_root=(env) no_cluster=/etc/postgresql-common/createcluster.d/ecommerce.conf
+	local no_start=/usr/sbin/policy-rc.d
 
 	[ ${#missing[@]} -gt 0 ] || return 0
 	command -v apt-get >/dev/null ||
@@ -78,9 +91,14 @@ install_missing() {
 
 	echo "Installing from Debian's packages: ${missing[*]}"
 	(
-		trap '"${as_root[@]}" rm -f "$no_cluster"' EXIT
+		[ ! -e "$no_start" ] || no_start=
+		trap '"${as_root[@]}" rm -f "$no_cluster" ${no_start:+"$no_start"}' EXIT
 		"${as_root[@]}" mkdir -p "${no_cluster%/*}"
 		echo 'create_main_cluster = false' | "${as_root[@]}" tee "$no_cluster" >/dev/null
+		if [ -n "$no_start" ]; then
+			printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$no_start" >/dev/null
+			"${as_root[@]}" chmod 755 "$no_start"
+		fi
 		quietly "${as_root[@]}" apt-get update
 		quietly "${as_root[@]}" DEBIAN_FRONTEND=noninteractive \
 			apt-get install --yes --no-install-recommends "${missing[@]}"

@@ -84,7 +84,10 @@ CREATE FUNCTION pg_temp.lint(schemas text[], OUT rule text, OUT object text) RET
     WITH namespaces AS (SELECT oid, nspname FROM pg_namespace WHERE nspname = ANY (schemas)),
          functions AS (
              SELECT pg_proc.*, pg_proc.oid::regprocedure::text AS signature, lanname,
-                    proname ~ '_json$|^current_user_id$|^order_integrity$' AS reads
+                    proname ~ '_json$|^current_user_id$|^order_integrity$' AS reads,
+                    -- A trigger function that can only refuse belongs to the shop, like the tables.
+                    prorettype = 'trigger'::regtype AND lanname = 'plpgsql' AND proconfig = '{"search_path=pg_catalog, pg_temp"}'
+                    AND prosrc !~* '\m(insert|update|delete|merge|truncate|perform|execute|call|set|notify|:=)\M' AS only_refuses
                FROM pg_proc JOIN pg_language ON pg_language.oid = prolang JOIN namespaces ON namespaces.oid = pronamespace),
          relations AS (SELECT pg_class.*, pg_class.oid::regclass::text AS name FROM pg_class JOIN namespaces ON namespaces.oid = relnamespace)
     SELECT 'is SECURITY DEFINER', signature FROM functions WHERE prosecdef
@@ -97,10 +100,10 @@ CREATE FUNCTION pg_temp.lint(schemas text[], OUT rule text, OUT object text) RET
     UNION ALL SELECT 'runs queries, but is PARALLEL SAFE', signature FROM functions WHERE proparallel = 's' AND proname <> 'current_user_id'
     UNION ALL SELECT 'is STRICT: a null would pass for success', signature FROM functions WHERE proisstrict
     UNION ALL SELECT 'is LEAKPROOF', signature FROM functions WHERE proleakproof
-    UNION ALL SELECT 'has settings of its own', signature FROM functions WHERE proconfig IS NOT NULL
+    UNION ALL SELECT 'has settings of its own', signature FROM functions WHERE proconfig IS NOT NULL AND NOT only_refuses
     UNION ALL SELECT 'has no comment', signature FROM functions WHERE obj_description(oid, 'pg_proc') IS NULL
     UNION ALL SELECT 'is neither C of the extension''s nor a migration', signature FROM functions
-     WHERE NOT (lanname = 'c' AND probin = '$libdir/ecommerce' OR lanname = 'sql' AND proname ~ '^migration_\d+$')
+     WHERE NOT (lanname = 'c' AND probin = '$libdir/ecommerce' OR lanname = 'sql' AND proname ~ '^migration_\d+$' OR only_refuses)
     UNION ALL SELECT 'has two overloads', max(signature) FROM functions GROUP BY pronamespace, proname HAVING count(*) > 1
     UNION ALL SELECT 'has an argument without a name, or with one that is PostgREST''s', signature FROM functions
      WHERE pronargs > 0 AND (proargnames IS NULL OR proargnames && '{"", limit, offset, order, select, columns, and, or, not, on_conflict}')
@@ -112,7 +115,8 @@ CREATE FUNCTION pg_temp.lint(schemas text[], OUT rule text, OUT object text) RET
     UNION ALL SELECT 'has row-level security, but no policy', name FROM relations
      WHERE relrowsecurity AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = relations.oid)
     UNION ALL SELECT 'has something for PUBLIC', name FROM relations, aclexplode(relacl) WHERE grantee = 0
-    UNION ALL SELECT 'has a trigger', name FROM relations JOIN pg_trigger ON tgrelid = relations.oid WHERE NOT tgisinternal
+    UNION ALL SELECT 'has a trigger', name FROM relations JOIN pg_trigger ON tgrelid = relations.oid
+     WHERE NOT tgisinternal AND NOT EXISTS (SELECT FROM functions WHERE functions.oid = tgfoid AND only_refuses)
     UNION ALL SELECT 'has a rule', name FROM relations JOIN pg_rewrite ON ev_class = relations.oid WHERE rulename <> '_RETURN'
     UNION ALL SELECT 'is an operator or cast', oprname || ' in ' || nspname FROM pg_operator JOIN namespaces ON namespaces.oid = oprnamespace
     UNION ALL SELECT 'is open to PUBLIC', nspname FROM namespaces WHERE has_schema_privilege('public', oid, 'USAGE') OR has_schema_privilege('public', oid, 'CREATE')
@@ -183,13 +187,13 @@ SELECT ok(EXISTS (SELECT FROM pg_temp.lint('{regress_broken}') AS lint WHERE lin
 SELECT is_empty($$ SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend
                     WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND classid <> 'pg_proc'::regclass
                       AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'ecommerce') $$, 'the members of the extension are functions only');
-SELECT set_eq($$ SELECT oid FROM pg_proc WHERE pronamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace) $$,
+SELECT set_eq($$ SELECT oid FROM pg_proc WHERE pronamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace) AND prorettype <> 'trigger'::regtype $$,
               $$ SELECT objid FROM pg_depend WHERE deptype = 'e' AND classid = 'pg_proc'::regclass
-                    AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'ecommerce') $$, 'and all functions of both schemas are members');
+                    AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'ecommerce') $$, 'and all functions of both schemas are members, but for those of triggers');
 SELECT is_empty($$ SELECT oid::regclass FROM pg_class WHERE relnamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace)
                     AND relowner <> 'regress_owner'::regrole $$, 'the tables and views belong to the role that ran migrate()');
 SELECT is_empty($$ SELECT oid::regprocedure FROM pg_proc WHERE pronamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace)
-                    AND pg_has_role('regress_owner', proowner, 'USAGE') $$, 'who cannot replace the functions');
+                    AND prorettype <> 'trigger'::regtype AND pg_has_role('regress_owner', proowner, 'USAGE') $$, 'who cannot replace the functions');
 SELECT is_empty($$ SELECT oid::regclass FROM pg_class WHERE relnamespace = 'ecommerce_api'::regnamespace AND relkind <> 'v' $$, 'ecommerce_api has views and functions only');
 SELECT is_empty($$ SELECT * FROM pg_init_privs WHERE privtype = 'e' AND classoid = 'pg_proc'::regclass
                     AND objoid IN (SELECT oid FROM pg_proc WHERE pronamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace))
@@ -238,9 +242,9 @@ SELECT is(pg_temp.works(call), 'works', 'with an empty search_path: ' || call)
 \set source `cat src/*.c 2>/dev/null || cat ../../src/*.c`
 CREATE FUNCTION pg_temp.unqualified(source text) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT words[1] || ' ' || words[2]
-      FROM regexp_matches(regexp_replace(source, '/\*.*?\*/', '', 'g'), '"((?:[^"\\\n]|\\.)*)"', 'g') AS literals (literal),
+      FROM regexp_matches(regexp_replace(source, '/\*.*?\*/|DISTINCT FROM', '', 'g'), '"((?:[^"\\\n]|\\.)*)"', 'g') AS literals (literal),
            regexp_matches(literal[1], '\m(FROM|JOIN|INTO|UPDATE|TABLE|USING)\s+([[:alnum:]_.]+)', 'g') AS words
-     WHERE words[2] !~ '^(ecommerce(_api)?\.|pg_[a-z]+$|unnest$|SET$|LATERAL$|ON$)'
+     WHERE words[2] !~ '^(ecommerce(_api)?\.|pg_[a-z]+$|unnest$|SET$|LATERAL$|ON$|SKIP$)'
 $$;
 SELECT cmp_ok(regexp_count, '>=', 15, 'the source is there')
   FROM (SELECT count(*)::integer AS regexp_count FROM regexp_matches(:'source', '\m(FROM|INTO|JOIN|UPDATE) ecommerce\.', 'g')) AS found;

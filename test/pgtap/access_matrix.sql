@@ -6,7 +6,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(562);
+SELECT plan(707);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -82,6 +82,16 @@ INSERT INTO expected VALUES
     ('ecommerce.order_events_id_seq',          'Usu',     '',   '',    '',    '',  ''),
     ('ecommerce.migrate()',                    'X',       '',   '',    '',    '',  ''),
     ('ecommerce.migration_1()',                'X',       '',   '',    '',    '',  ''),
+    ('ecommerce.migration_2()',                'X',       '',   '',    '',    '',  ''),
+    ('ecommerce.keep_history()',               'X',       '',   '',    '',    '',  ''),
+    ('ecommerce.check_order_change()',         'X',       '',   '',    '',    '',  ''),
+    ('ecommerce.check_event_change()',         'X',       '',   '',    '',    '',  ''),
+    ('ecommerce.set_order_status()',           'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.cancel_order()',               'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.take_order_events()',          'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.acknowledge_order_events()',   'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.order_integrity()',            'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.erase_user()',                 'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.grant_api()',                  'X',       '',   '',    '',    '',  ''),
     ('ecommerce.revoke_api()',                 'X',       '',   '',    '',    '',  ''),
     ('ecommerce.current_user_id()',            'X',       'X',  '',    '',    '',  ''),
@@ -97,6 +107,7 @@ INSERT INTO expected VALUES
     ('ecommerce_api.place_order()',            '',        '',   'X',   '',    '',  ''),
     ('ecommerce_api.order_listing_json()',     '',        '',   'X',   '',    '',  ''),
     ('ecommerce_api.order_json()',             '',        '',   'X',   '',    '',  ''),
+    ('ecommerce_api.cancel_order()',           '',        '',   'X',   '',    '',  ''),
     ('ecommerce',                              'UC',      'U',  '',    '',    'U', ''),
     ('ecommerce_api',                          'UC',      'U',  'U',   'U',   '',  '');
 SELECT set_eq('SELECT name FROM objects', 'SELECT name FROM expected', 'the matrix has every object: add a new one, with who may what');
@@ -195,16 +206,23 @@ SELECT is(pg_temp.attempt('regress_' || role_name, query), expected, format('%s:
     ('SELECT count(*) FROM ecommerce.orders',                      '2', '42501', '42501', '42501', '2'),
     ('SELECT count(*) FROM ecommerce.users',                       '2', '42501', '42501', '42501', '2'),
     ('INSERT INTO ecommerce.users (id, name) VALUES (3, ''x'') RETURNING name', 'x', '42501', '42501', '42501', 'x'),
-    ('DELETE FROM ecommerce.orders RETURNING id',                  '42501', '42501', '42501', '42501', '23503'),
-    ('UPDATE ecommerce.orders SET order_amount = 0 RETURNING 1',   '42501', '42501', '42501', '42501', '1'),
-    ('TRUNCATE ecommerce.order_events',                            '42501', '42501', '42501', '42501', 'null'),
+    ('DELETE FROM ecommerce.orders RETURNING id',                  '42501', '42501', '42501', '42501', '23001'),
+    ('UPDATE ecommerce.orders SET order_amount = 0 RETURNING 1',   '42501', '42501', '42501', '42501', '23001'),
+    ('TRUNCATE ecommerce.order_events',                            '42501', '42501', '42501', '42501', '23001'),
     ('SELECT ecommerce_api.cart_json() ->> ''id''',                '42501', '1', '42501', '42501', '42501'),
     ('SELECT ecommerce_api.order_json(1) ->> ''id''',              '42501', '1', '42501', '42501', '42501'),
     ('SELECT ecommerce_api.add_to_cart(11) ->> ''id''',            '42501', '1', '42501', '42501', '42501'),
     ('SELECT ecommerce.cart_json(2) ->> ''id''',                   '2', '42501', '42501', '42501', '2'),
     ('SELECT ecommerce.cart_json(1) ->> ''id''',                   '1', '42501', '42501', '42501', '1'),
     ('SELECT ecommerce.add_to_cart(2, 11) ->> ''id''',             '2', '42501', '42501', '42501', '2'),
-    ('SELECT ecommerce.migrate()',                                 '42501', '42501', '42501', '42501', '1'),
+    ('SELECT ecommerce.set_order_status(2, 2, ''SHIPPED'') ->> ''id''', '2', '42501', '42501', '42501', '2'),
+    ('SELECT ecommerce.cancel_order(2, 2, ''staff'') ->> ''id''',    '2', '42501', '42501', '42501', '2'),
+    ('SELECT ecommerce_api.cancel_order(1) ->> ''id''',            '42501', '1', '42501', '42501', '42501'),
+    ('SELECT ecommerce.take_order_events(1) #>> ''{0,id}''',       '1', '42501', '42501', '42501', '1'),
+    ('SELECT ecommerce.acknowledge_order_events(''{1}'')',         '1', '42501', '42501', '42501', '1'),
+    ('SELECT count(*) FROM ecommerce.order_integrity() WHERE order_id > 0', '0', '42501', '42501', '42501', '0'),
+    ('SELECT ecommerce.erase_user(2)',                             '', '42501', '42501', '42501', ''),
+    ('SELECT ecommerce.migrate()',                                 '42501', '42501', '42501', '42501', '2'),
     ('SELECT ecommerce.migration_1()',                             '42501', '42501', '42501', '42501', '42P07'),
     ('SELECT ecommerce.grant_api(shopper => current_user)',          '42501', '42501', '42501', '42501', '42501'),
     ('CREATE TABLE ecommerce.x ()',                                '42501', '42501', '42501', '42501', 'null'),

@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(91);
+SELECT plan(126);
 
 -- The error that a command ends with, undone; no row when it ends with none.
 CREATE FUNCTION pg_temp.error_of(command text)
@@ -51,7 +51,9 @@ $$;
 INSERT INTO conditions (state, message, detail, call)
 SELECT '55000', 'ecommerce has no tables in this database', '{"code": "not_migrated"}', 'SELECT ecommerce.' || call
 FROM unnest(ARRAY['add_to_cart(1, 1)', 'set_cart_item(1, 1, 1)', 'cart_json(1)', 'place_order(1)',
-                  'order_listing_json(1)', 'order_json(1, 1)', 'grant_api()', 'revoke_api()']) AS call;
+                  'order_listing_json(1)', 'order_json(1, 1)', 'set_order_status(1, 1, ''SHIPPED'')',
+                  'cancel_order(1, 1, ''other'')', 'take_order_events(1)', 'acknowledge_order_events(''{}'')',
+                  'order_integrity()', 'erase_user(1)', 'grant_api()', 'revoke_api()']) AS call;
 CALL pg_temp.make_errors();
 SELECT ecommerce.migrate() AS version \gset
 
@@ -151,11 +153,13 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('22003', 'JSON has no NaN and no infinity', '{"code": "not_a_finite_number"}',
      $$ALTER TABLE ecommerce.order_details
            DROP CONSTRAINT order_details_amount_is_price_times_positive_quantity;
+       ALTER TABLE ecommerce.order_details DISABLE TRIGGER USER;
        UPDATE ecommerce.order_details SET unit_price = 'NaN' WHERE customer_id = 9;
        SELECT ecommerce.order_listing_json(9)$$),
     ('22003', 'JSON has no NaN and no infinity', '{"code": "not_a_finite_number"}',
      $$ALTER TABLE ecommerce.order_details
            DROP CONSTRAINT order_details_amount_is_price_times_positive_quantity;
+       ALTER TABLE ecommerce.order_details DISABLE TRIGGER USER;
        UPDATE ecommerce.order_details SET line_amount = '-Infinity' WHERE customer_id = 9;
        SELECT ecommerce.order_listing_json(9)$$),
     ('22003', 'JSON has no NaN and no infinity', '{"code": "not_a_finite_number"}',
@@ -215,6 +219,85 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('PT409', 'order amount has changed', '{"code": "amount_changed", "expected_amount": -1, "order_amount": 1.00}',
      'SELECT ecommerce.place_order(1, expected_amount => -1)'),
 
+    ('PT404', 'order does not exist', '{"code": "order_not_found", "user_id": 1, "order_id": 100}',
+     $$SELECT ecommerce.cancel_order(1, 100, 'customer')$$),
+    ('PT404', 'order does not exist', '{"code": "order_not_found", "user_id": 1, "order_id": 100}',
+     $$SELECT ecommerce.set_order_status(1, 100, 'SHIPPED')$$),
+    ('PT404', 'user does not exist', '{"code": "user_not_found", "user_id": 99}',
+     $$SELECT ecommerce.erase_user(99)$$),
+    ('PT409', 'order cannot change to this status',
+     '{"code": "illegal_status_change", "order_id": 100, "from": "PROCESSING", "to": "DELIVERED"}',
+     $$SELECT ecommerce.set_order_status(10, 100, 'DELIVERED')$$),
+    ('PT409', 'order cannot change to this status',
+     '{"code": "illegal_status_change", "order_id": 100, "from": "\"\r\n", "to": "SHIPPED"}',
+     $$ALTER DOMAIN ecommerce.order_status DROP CONSTRAINT order_status_known; ALTER TABLE ecommerce.orders DISABLE TRIGGER USER;
+       UPDATE ecommerce.orders SET order_status = E'"\r\n' WHERE id = 100; SELECT ecommerce.set_order_status(10, 100, 'SHIPPED')$$),
+    ('PT409', 'order cannot change to this status',
+     '{"code": "illegal_status_change", "order_id": 101, "from": "SHIPPED", "to": "CANCELLED"}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address) VALUES (9, 101, 1, 'USD', '');
+       SELECT ecommerce.set_order_status(9, 101, 'SHIPPED'); SELECT ecommerce.cancel_order(9, 101, 'customer')$$),
+    ('PT409', 'order cannot change to this status',
+     '{"code": "illegal_status_change", "order_id": 100, "from": "PROCESSING", "to": "RETURNED"}',
+     $$UPDATE ecommerce.orders SET order_status = 'RETURNED' WHERE id = 100$$),
+    ('23001', 'status of an order changes with an event only',
+     '{"code": "status_without_event", "order_id": 100, "from": "PROCESSING", "to": "SHIPPED"}',
+     $$UPDATE ecommerce.orders SET order_status = 'SHIPPED' WHERE id = 100$$),
+    ('23001', 'status of an order changes with an event only',
+     '{"code": "status_without_event", "order_id": 100, "from": "PROCESSING", "to": "CANCELLED"}',
+     $$UPDATE ecommerce.orders SET order_status = 'CANCELLED' WHERE id = 100$$),
+    ('23001', 'history of orders cannot be changed',
+     '{"code": "history_is_kept", "table": "orders", "operation": "DELETE"}',
+     $$DELETE FROM ecommerce.orders$$),
+    ('23001', 'history of orders cannot be changed',
+     '{"code": "history_is_kept", "table": "orders", "operation": "UPDATE", "order_id": 100}',
+     $$UPDATE ecommerce.orders SET order_amount = 2 WHERE id = 100$$),
+    ('23001', 'history of orders cannot be changed',
+     '{"code": "history_is_kept", "table": "order_events", "operation": "TRUNCATE"}',
+     $$TRUNCATE ecommerce.order_events$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "reason",
+       "accepted": "customer, inventory, fraud, declined, staff or other"}',
+     $$SELECT ecommerce.cancel_order(10, 100, 'Customer')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "status",
+       "accepted": "PROCESSING, SHIPPED, DELIVERED or RETURNED; to cancel, call cancel_order"}',
+     $$SELECT ecommerce.set_order_status(10, 100, 'CANCELLED')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "event",
+       "accepted": "order_placed, order_shipped, order_delivered, order_cancelled or order_returned"}',
+     $$SELECT ecommerce.take_order_events(1, 'ORDER_PLACED')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "max", "accepted": "1 or more"}',
+     $$SELECT ecommerce.take_order_events(-1)$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "lease_seconds", "accepted": "1 or more"}',
+     $$SELECT ecommerce.take_order_events(1, lease_seconds => 0)$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "reason"}',
+     $$SELECT ecommerce.cancel_order(10, 100, NULL)$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "status"}',
+     $$SELECT ecommerce.set_order_status(10, 100, NULL)$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "order_addresses"}',
+     $$SELECT ecommerce.erase_user(10, NULL)$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "max"}',
+     $$SELECT ecommerce.take_order_events(NULL)$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "ids"}',
+     $$SELECT ecommerce.acknowledge_order_events(ARRAY[1, NULL])$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SET LOCAL request.jwt.claims = '{"user_id": 10}';
+       SELECT ecommerce.set_order_status(10, 100, 'SHIPPED')$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.take_order_events(1)$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.acknowledge_order_events('{1}')$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.order_integrity()$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.erase_user(1)$$),
+    ('55000', 'tables are older than the code', '{"code": "not_migrated"}',
+     $$ALTER TABLE ecommerce.order_events DROP COLUMN taken_until; SELECT ecommerce.take_order_events(1)$$),
+    ('55000', 'tables are older than the code', '{"code": "not_migrated"}',
+     $$ALTER TABLE ecommerce.order_events RENAME taken_until TO x; SELECT ecommerce.take_order_events(9)$$),
+
     ('PT422', 'idempotency key was used for another request',
      format('{"code": "idempotency_key_reused", "order_id": %s, "argument": "shipping_address"}', :earlier_id)::jsonb,
      $$SELECT ecommerce.place_order(9, 'Ninety', 'key')$$),
@@ -248,9 +331,9 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      'SELECT ecommerce.order_listing_json(10)'),
     ('54000', 'JSON document is too large', '{"code": "document_too_large", "maximum_bytes": 268435455}',
      'SELECT ecommerce.order_json(10, 100)'),
-    ('55000', 'tables are newer than the code', '{"code": "tables_too_new", "tables": 2, "code_version": 1}',
-     $$INSERT INTO ecommerce.schema_migrations (version, name) VALUES (2, 'later'); SELECT ecommerce.migrate()$$),
-    ('55000', 'tables are newer than the code', '{"code": "tables_too_new", "tables": 7, "code_version": 1}',
+    ('55000', 'tables are newer than the code', '{"code": "tables_too_new", "tables": 3, "code_version": 2}',
+     $$INSERT INTO ecommerce.schema_migrations (version, name) VALUES (3, 'later'); SELECT ecommerce.migrate()$$),
+    ('55000', 'tables are newer than the code', '{"code": "tables_too_new", "tables": 7, "code_version": 2}',
      $$INSERT INTO ecommerce.schema_migrations (version, name) VALUES (7, 'later'); SELECT ecommerce.migrate()$$),
     ('42501', 'cannot grant what belongs to another role', '{"code": "not_the_owner"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.grant_api(shopper => 'regress_shopper')$$),

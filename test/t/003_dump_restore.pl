@@ -15,7 +15,7 @@ my $node = start_server('dump');
 my $directory = PostgreSQL::Test::Utils::tempdir;
 
 # A shop that an ordinary role owns, with a history, and with a column, an index, a
-# policy and a privilege that the shop added.
+# policy, a trigger and a privilege that the shop added.
 $node->safe_psql(
 	'postgres', q{
 	CREATE ROLE owner;
@@ -31,6 +31,10 @@ $node->safe_psql(
 	CREATE INDEX orders_date_idx ON ecommerce.orders (order_date);
 	CREATE POLICY own_orders ON ecommerce.orders FOR SELECT TO shopper
 	USING (customer_id = 1);
+	CREATE FUNCTION add_note() RETURNS trigger LANGUAGE plpgsql AS
+	'BEGIN NEW.gift_note := ''Thank you''; RETURN NEW; END';
+	CREATE TRIGGER add_note BEFORE INSERT ON ecommerce.orders
+	FOR EACH ROW EXECUTE FUNCTION add_note();
 
 	DO $$
 	BEGIN
@@ -43,12 +47,13 @@ $node->safe_psql(
 		PERFORM ecommerce.place_order(2, idempotency_key => 'before');
 		PERFORM ecommerce.add_to_cart(3, 2, 1);
 	END $$;
-	UPDATE ecommerce.orders SET gift_note = 'For you' WHERE id % 2 = 0;
+	UPDATE ecommerce.orders SET gift_note = CASE WHEN id % 2 = 0 THEN 'For you' END;
 });
 
 my $rows = contents($node, 'shop');
 my $dump = dump_of('shop');
 my $listing = $node->safe_psql('shop', 'SELECT ecommerce.order_listing_json(1)');
+my $version = $node->safe_psql('shop', 'SELECT ecommerce.migrate()');
 
 like($rows, qr/^order_details\|.*^order_events\|.*^stock_levels\|/ms,
 	'there are rows to compare');
@@ -57,7 +62,8 @@ like(
 	qr/gift_note text.*CREATE INDEX orders_date_idx.*CREATE POLICY own_orders.*GRANT [^\n]*place_order[^\n]* TO shopper/s,
 	'and the dump has what the shop added');
 
-$node->safe_psql('postgres', "CREATE DATABASE $_") foreach ('plain', 'parallel');
+$node->safe_psql('postgres', "CREATE DATABASE $_")
+  foreach ('plain', 'parallel', 'parts');
 $node->command_ok(
 	[
 		'psql', '-Xq', '-v', 'ON_ERROR_STOP=1',
@@ -70,6 +76,18 @@ $node->command_ok(
 $node->command_ok(
 	[ 'pg_restore', '-j', 4, '-e', '-d', 'parallel', "$directory/shop.dump" ],
 	'a custom dump is restored by four jobs');
+$node->command_ok(
+	[
+		'pg_restore', '--schema-only', '-e', '-d', 'parts',
+		"$directory/shop.dump"
+	],
+	'the schema of it alone is restored');
+
+# Rows on their own meet the triggers of the shop, which must not act again.
+restore_rows('parts', '--data-only');
+isnt(contents($node, 'parts'), $rows, 'its triggers change the rows that come later');
+forget('parts', 'users CASCADE', 'categories CASCADE', 'schema_migrations');
+restore_rows('parts', '--data-only', '--disable-triggers');
 
 # The orders placed after the restore are the same, down to their ids.
 my $next_order = q{
@@ -79,7 +97,7 @@ my $next_order = q{
 };
 my $order;
 
-foreach my $database ('plain', 'parallel')
+foreach my $database ('plain', 'parallel', 'parts')
 {
 	is(contents($node, $database), $rows, "$database: every row is there");
 	is(dump_of($database), $dump,
@@ -87,7 +105,7 @@ foreach my $database ('plain', 'parallel')
 	is($node->safe_psql($database, 'SELECT ecommerce.order_listing_json(1)'),
 		$listing, "$database: the listing is the same");
 	is($node->safe_psql($database, 'SELECT ecommerce.migrate()'),
-		1, "$database: migrate() finds its tables");
+		$version, "$database: migrate() finds its tables");
 	is( $node->safe_psql(
 			$database,
 			q{SELECT ecommerce.place_order(2, idempotency_key => 'before')->'replayed'}
@@ -98,7 +116,28 @@ foreach my $database ('plain', 'parallel')
 	is($node->safe_psql($database, $next_order),
 		$order, "$database: sequences continue");
 }
-like($order, qr/^8.96\n.*"id": 22,.*\n22\|$/s, 'the order after the restore');
+like($order, qr/^8.96\n.*"id": 22,.*\n22\|Thank you$/s, 'the order after the restore');
+
+# Single tables, back into a shop that has lost their rows.
+$rows = contents($node, 'parts');
+$node->command_ok(
+	[
+		'pg_dump', '--data-only', '--disable-triggers',
+		'--table=ecommerce.order*', '-f', "$directory/orders.sql", 'parts'
+	],
+	'a dump of the orders alone');
+forget('parts', 'orders CASCADE');
+is($node->safe_psql('parts', 'SELECT ecommerce.order_listing_json(1)'),
+	'[]', 'the orders are lost');
+$node->command_ok(
+	[
+		'psql', '-Xq', '-v', 'ON_ERROR_STOP=1',
+		'-d', $node->connstr('parts'), '-f', "$directory/orders.sql"
+	],
+	'and restored');
+is(contents($node, 'parts'), $rows, 'with every row');
+is($node->safe_psql('parts', 'SELECT * FROM ecommerce.order_integrity()'),
+	'', 'no invariant is violated');
 
 
 # Dropping the extension.
@@ -109,7 +148,7 @@ is(sqlstate($node, 'SELECT ecommerce.migrate()', database => 'shop'),
 	'42883', 'and takes the functions');
 $node->safe_psql('shop', 'CREATE EXTENSION ecommerce');
 is($node->safe_psql('shop', 'SELECT ecommerce.migrate()'),
-	1, 'CREATE EXTENSION again works on the same tables');
+	$version, 'CREATE EXTENSION again works on the same tables');
 is(contents($node, 'shop'), $rows, 'and changes nothing in them');
 is($node->safe_psql('shop', 'SELECT ecommerce.order_listing_json(1)'),
 	$listing, 'the listing is the same');
@@ -121,6 +160,34 @@ is( $node->safe_psql(
 	'and orders continue');
 
 done_testing();
+
+# Adds the rows of the shop to a database that has its tables.
+sub restore_rows
+{
+	my ($database, @options) = @_;
+	my $file = "$directory/rows.sql";
+
+	$node->command_ok([ 'pg_dump', @options, '-f', $file, 'shop' ],
+		"pg_dump @options");
+	$node->command_ok(
+		[
+			'psql', '-Xq', '-v', 'ON_ERROR_STOP=1',
+			'-d', $node->connstr($database), '-f', $file
+		],
+		'is restored');
+	return;
+}
+
+# Empties tables that refuse it.
+sub forget
+{
+	my ($database, @tables) = @_;
+
+	$node->safe_psql($database,
+		join ';', 'SET session_replication_role = replica',
+		map { "TRUNCATE ecommerce.$_" } @tables);
+	return;
+}
 
 # A plain dump, without the key that later versions of psql guard it with. It is left
 # in the directory, too.

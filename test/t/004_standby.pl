@@ -32,6 +32,7 @@ $primary->safe_psql(
 		PERFORM ecommerce.place_order(1, idempotency_key => 'first');
 		PERFORM ecommerce.add_to_cart(1, 2, 1);
 		PERFORM ecommerce.place_order(1);
+		PERFORM ecommerce.set_order_status(1, 2, 'SHIPPED');
 		PERFORM ecommerce.add_to_cart(1, 3, 3);
 	END $$;
 });
@@ -40,7 +41,7 @@ $primary->wait_for_catchup($standby);
 foreach my $query (
 	'ecommerce.order_listing_json(1)',
 	'ecommerce.order_listing_json(2)',
-	"ecommerce.order_listing_json(1, page_size => 1, before_id => 2, status => 'PROCESSING')",
+	"ecommerce.order_listing_json(1, page_size => 1, before_id => 2, status => 'SHIPPED')",
 	'ecommerce.order_json(1, 2)',
 	'ecommerce.cart_json(1)')
 {
@@ -50,6 +51,8 @@ foreach my $query (
 	is($standby->safe_psql('postgres', "SELECT $query"),
 		$answer, 'the same on the standby');
 }
+is($standby->safe_psql('postgres', 'SELECT * FROM ecommerce.order_integrity()'),
+	'', 'invariants can be checked there');
 is( $standby->safe_psql(
 		'postgres', q{
 		SET request.jwt.claims = '{"user_id": 1}';
@@ -66,7 +69,13 @@ foreach my $call (
 	'add_to_cart(1, 1)',
 	'add_to_cart(3, 1)',
 	'set_cart_item(1, 3, 1)',
-	'set_cart_item(1, 3, 0)')
+	'set_cart_item(1, 3, 0)',
+	"cancel_order(1, 1, 'customer')",
+	"set_order_status(1, 1, 'SHIPPED')",
+	'take_order_events(1)',
+	'acknowledge_order_events(ARRAY[1])',
+	'erase_user(3)',
+	'migrate()')
 {
 	is($client->ask("SELECT ecommerce.$call"),
 		'ERROR:  25006', "$call is refused");
@@ -87,6 +96,16 @@ is( $client->ask(
 	'the cart of the old primary becomes an order');
 is($client->ask(q{SELECT ecommerce.add_to_cart(1, 1)->'cart_amount'}),
 	'1.99', 'and carts can be filled');
+is( $client->ask(
+		q{SELECT ecommerce.cancel_order(1, 1, 'customer')->'order_status'}),
+	'"CANCELLED"',
+	'an order of the old primary can be cancelled');
+is( $client->ask(
+		q{SELECT ecommerce.take_order_events(10) @? '$[*] ? (@.order_id == 2)'}),
+	't',
+	'its events are delivered');
+is($client->ask('SELECT * FROM ecommerce.order_integrity()'),
+	'', 'no invariant is violated');
 $client->quit;
 
 done_testing();

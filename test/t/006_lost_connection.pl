@@ -43,7 +43,9 @@ sub new_cart
 {
 	$node->safe_psql(
 		'postgres', q{
+		SET session_replication_role = replica;
 		TRUNCATE ecommerce.orders CASCADE;
+		RESET session_replication_role;
 		UPDATE ecommerce.stock_levels SET quantity = 1000;
 		SELECT ecommerce.set_cart_item(1, 1, 2);
 		SELECT ecommerce.set_cart_item(1, 2, 3);

@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * encoding.h
+ *		Writes text of any content into the places of a message.
+ *
+ * None of these trusts its text.  Whatever it holds, control characters, line
+ * breaks, controls of writing direction, bytes that are not UTF-8, none of
+ * them reaches a message as it is.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MAILER_ENCODING_H
+#define MAILER_ENCODING_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/* A line break of the text is written as line_break. */
+extern void write_plain(FILE *out, const char *text, const char *line_break);
+extern void write_html(FILE *out, const char *text, const char *line_break);
+
+/*
+ * Writes text into a header (RFC 2047) and returns the column after it; column
+ * is how much of the line is taken already.  A long text is cut.
+ */
+extern int	write_phrase(FILE *out, const char *text, int column);
+
+/* Writes the body of a part: lines that end in \n, as RFC 2045 has them. */
+extern void write_quoted_printable(FILE *out, const char *body);
+
+/* Whether mail can be addressed to this: ASCII, RFC 5321, nothing quoted. */
+extern bool is_address(const char *text);
+
+#endif							/* MAILER_ENCODING_H */

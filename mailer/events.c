@@ -1,0 +1,258 @@
+/*-------------------------------------------------------------------------
+ *
+ * events.c
+ *		Takes events of placed orders from the database, and acknowledges them.
+ *
+ * Each statement is a transaction of its own: what is taken is known to be
+ * taken before anything is sent, and no transaction is open while a server is
+ * slow.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "events.h"
+
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report.h"
+#include "wait.h"
+
+/* How long the database may take to answer. */
+#define DATABASE_TIMEOUT 10000
+
+/*
+ * Fails early, before anything was sent, for a role that may not
+ * acknowledge.  No name of the queries is looked up in a schema where
+ * somebody could have put his own.
+ */
+#define PREPARE_SESSION \
+	"SELECT pg_catalog.set_config('search_path', 'pg_catalog', false)," \
+	"       ecommerce.acknowledge_order_events('{}')"
+
+/*
+ * The database takes its JSON apart itself.  Each row is a line of an order.
+ */
+#define TAKE_EVENTS \
+	"SELECT event ->> 'id'," \
+	"       to_char(timezone('UTC', (event ->> 'created_at')::timestamptz)," \
+	"               'YYYYMMDDHH24MISSUS')," \
+	"       document ->> 'id', document ->> 'order_status'," \
+	"       to_char((document ->> 'order_date')::timestamptz," \
+	"               'YYYY-MM-DD HH24:MI TZ')," \
+	"       document ->> 'order_amount', document ->> 'currency'," \
+	"       document ->> 'shipping_address'," \
+	"       event -> 'customer' ->> 'name', event -> 'customer' ->> 'email'," \
+	"       product ->> 'name', product ->> 'description'," \
+	"       line ->> 'quantity', line ->> 'unit_price'," \
+	"       line ->> 'line_amount'" \
+	"  FROM jsonb_array_elements(ecommerce.take_order_events(max => $1," \
+	"           event => 'order_placed', lease_seconds => $2))" \
+	"           WITH ORDINALITY AS taken (event, event_number)" \
+	" CROSS JOIN LATERAL (SELECT event -> 'order') AS ordered (document)" \
+	"  LEFT JOIN LATERAL jsonb_array_elements(document -> 'order_details')" \
+	"           WITH ORDINALITY AS detail (line, line_number) ON true" \
+	" CROSS JOIN LATERAL (SELECT line -> 'product_order_details')" \
+	"           AS sold (product)" \
+	" ORDER BY event_number, line_number"
+
+#define ACKNOWLEDGE_EVENT \
+	"SELECT ecommerce.acknowledge_order_events(ARRAY[$1::bigint])"
+
+/* Columns of TAKE_EVENTS. */
+enum
+{
+	EVENT_ID, EVENT_TIME,
+	ORDER_ID, ORDER_STATUS, ORDER_DATE, ORDER_AMOUNT, CURRENCY,
+	SHIPPING_ADDRESS, CUSTOMER_NAME, CUSTOMER_EMAIL,
+	PRODUCT_NAME, PRODUCT_DESCRIPTION, QUANTITY, UNIT_PRICE, LINE_AMOUNT
+};
+
+static PGconn *connection = NULL;
+
+static PGresult *query(const char *statement, int nvalues,
+					   const char *const *values, bool until_stop);
+static const char *why(const PGresult *result);
+static bool connect_database(bool until_stop);
+static PGresult *execute(const char *statement, int nvalues,
+						 const char *const *values, bool until_stop);
+static void hand_over(const PGresult *rows, int first, int nlines,
+					  EventReceiver receiver, void *data);
+
+int
+take_events(int most, int lease, EventReceiver receiver, void *data)
+{
+	char		most_text[16];
+	char		lease_text[16];
+	const char *values[] = {most_text, lease_text};
+	PGresult   *rows;
+	int			nevents = 0;
+
+	snprintf(most_text, sizeof(most_text), "%d", most);
+	snprintf(lease_text, sizeof(lease_text), "%d", lease);
+	rows = query(TAKE_EVENTS, 2, values, true);
+	if (rows == NULL)
+		return -1;
+
+	for (int first = 0, next; first < PQntuples(rows); first = next)
+	{
+		const char *id = PQgetvalue(rows, first, EVENT_ID);
+
+		for (next = first + 1; next < PQntuples(rows); next++)
+		{
+			if (strcmp(PQgetvalue(rows, next, EVENT_ID), id) != 0)
+				break;
+		}
+		hand_over(rows, first, next - first, receiver, data);
+		nevents++;
+	}
+	PQclear(rows);
+	return nevents;
+}
+
+/*
+ * The program stops when it knows whether a message that was sent is
+ * acknowledged.
+ */
+int
+acknowledge_event(const char *id)
+{
+	PGresult   *rows = query(ACKNOWLEDGE_EVENT, 1, &id, false);
+	int			acknowledged;
+
+	if (rows == NULL)
+		return -1;
+	acknowledged = atoi(PQgetvalue(rows, 0, 0));
+	PQclear(rows);
+	return acknowledged;
+}
+
+void
+disconnect(void)
+{
+	PQfinish(connection);
+	connection = NULL;
+}
+
+/* Returns the rows, or NULL, having said why and closed the connection. */
+static PGresult *
+query(const char *statement, int nvalues, const char *const *values,
+	  bool until_stop)
+{
+	PGresult   *result = NULL;
+
+	if (connection != NULL || connect_database(until_stop))
+		result = execute(statement, nvalues, values, until_stop);
+	if (result != NULL && PQresultStatus(result) == PGRES_TUPLES_OK)
+		return result;
+
+	if (!stop_requested() || !until_stop)
+		report("database: %s", why(result));
+	PQclear(result);
+	disconnect();
+	return NULL;
+}
+
+static const char *
+why(const PGresult *result)
+{
+	if (result != NULL)
+		return PQresultErrorMessage(result);
+	if (*PQerrorMessage(connection) != '\0')
+		return PQerrorMessage(connection);
+	return "no answer";
+}
+
+static bool
+connect_database(bool until_stop)
+{
+	static const char *const keywords[] = {
+		"client_encoding", "fallback_application_name", NULL
+	};
+	static const char *const values[] = {"UTF8", "ecommerce-mailer", NULL};
+	PGresult   *result;
+	bool		prepared;
+
+	connection = PQconnectdbParams(keywords, values, false);
+	if (PQstatus(connection) != CONNECTION_OK)
+		return false;
+	/* Details of an error may quote rows. */
+	PQsetErrorVerbosity(connection, PQERRORS_TERSE);
+	result = execute(PREPARE_SESSION, 0, NULL, until_stop);
+	prepared = PQresultStatus(result) == PGRES_TUPLES_OK;
+	PQclear(result);
+	return prepared;
+}
+
+/*
+ * PQexecParams() with an end: returns NULL at the time-out or if it was
+ * stopped.
+ */
+static PGresult *
+execute(const char *statement, int nvalues, const char *const *values,
+		bool until_stop)
+{
+	long long	deadline = current_time() + DATABASE_TIMEOUT;
+	PGresult   *result = NULL;
+
+	if (!PQsendQueryParams(connection, statement, nvalues, NULL, values,
+						   NULL, NULL, 0))
+		return NULL;
+	for (;;)
+	{
+		PGresult   *next;
+
+		while (PQisBusy(connection))
+		{
+			if (!wait_readable(PQsocket(connection), deadline, until_stop) ||
+				!PQconsumeInput(connection))
+			{
+				PQclear(result);
+				return NULL;
+			}
+		}
+		next = PQgetResult(connection);
+		if (next == NULL)
+			return result;
+		PQclear(result);
+		result = next;
+	}
+}
+
+static void
+hand_over(const PGresult *rows, int first, int nlines, EventReceiver receiver,
+		  void *data)
+{
+	Line	   *lines = calloc(nlines, sizeof(Line));
+	Confirmation confirmation = {
+		.event_id = PQgetvalue(rows, first, EVENT_ID),
+		.event_time = PQgetvalue(rows, first, EVENT_TIME),
+		.order_id = PQgetvalue(rows, first, ORDER_ID),
+		.order_date = PQgetvalue(rows, first, ORDER_DATE),
+		.order_amount = PQgetvalue(rows, first, ORDER_AMOUNT),
+		.currency = PQgetvalue(rows, first, CURRENCY),
+		.shipping_address = PQgetvalue(rows, first, SHIPPING_ADDRESS),
+		.cancelled = strcmp(PQgetvalue(rows, first, ORDER_STATUS),
+							"CANCELLED") == 0,
+		.name = PQgetvalue(rows, first, CUSTOMER_NAME),
+		.recipient = PQgetvalue(rows, first, CUSTOMER_EMAIL),
+		.nlines = nlines,
+		.lines = lines
+	};
+
+	if (lines == NULL)
+		out_of_memory();
+	for (int i = 0; i < nlines; i++)
+	{
+		Line	   *line = &lines[i];
+
+		line->name = PQgetvalue(rows, first + i, PRODUCT_NAME);
+		line->description = PQgetvalue(rows, first + i, PRODUCT_DESCRIPTION);
+		line->quantity = PQgetvalue(rows, first + i, QUANTITY);
+		line->unit_price = PQgetvalue(rows, first + i, UNIT_PRICE);
+		line->line_amount = PQgetvalue(rows, first + i, LINE_AMOUNT);
+	}
+	receiver(&confirmation, data);
+	free(lines);
+}

@@ -1,0 +1,351 @@
+/*-------------------------------------------------------------------------
+ *
+ * main.c
+ *		ecommerce-mailer: sends the confirmation of each order, at least once.
+ *
+ * An event is acknowledged when the SMTP server has accepted its message, and
+ * not before, so no crash of anything loses one.  What can happen is that a
+ * message is sent again: when the program is killed, or cut off from either
+ * server, between the two.  Both messages then have the same Message-ID.
+ *
+ * Events in hand are this mailer's until their lease ends.  Sending begins
+ * only if the lease lasts longer than sending may take, so that no other
+ * mailer sends the same at the same time.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <curl/curl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "encoding.h"
+#include "events.h"
+#include "message.h"
+#include "report.h"
+#include "settings.h"
+#include "smtp.h"
+#include "wait.h"
+
+#define MOST_IN_HAND 20
+#define NEVER LLONG_MAX
+
+/* libcurl looks at its clock about once a second. */
+#define TIMER_TOLERANCE 1000
+
+typedef struct Event
+{
+	char	   *id;
+	char	   *order_id;
+	char	   *recipient;
+	char	   *message;
+	size_t		length;
+	long long	lease_end;
+	long long	due;			/* when to send it, or send it again */
+	int			failures;
+} Event;
+
+typedef struct Mailer
+{
+	Settings	settings;
+	bool		once;			/* try everything once, and end */
+	bool		left_any;		/* something was not done */
+	int			nevents;
+	Event		events[MOST_IN_HAND];
+	long long	take_due;		/* when to take more */
+	int			take_failures;
+	long long	lease_end;		/* of what is being taken */
+	long long	send_due;		/* when to speak to the SMTP server again */
+	int			send_failures;	/* in a row, of the server, not of a message */
+} Mailer;
+
+static void run(Mailer *mailer);
+static void take(Mailer *mailer, int most);
+static void receive(const Confirmation *confirmation, void *data);
+static Event *next_to_send(Mailer *mailer);
+static void deliver(Mailer *mailer, Event *event);
+static void pause_sending(Mailer *mailer, Event *failed, const char *reason);
+static void acknowledge(Mailer *mailer, const char *event_id,
+						const char *order_id, const char *what);
+static void leave(Mailer *mailer, Event *event, const char *reason);
+static void forget(Mailer *mailer, Event *event);
+static char *copy(const char *text);
+
+int
+main(int argc, char **argv)
+{
+	Mailer		mailer = {.once = false};
+
+	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+	{
+		printf("Usage: ecommerce-mailer [--once]\n"
+			   "Mails a confirmation of each order that is placed.\n"
+			   "With --once, tries what there is once and ends, with status\n"
+			   "1 if something is left.\n\n%s", settings_help);
+		return 0;
+	}
+	if (argc == 2 && strcmp(argv[1], "--version") == 0)
+	{
+		printf("ecommerce-mailer %s\n", VERSION);
+		return 0;
+	}
+	mailer.once = argc == 2 && strcmp(argv[1], "--once") == 0;
+	if (argc > 1 && !mailer.once)
+	{
+		report("unknown argument; try --help");
+		return 2;
+	}
+	if (!read_settings(&mailer.settings))
+		return 2;
+
+	/*
+	 * A wait for a connection has an end, unless the environment says
+	 * otherwise.
+	 */
+	setenv("PGCONNECT_TIMEOUT", "10", false);
+	srandom(time(NULL) ^ getpid() << 16);
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	stop_on_signals();
+
+	run(&mailer);
+
+	while (mailer.nevents > 0)
+		forget(&mailer, &mailer.events[0]);
+	hang_up();
+	disconnect();
+	curl_global_cleanup();
+	return mailer.once && mailer.left_any ? 1 : 0;
+}
+
+static void
+run(Mailer *mailer)
+{
+	while (!stop_requested())
+	{
+		long long	now = current_time();
+		Event	   *event = next_to_send(mailer);
+		long long	wake = event == NULL ? mailer->take_due : event->due;
+
+		/* A server that does not take one message takes no more of them. */
+		int			room = mailer->send_failures > 0 ? 1 : MOST_IN_HAND;
+
+		if (event != NULL && event->due <= now)
+			deliver(mailer, event);
+		else if (mailer->nevents < room && mailer->take_due <= now)
+			take(mailer, room - mailer->nevents);
+		else if (mailer->once)
+			break;
+		else
+		{
+			if (mailer->nevents < room && mailer->take_due < wake)
+				wake = mailer->take_due;
+			/* The server has better uses for a connection. */
+			hang_up();
+			wait_until(wake);
+		}
+	}
+}
+
+/* Takes events into the hand, and decides when to look for more. */
+static void
+take(Mailer *mailer, int most)
+{
+	int			taken;
+
+	/* Counted from before the database counts. */
+	mailer->lease_end = current_time() + mailer->settings.lease * 1000LL;
+	taken = take_events(most, mailer->settings.lease, receive, mailer);
+
+	mailer->take_due = current_time();
+	if (taken < 0)
+		mailer->take_due += back_off(mailer->take_failures++);
+	else
+		mailer->take_failures = 0;
+	if (taken >= 0 && taken < most)
+		mailer->take_due += mailer->settings.poll * 1000LL;
+	if (mailer->once && taken < most)
+		mailer->take_due = NEVER;
+	if (taken < 0)
+		mailer->left_any = true;
+}
+
+static void
+receive(const Confirmation *confirmation, void *data)
+{
+	Mailer	   *mailer = data;
+	Event	   *event = &mailer->events[mailer->nevents];
+
+	/* The customer has none, or was erased: there is nobody to mail. */
+	if (*confirmation->recipient == '\0')
+	{
+		acknowledge(mailer, confirmation->event_id, confirmation->order_id,
+					"no e-mail address, not sent");
+		return;
+	}
+
+	/* Staff can correct it, and then the event is still there. */
+	if (!is_address(confirmation->recipient))
+	{
+		report("event %s of order %s: the e-mail address is none, left",
+			   confirmation->event_id, confirmation->order_id);
+		mailer->left_any = true;
+		return;
+	}
+
+	mailer->nevents++;
+	event->id = copy(confirmation->event_id);
+	event->order_id = copy(confirmation->order_id);
+	event->recipient = copy(confirmation->recipient);
+	event->message = compose_message(confirmation, &mailer->settings.sender,
+									 time(NULL), &event->length);
+	event->lease_end = mailer->lease_end;
+	event->due = mailer->send_due;
+	event->failures = 0;
+}
+
+/*
+ * The event that is due first, if any, among those whose lease lasts long
+ * enough.
+ */
+static Event *
+next_to_send(Mailer *mailer)
+{
+	long long	needed =
+	mailer->settings.smtp_timeout * 1000LL + TIMER_TOLERANCE;
+	long long	now = current_time();
+	Event	   *next = NULL;
+
+	for (int i = mailer->nevents - 1; i >= 0; i--)
+	{
+		Event	   *event = &mailer->events[i];
+		long long	start = event->due > now ? event->due : now;
+
+		if (start + needed > event->lease_end)
+			leave(mailer, event, "no time is left");
+	}
+	for (int i = 0; i < mailer->nevents; i++)
+	{
+		if (next == NULL || mailer->events[i].due < next->due)
+			next = &mailer->events[i];
+	}
+	return next;
+}
+
+static void
+deliver(Mailer *mailer, Event *event)
+{
+	const char *reason;
+	Outcome		outcome = send_message(&mailer->settings, event->recipient,
+									   event->message, event->length, &reason);
+
+	if (outcome != UNREACHABLE)
+		mailer->send_failures = 0;
+	switch (outcome)
+	{
+		case ACCEPTED:
+			acknowledge(mailer, event->id, event->order_id, "sent");
+			forget(mailer, event);
+			break;
+		case REFUSED:
+			leave(mailer, event, reason);
+			break;
+		case DEFERRED:
+			event->due = current_time() + back_off(event->failures++);
+			if (mailer->once)
+				leave(mailer, event, reason);
+			else
+				report("event %s of order %s: %s, will try again",
+					   event->id, event->order_id, reason);
+			break;
+		case UNREACHABLE:
+			if (!stop_requested())
+				pause_sending(mailer, event, reason);
+			break;
+	}
+}
+
+/*
+ * The failure may also be the message's fault, so others go first afterwards.
+ */
+static void
+pause_sending(Mailer *mailer, Event *failed, const char *reason)
+{
+	mailer->send_due = current_time() + back_off(mailer->send_failures++);
+	report("event %s of order %s: %s, the server gets a pause",
+		   failed->id, failed->order_id, reason);
+	failed->due = mailer->send_due + 1;
+	for (int i = 0; i < mailer->nevents; i++)
+	{
+		if (mailer->events[i].due < mailer->send_due)
+			mailer->events[i].due = mailer->send_due;
+	}
+	if (mailer->once)
+	{
+		mailer->take_due = NEVER;
+		while (mailer->nevents > 0)
+			leave(mailer, &mailer->events[0], "the server takes no message");
+	}
+}
+
+/*
+ * Nothing else is done until the database knows, as long as the program may
+ * run, and one more attempt when it may not.
+ */
+static void
+acknowledge(Mailer *mailer, const char *event_id, const char *order_id,
+			const char *what)
+{
+	int			acknowledged;
+
+	for (int failures = 0;; failures++)
+	{
+		acknowledged = acknowledge_event(event_id);
+		if (acknowledged >= 0)
+			break;
+		if (failures > 0 && (mailer->once || stop_requested()))
+		{
+			report("event %s of order %s: %s, not acknowledged, comes back",
+				   event_id, order_id, what);
+			mailer->left_any = true;
+			return;
+		}
+		wait_until(current_time() + back_off(failures));
+	}
+	report("event %s of order %s: %s%s", event_id, order_id, what,
+		   acknowledged == 0 ? ", as another mailer did" : "");
+}
+
+/* It comes back when its lease ends, to whoever takes it then. */
+static void
+leave(Mailer *mailer, Event *event, const char *reason)
+{
+	report("event %s of order %s: %s, left", event->id, event->order_id,
+		   reason);
+	mailer->left_any = true;
+	forget(mailer, event);
+}
+
+static void
+forget(Mailer *mailer, Event *event)
+{
+	Event	   *end = &mailer->events[mailer->nevents--];
+
+	free(event->id);
+	free(event->order_id);
+	free(event->recipient);
+	free(event->message);
+	memmove(event, event + 1, (char *) end - (char *) (event + 1));
+}
+
+static char *
+copy(const char *text)
+{
+	char	   *copied = strdup(text);
+
+	if (copied == NULL)
+		out_of_memory();
+	return copied;
+}

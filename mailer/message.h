@@ -1,0 +1,59 @@
+/*-------------------------------------------------------------------------
+ *
+ * message.h
+ *		Composes the confirmation of an order as an e-mail message.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MAILER_MESSAGE_H
+#define MAILER_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
+
+typedef struct Line
+{
+	const char *name;
+	const char *description;	/* "" if there is none */
+	const char *quantity;
+	const char *unit_price;
+	const char *line_amount;
+} Line;
+
+/*
+ * What a confirmation says.  The names, the descriptions and the address may
+ * hold anything; the rest are numbers, dates and codes.
+ */
+typedef struct Confirmation
+{
+	const char *event_id;
+	const char *event_time;		/* tells apart events of two databases */
+	const char *order_id;
+	const char *order_date;
+	const char *order_amount;
+	const char *currency;
+	const char *shipping_address;
+	bool		cancelled;
+	const char *name;
+	const char *recipient;		/* accepted by is_address() */
+	int			nlines;
+	const Line *lines;
+} Confirmation;
+
+typedef struct Sender
+{
+	const char *address;		/* accepted by is_address() */
+	const char *name;			/* the shop's; "" if it has none */
+} Sender;
+
+/*
+ * Returns the message, which is the caller's to free, and its length.  It is
+ * the same for the same arguments; Message-ID depends on the event and on the
+ * domain of the sender only.
+ */
+extern char *compose_message(const Confirmation *confirmation,
+							 const Sender *sender, time_t date,
+							 size_t *length);
+
+#endif							/* MAILER_MESSAGE_H */

@@ -1,0 +1,36 @@
+/*-------------------------------------------------------------------------
+ *
+ * settings.h
+ *		What the environment says.
+ *
+ * The database is libpq's own to find, by PGHOST, PGSERVICE and so on.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MAILER_SETTINGS_H
+#define MAILER_SETTINGS_H
+
+#include <stdbool.h>
+
+#include "message.h"
+
+typedef struct Settings
+{
+	const char *smtp_url;
+	const char *smtp_user;		/* NULL: no login */
+	const char *smtp_password;	/* "" if there is none */
+	const char *smtp_ca_file;	/* NULL: the system's authorities */
+	bool		smtp_tls;		/* false: for a relay on the same machine */
+	int			smtp_timeout;	/* seconds for one message */
+	int			lease;			/* seconds an event is ours */
+	int			poll;			/* seconds before another look at the outbox */
+	Sender		sender;
+} Settings;
+
+/* Returns false, having said why, if the program cannot work with them. */
+extern bool read_settings(Settings *settings);
+
+/* What --help prints of them. */
+extern const char settings_help[];
+
+#endif							/* MAILER_SETTINGS_H */

@@ -1,0 +1,82 @@
+/*
+ * compose.c
+ *		Composes the confirmations whose fields come from standard input.
+ *
+ * compose				writes each message with its length in a line before it
+ * compose ADDRESS...	writes a line for each, 1 if mail can be addressed to it or 0
+ *
+ * The fields end with a NUL each and are in the order of the calls of field() below.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "encoding.h"
+#include "message.h"
+
+static char input[1 << 24];
+static char *next = input;
+
+static char *
+field(void)
+{
+	char	   *field = next;
+
+	next += strlen(field) + 1;
+	return field;
+}
+
+static void
+compose(void)
+{
+	Confirmation confirmation = {.nlines = atoi(field())};
+	Line	   *lines = calloc(confirmation.nlines + 1, sizeof(Line));
+	Sender		sender = {.address = field()};
+	char	   *message;
+	size_t		length;
+
+	assert(lines != NULL);
+	sender.name = field();
+	confirmation.event_id = field();
+	confirmation.event_time = field();
+	confirmation.order_id = field();
+	confirmation.order_date = field();
+	confirmation.order_amount = field();
+	confirmation.currency = field();
+	confirmation.shipping_address = field();
+	confirmation.cancelled = *field() != '\0';
+	confirmation.name = field();
+	confirmation.recipient = field();
+	for (int i = 0; i < confirmation.nlines; i++)
+	{
+		lines[i].name = field();
+		lines[i].description = field();
+		lines[i].quantity = field();
+		lines[i].unit_price = field();
+		lines[i].line_amount = field();
+	}
+	confirmation.lines = lines;
+
+	message = compose_message(&confirmation, &sender, 0, &length);
+	printf("%zu\n", length);
+	fwrite(message, 1, length, stdout);
+	free(message);
+	free(lines);
+}
+
+int
+main(int argc, char **argv)
+{
+	size_t		length;
+
+	for (int i = 1; i < argc; i++)
+		printf("%d\n", is_address(argv[i]));
+	if (argc > 1)
+		return 0;
+
+	length = fread(input, 1, sizeof(input) - 1, stdin);
+	while (next < input + length)
+		compose();
+	return 0;
+}

@@ -1,0 +1,192 @@
+# Proves that whatever is thrown at the public functions ends in success or in one of
+# the errors of the README's table, the server's own classes 22, 23, 42 and 54, or what
+# the call has asked for; never in an internal error or a lost connection; and that the
+# shop's books are right afterwards. test/fuzz/client.c makes the calls.
+#
+# The seed is in the names of the tests; SEED in the environment repeats the calls. The
+# long form goes on for SOAK_SECONDS.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Shop;
+use Test::More;
+
+my $calls = 10_000;
+my $seed = $ENV{SEED} // int(rand(2**31));
+my $folder = PostgreSQL::Test::Utils::tempdir;
+my $client = build_client()
+  or plan skip_all => 'the client cannot be built here (packages gcc, libpq-dev)';
+my $node = start_server('malformed_input',
+	settings => "log_statement = none\nlog_min_messages = panic");
+
+# The README's table of errors, SQLSTATEs and codes; and codes that no call can get here.
+my ($table) = slurp_file("$FindBin::RealBin/../../README.md") =~ /^### Errors\n(.*?)^## /ms;
+my @errors = map {
+	my (undef, $sqlstates, $codes) = split /\|/;
+	{ sqlstates => [ $sqlstates =~ /`(\w{5})`/g ], codes => [ $codes =~ /`(\w+)`/g ] }
+} grep { /^\| `\w{5}`/ } split(/\n/, $table);
+my %out_of_reach = (
+	'document_too_large' => 'takes 256 MB of orders',
+	'schema_of_another_owner' => 'is an error of CREATE EXTENSION',
+	'history_is_kept' => 'is an error of writing to a table',
+	'status_without_event' => 'likewise');
+my $documented = join ',', (map { @{ $_->{sqlstates} } } @errors), '';
+
+make_shop();
+cmp_ok(scalar @errors, '>=', 20, 'the README has a table of errors');
+
+# The real functions.
+my %result = torment($seed, $calls, $ENV{SOAK_SECONDS} // 0);
+
+is($result{problems}, '', "$result{calls} calls: no other error, no violation (seed $seed)");
+note("$_: $result{outcomes}->{$_}") foreach sort keys %{ $result{outcomes} };
+cmp_ok($result{outcomes}->{'00000 -'}, '>', $result{calls} / 10,
+	"$result{outcomes}->{'00000 -'} calls succeeded");
+foreach my $error (@errors)
+{
+	foreach my $code (grep { !$out_of_reach{$_} } @{ $error->{codes} })
+	{
+		my @reached =
+		  grep { $result{outcomes}->{"$_ $code"} } @{ $error->{sqlstates} };
+
+		ok(@reached > 0, "$code was reached (@reached)");
+	}
+}
+
+# The same must notice what functions could do that are not as careful.
+my %mistake = (
+	'internal error' =>
+	  [ q{RAISE EXCEPTION USING ERRCODE = 'XX000'}, qr/^unexpected XX000/m ],
+	'error of another class' =>
+	  [ q{RAISE EXCEPTION USING ERRCODE = '39004'}, qr/^unexpected 39004/m ],
+	'lost connection' =>
+	  [ q{PERFORM pg_terminate_backend(pg_backend_pid())}, qr/^lost the connection/m ],
+	'lost units' => [
+		q{UPDATE ecommerce.stock_levels SET quantity = quantity - 1 WHERE product_id = 1},
+		qr/^violation .*product 1\b/m ]);
+
+foreach my $name (sort keys %mistake)
+{
+	my ($body, $problem) = @{ $mistake{$name} };
+
+	$node->safe_psql(
+		'postgres', qq{
+		CREATE OR REPLACE FUNCTION ecommerce.broken(user_id bigint) RETURNS void
+		LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN ${\($body =~ s/'/''/gr)}; END'});
+	%result = torment($seed, 1000, 0);
+	like($result{problems}, $problem, "$name: it is noticed (seed $seed)");
+}
+
+done_testing();
+
+
+# Returns the path of the program, or nothing where there is no compiler or no libpq.
+sub build_client
+{
+	my ($includedir) = run_command([ 'pg_config', '--includedir' ]);
+	my $source = "$FindBin::RealBin/../fuzz/client.c";
+
+	# A copied server has no headers of its own.
+	$includedir =~ s/^\Q$ENV{ECOMMERCE_WORKSPACE}\E\/server// if $ENV{ECOMMERCE_WORKSPACE};
+	return if !-f "$includedir/libpq-fe.h";
+	system_or_bail('cc', '-O1', '-Wall', '-Wextra', '-Werror', "-I$includedir", $source,
+		'-o', "$folder/client", '-lpq');
+	return "$folder/client";
+}
+
+sub make_shop
+{
+	$node->safe_psql('postgres', 'CREATE ROLE shop');
+	open_shop($node, 'postgres', 'shop');
+	$node->safe_psql(
+		'postgres', q{
+		INSERT INTO ecommerce.users (name, shipping_address)
+		SELECT 'Customer ' || n, CASE WHEN n <> 7 THEN 'Straße' END
+		FROM generate_series(4, 7) AS n;
+		INSERT INTO ecommerce.products (name, price, currency, is_active) VALUES
+			('Thing 5', 5, 'EUR', true), ('Thing 6', 999999999999, 'USD', true),
+			('Thing 7', 7, 'USD', true), ('Thing 8', 8, 'USD', false);
+		INSERT INTO ecommerce.stock_levels (product_id, quantity) VALUES (6, 1000), (8, 5);
+
+		CREATE ROLE clerk;
+		CREATE ROLE shopper;
+		CREATE ROLE visitor;
+		CREATE ROLE stranger;
+		CREATE ROLE guest;
+		CREATE ROLE buyer;
+		CREATE ROLE helper;
+		SELECT ecommerce.grant_api('visitor', 'shopper', 'clerk');
+		GRANT USAGE ON SCHEMA ecommerce, ecommerce_api TO shop, stranger;
+		GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce, ecommerce_api
+		TO shop, clerk, stranger;
+
+		-- Names that are looked up with the caller's search_path meet these.
+		CREATE SCHEMA decoy;
+		GRANT USAGE ON SCHEMA decoy TO PUBLIC;
+		CREATE TABLE decoy.orders ();
+		CREATE FUNCTION decoy.length(text) RETURNS integer LANGUAGE sql AS 'SELECT 1/0';
+
+		CREATE SCHEMA audit;
+		GRANT USAGE ON SCHEMA audit TO PUBLIC;
+		CREATE TABLE audit.received AS SELECT product_id, quantity FROM ecommerce.stock_levels;
+		CREATE FUNCTION audit.suppress() RETURNS trigger LANGUAGE plpgsql
+		AS 'BEGIN RETURN NULL; END';
+
+		-- Keeps the shop going: goods come in, and some customers start anew.
+		CREATE FUNCTION audit.keep_up() RETURNS void LANGUAGE plpgsql AS $$
+		BEGIN
+			INSERT INTO audit.received
+			SELECT product_id, 100 - quantity FROM ecommerce.stock_levels
+			WHERE quantity < 10 AND product_id < 6;
+			UPDATE ecommerce.stock_levels SET quantity = 100
+			WHERE quantity < 10 AND product_id < 6;
+			UPDATE ecommerce.products SET is_active = NOT is_active WHERE id IN (7, 8);
+			UPDATE ecommerce.users SET shipping_address = 'Here' WHERE id IN (1, 2, 3, 4);
+			DELETE FROM ecommerce.cart_items WHERE user_id IN (1, 2, 3) OR quantity > 10;
+			INSERT INTO ecommerce.carts SELECT 5 ON CONFLICT DO NOTHING;
+			INSERT INTO ecommerce.cart_items VALUES (5, 7, 1), (5, 8, 1) ON CONFLICT DO NOTHING;
+			UPDATE ecommerce.order_events SET taken_until = NULL WHERE taken_until > now();
+		END $$;
+
+		CREATE VIEW audit.violations (violation) AS
+		SELECT order_integrity::text FROM ecommerce.order_integrity()
+		UNION ALL
+		SELECT format('%s units lost of product %s', sum(quantity), product_id)
+		FROM (SELECT product_id, quantity FROM audit.received
+			  UNION ALL
+			  SELECT product_id, -quantity FROM ecommerce.stock_levels
+			  UNION ALL
+			  SELECT product_id, -quantity FROM ecommerce.order_details
+			  JOIN ecommerce.orders USING (customer_id)
+			  WHERE order_id = orders.id AND order_status <> 'CANCELLED') AS units
+		GROUP BY product_id HAVING sum(quantity) <> 0;
+	});
+	return;
+}
+
+# Lets the client loose. Returns what it complained about, and how many calls there were
+# and how they ended.
+sub torment
+{
+	my ($seed, $calls, $seconds) = @_;
+	my ($output, $complaint, %result);
+
+	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, PGDATABASE => 'postgres');
+	IPC::Run::run(
+		[
+			$client, $seed, $calls, $seconds, $documented,
+			'SELECT audit.keep_up()',
+			'SELECT violation FROM audit.violations'
+		],
+		'>', \$output, '2>', \$complaint);
+	$result{problems} = join "\n", ($output =~ /^((?:unexpected|violation) .*)/mg),
+	  $complaint =~ s/^client: //mgr || ();
+	$result{outcomes} = { $output =~ /^outcome (\S+ \S+) (\d+)$/mg };
+	($result{calls}) = $output =~ /^calls (\d+)$/m;
+	return %result;
+}

@@ -1,0 +1,261 @@
+# Proves that an upgrade from every released version loses nothing and ends with what a
+# fresh install has, and that the functions work, or say what to run, while it is not
+# finished.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Shop;
+use Test::More;
+
+my $node = start_server('upgrade');
+my @old_versions = split /\n/, $node->safe_psql(
+	'postgres', q{
+	SELECT version
+	FROM pg_available_extension_versions AS versions
+	JOIN pg_available_extensions USING (name)
+	WHERE name = 'ecommerce' AND version <> default_version
+	ORDER BY string_to_array(version, '.')::integer[]});
+
+$node->safe_psql(
+	'postgres', q{
+	CREATE ROLE owner;
+	CREATE DATABASE fresh;
+});
+open_shop($node, 'fresh', 'owner');
+
+my $schema = schema('fresh');
+my $members = members('fresh');
+my $version = $node->safe_psql('fresh', 'SELECT ecommerce.migrate()');
+
+like(
+	$schema,
+	qr/CREATE TABLE ecommerce\.orders .*CREATE TRIGGER.*ENABLE ROW LEVEL SECURITY/s,
+	'there is a schema to compare');
+like($members, qr/^FUNCTION ecommerce\.place_order\(.*\|C\|/m,
+	'and there are functions');
+cmp_ok(scalar @old_versions, '>', 0, 'there are versions to upgrade from');
+
+foreach my $old (@old_versions)
+{
+	my $database = "from_$old";
+
+	# A shop as the old version made it: migrate() did no more.
+	$node->safe_psql('postgres', qq{CREATE DATABASE "$database"});
+	$node->safe_psql(
+		$database, qq{
+		CREATE EXTENSION ecommerce VERSION '$old';
+		GRANT USAGE, CREATE ON SCHEMA ecommerce, ecommerce_api TO owner;
+		GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce TO owner;
+		SET ROLE owner;
+		SELECT format('SELECT ecommerce.%I()', proname),
+			   format('INSERT INTO ecommerce.schema_migrations (version, name)'
+					  ' VALUES (%s, %L)', substring(proname FROM '\\d+\$'), proname)
+		FROM pg_proc
+		WHERE pronamespace = 'ecommerce'::regnamespace AND proname ~ '^migration_\\d+\$'
+		ORDER BY substring(proname FROM '\\d+\$')::integer
+		\\gexec
+		INSERT INTO ecommerce.users (name, email, shipping_address)
+		SELECT 'Customer ' || n, n || '\@example.com', n || ' Straße'
+		FROM generate_series(1, 3) AS n;
+		INSERT INTO ecommerce.categories (name) VALUES ('Things');
+		INSERT INTO ecommerce.products (name, price, category_id)
+		SELECT 'Thing ' || n, n + 0.99, 1 FROM generate_series(1, 4) AS n;
+		INSERT INTO ecommerce.stock_levels (product_id, quantity)
+		SELECT id, 1000 FROM ecommerce.products;
+		RESET ROLE;
+	});
+
+	# The new library is there as soon as it is installed; a session that began
+	# before the upgrade keeps its plans throughout.
+	my $session = Shop::Client->new($node, database => $database);
+
+	trade($session, "$old, new library", 1);
+	is(error_of($session, 'migrate()'),
+		'55000 extension_not_updated',
+		"$old, new library: migrate() says what to run");
+	$session->ask('ALTER EXTENSION ecommerce UPDATE');
+	trade($session, "$old, before migrate()", 3);
+
+	# What came with the new version works already, or says what to run.
+	foreach my $call (
+		"set_order_status(1, 1, 'SHIPPED')", 'take_order_events(1)',
+		'acknowledge_order_events(ARRAY[1])', 'order_integrity()',
+		'erase_user(3)')
+	{
+		like(
+			error_of($session, $call),
+			qr/^(?:|55000 not_migrated)$/,
+			"$old, before migrate(): $call works, or says what to run");
+	}
+
+	my @rows = rows($database);
+	my $listing =
+	  $node->safe_psql($database, 'SELECT ecommerce.order_listing_json(1)');
+
+	is($session->ask('SELECT ecommerce.migrate()'),
+		$version, "$old: migrate() brings the tables up to date");
+	is( $node->safe_psql($database, $rows[0]),
+		$rows[1], "$old: every row is as it was");
+	is( $node->safe_psql($database, 'SELECT ecommerce.order_listing_json(1)'),
+		$listing, "$old: so is the listing");
+	trade($session, "$old, upgraded", 5);
+	is( $node->safe_psql($database, 'SELECT * FROM ecommerce.order_integrity()'),
+		'', "$old: no invariant is violated");
+	like(
+		$session->ask('SELECT ecommerce.take_order_events(1)'),
+		qr/"order_placed"/,
+		"$old: events from before are delivered");
+
+	is(schema($database), $schema,
+		"$old: the tables are those of a fresh install");
+	is(members($database), $members, "$old: and so are the functions");
+	is( $node->safe_psql(
+			$database,
+			'SELECT version, name, applied_by FROM ecommerce.schema_migrations'),
+		$node->safe_psql(
+			'fresh',
+			'SELECT version, name, applied_by FROM ecommerce.schema_migrations'),
+		"$old: and what migrate() recorded");
+	$session->quit;
+}
+
+# Upgrades that miss something.
+foreach my $miss (
+	'ALTER TABLE ecommerce.order_events DROP COLUMN taken_until',
+	'ALTER TABLE ecommerce.orders DISABLE ROW LEVEL SECURITY',
+	'ALTER TABLE ecommerce.cart_items DROP CONSTRAINT cart_items_product_exists',
+	'ALTER TABLE ecommerce.orders OWNER TO CURRENT_USER',
+	'DROP TRIGGER keep_orders ON ecommerce.orders',
+	'DROP INDEX ecommerce.order_events_undelivered_by_event_idx',
+	'COMMENT ON TABLE ecommerce.orders IS NULL')
+{
+	$node->safe_psql('postgres', 'CREATE DATABASE broken TEMPLATE fresh');
+	$node->safe_psql('broken', $miss);
+	isnt(schema('broken'), $schema, "the comparison sees: $miss");
+	$node->safe_psql('postgres', 'DROP DATABASE broken');
+}
+foreach my $miss (
+	'GRANT EXECUTE ON FUNCTION ecommerce.cancel_order TO PUBLIC',
+	'ALTER FUNCTION ecommerce.order_integrity VOLATILE',
+	'COMMENT ON FUNCTION ecommerce.place_order IS NULL',
+	'ALTER EXTENSION ecommerce DROP FUNCTION ecommerce.erase_user')
+{
+	$node->safe_psql('postgres', 'CREATE DATABASE broken TEMPLATE fresh');
+	$node->safe_psql('broken', $miss);
+	isnt(members('broken'), $members, "the comparison sees: $miss");
+	$node->safe_psql('postgres', 'DROP DATABASE broken');
+}
+
+done_testing();
+
+# Two orders, the second of which is cancelled if that is possible, a repeated call and
+# a cart: what a shop does all day. The next order id is $id.
+sub trade
+{
+	my ($session, $when, $id) = @_;
+	my $next = $id + 1;
+
+	is( $session->ask(
+			qq{
+			SELECT ecommerce.add_to_cart(1, 1, 2)->'cart_amount';
+			SELECT ecommerce.add_to_cart(1, 4, 1)->'cart_amount';
+			SELECT ecommerce.cart_json(1)->'problems';
+			SELECT ecommerce.place_order(1, idempotency_key => 'key $id')->'id';
+			SELECT ecommerce.place_order(1, idempotency_key => 'key $id')->'replayed';
+			SELECT ecommerce.set_cart_item(2, 3, 1)->'cart_amount';
+			SELECT ecommerce.place_order(2)->'id';
+			SELECT ecommerce.order_json(1, $id)->'order_amount';
+			SELECT ecommerce.order_listing_json(2, 1) \@? '\$[0].order_details[0].id';
+		}),
+		"3.98\n8.97\n[]\n$id\ntrue\n3.99\n$next\n8.97\nt",
+		"$when: a cart becomes an order");
+	return;
+}
+
+# The SQLSTATE and the code of the error that a call of schema ecommerce ends with, in
+# a transaction of its own that leaves nothing.
+sub error_of
+{
+	my ($session, $call) = @_;
+	my $answer = $session->ask(
+		qq{
+		BEGIN;
+		\\set VERBOSITY verbose
+		SELECT * FROM ecommerce.$call;
+		\\set VERBOSITY sqlstate
+		ROLLBACK});
+
+	return $answer =~ /ERROR:  (\w{5})(?:.*"code": "(\w+)")?/s
+	  ? "$1 " . ($2 // '')
+	  : '';
+}
+
+# A query for all that there is now in the tables' columns of now, and its answer.
+sub rows
+{
+	my ($database) = @_;
+	my $query = $node->safe_psql(
+		$database, q{
+		SELECT string_agg(
+			format('SELECT %1$L, content::text FROM'
+				   ' (SELECT %2$s FROM ecommerce.%1$I) AS content'
+				   ' ORDER BY content::text COLLATE "C";', relname, columns), ' ')
+		FROM (
+			SELECT relname, string_agg(quote_ident(attname), ', ' ORDER BY attnum)
+			FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+			WHERE relnamespace = 'ecommerce'::regnamespace AND relkind = 'r'
+			  AND relname <> 'schema_migrations' AND attnum > 0 AND NOT attisdropped
+			GROUP BY relname ORDER BY relname) AS tables (relname, columns)});
+
+	return ($query, $node->safe_psql($database, $query));
+}
+
+# What pg_dump says of the database, but for rows and where sequences are, without the
+# key that later versions of psql guard the dump with.
+sub schema
+{
+	my ($database) = @_;
+	my $file = PostgreSQL::Test::Utils::tempdir . '/schema.sql';
+	my $text;
+
+	$node->run_log([ 'pg_dump', '--schema-only', '-f', $file, $database ])
+	  or die "pg_dump of $database failed";
+	$text = slurp_file($file);
+	$text =~ s/^\\(?:un)?restrict .*\n//gm;
+
+	# These are the shop's own, and differ in how they were given.
+	$text =~ s/^GRANT .*\n//gm;
+	$text =~ s/^--.*\n//gm;
+	$text =~ s/\n\n+/\n/g;
+	return $text;
+}
+
+# The objects of the extension, with all that a script can get wrong about them. Of the
+# privileges, only those of the public are the script's.
+sub members
+{
+	my ($database) = @_;
+
+	return $node->safe_psql(
+		$database, q{
+		SELECT CASE object.type WHEN 'function' THEN 'FUNCTION' ELSE object.type END || ' '
+			   || object.identity,
+			   CASE lanname WHEN 'c' THEN 'C' ELSE lanname END,
+			   pg_get_functiondef(pg_proc.oid),
+			   EXISTS (SELECT FROM aclexplode(coalesce(proacl, acldefault('f', proowner)))
+					   WHERE grantee = 0) AS public,
+			   obj_description(pg_depend.objid, pg_depend.classid::regclass::name)
+		FROM pg_depend
+		CROSS JOIN pg_identify_object(classid, objid, objsubid) AS object
+		LEFT JOIN pg_proc ON classid = 'pg_proc'::regclass AND pg_proc.oid = objid
+		LEFT JOIN pg_language ON pg_language.oid = prolang
+		WHERE refclassid = 'pg_extension'::regclass
+		  AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'ecommerce')
+		  AND deptype = 'e'
+		ORDER BY object.identity});
+}

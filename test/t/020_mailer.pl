@@ -1,0 +1,373 @@
+# Proves that the confirmation of an order says what was ordered, that no text of the
+# shop's or of the customer's gets out of its place, and that neither a message nor a
+# password goes to a server that is not the right one.
+
+use strict;
+use warnings;
+use utf8;
+
+use Encode qw(encode_utf8);
+use FindBin;
+use lib $FindBin::RealBin;
+use Mail;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Shop;
+use Test::More;
+
+need_mail();
+
+my $seed   = $ENV{SEED} // int(rand(2**31));
+my $root   = "$FindBin::RealBin/../..";
+my $mailer = build_mailer();
+my $node   = start_server('mailer');
+
+open_shop($node);
+let_mailer_in($node);
+
+
+# The composer by itself, with the compiler's checks of memory and arithmetic, read
+# back by another program.
+my $compose = PostgreSQL::Test::Utils::tempdir . '/compose';
+my $checked;
+
+system_or_bail(
+	'cc',
+	'-g',
+	'-D_GNU_SOURCE',
+	'-fsanitize=address,undefined',
+	'-fno-sanitize-recover',
+	'-Wall',
+	'-Wextra',
+	'-Werror',
+	"-I$root/mailer",
+	'-o',
+	$compose,
+	"$root/test/mailer/compose.c",
+	map { "$root/mailer/$_.c" } qw(message encoding report));
+$checked =
+  `/usr/bin/python3 $root/test/mailer/check_messages.py $compose $seed 2>&1`;
+is( $checked,
+	"400 messages, 41 addresses\n",
+	"messages of extreme and of random texts are read as they are meant (seed $seed)"
+);
+
+
+# Orders, from the cart to what the customer reads.
+my $name = qq{Łukasz "Bob" O'Brien; 王小明};
+my $evil =
+  "Evil\r\nBcc: victim\@example.test\r\n\r\n<script>alert(1)</script> =?UTF-8?Q?x?=";
+my $smtp  = start_smtp('--starttls', '--login', 'PLAIN');
+my %login = (
+	SMTP_URL      => smtp_url($smtp),
+	SMTP_TLS      => undef,
+	SMTP_CA_FILE  => "$smtp/cert.pem",
+	SMTP_USER     => 'shop',
+	SMTP_PASSWORD => 'secret');
+my @bad_addresses = (
+	"evil\@example.test>\r\nRCPT TO:<victim\@example.test",
+	"evil\@example.test\nBcc: victim\@example.test",
+	'evil@example.test, victim@example.test',
+	'evil',
+	'ä@example.test',
+	'evil@exämple.test',
+	' evil@example.test');
+my (%mail, $order, $cancelled, $lines, $log);
+
+$node->safe_psql(
+	'postgres', q{
+	INSERT INTO ecommerce.products (name, description, price, currency)
+	SELECT 'Part ' || n, nullif(repeat('x', n - 1), ''), n * 0.0001, 'EUR'
+	FROM generate_series(1, 1000) AS n;
+	INSERT INTO ecommerce.stock_levels (product_id, quantity)
+	SELECT id, 1000000 FROM ecommerce.products ON CONFLICT DO NOTHING;
+});
+$order = place($name, 'customer@example.test',
+	".\n..\nFrom me to you\n587 Straße  \r\nSyracuse");
+place($evil,        'evil@example.test',   $evil, $evil);
+place('王' x 60_000, 'long@example.test',   'Street');
+place("$_",         $_,                    'Street') foreach @bad_addresses;
+place('No address', '',                    'Street');
+place('No address', undef,                 'Street');
+place('Erased',     'erased@example.test', 'Street');
+$cancelled = place('Cancelled', 'cancelled@example.test', 'Street');
+$node->safe_psql(
+	'postgres', qq{
+	SELECT ecommerce.cancel_order(customer_id, id, 'customer')
+	FROM ecommerce.orders WHERE id = $cancelled;
+	SELECT ecommerce.erase_user(id) FROM ecommerce.users WHERE name = 'Erased';
+	SELECT ecommerce.add_to_cart(3, id, 7) FROM ecommerce.products WHERE name LIKE 'Part %';
+	UPDATE ecommerce.users SET email = 'many\@example.test' WHERE id = 3;
+	SELECT ecommerce.place_order(3);
+});
+
+is( run_mailer(
+		$mailer, $node, %login,
+		MAIL_FROM_NAME => encode_utf8('Läden'),
+		PGTZ           => 'UTC'),
+	1,
+	'--once: status 1, as something was left');
+%mail = map { $_->{to} => $_ } occurrences($smtp, 'accepted');
+is( join(' ', sort keys %mail),
+	join(' ',
+		map { "$_\@example.test" } qw(cancelled customer evil long many)),
+	'a mail to each customer who has an address');
+is(scalar(occurrences($smtp, 'accepted')), 5, 'and no other');
+is_deeply([ map { @{ $_->{defects} } } values %mail ], [], 'without defects');
+is( join('; ',
+		map { join ',', @{ $_->{recipients} } }
+		  occurrences($smtp, 'accepted')),
+	join('; ', map { $_->{to} } occurrences($smtp, 'accepted')),
+	'to nobody else');
+is_deeply(
+	[
+		grep {
+			join(' ', @{ $_->{names} }) ne
+			  'Date From To Subject Message-ID Auto-Submitted MIME-Version Content-Type'
+		} values %mail
+	],
+	[],
+	'with these headers, each once');
+
+my $sent = $mail{'customer@example.test'};
+is($sent->{To},     "$name <customer\@example.test>", 'name of the customer');
+is($sent->{From},   'Läden <shop@example.test>',      'name of the shop');
+is($sent->{sender}, 'shop@example.test',              'sender for bounces');
+is($sent->{subject}, "Your order $order at Läden",    'subject');
+is($sent->{auto},    'auto-generated', 'nobody on holiday answers');
+like($sent->{date}, qr/^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+]0000$/,
+	'date');
+is( $sent->{id},
+	$node->safe_psql(
+		'postgres', qq{
+		SELECT format('<ecommerce.order-event.%s.%s\@example.test>', id,
+					  to_char(created_at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS'))
+		FROM ecommerce.order_events WHERE order_id = $order}),
+	'Message-ID');
+is("@{ $sent->{parts} }", 'text/plain text/html', 'two forms');
+is( $sent->{text} =~ s/\d{4}-\d\d-\d\d \d\d:\d\d UTC/TIME/r,
+	qq{Hello $name,
+
+thank you for your order $order of TIME.
+
+Thing 1
+    It is number 1
+    2 x 1.99 = 3.98 USD
+
+Thing 4
+    It is number 4
+    3 x 4.99 = 14.97 USD
+
+Total: 18.95 USD
+
+Shipping address:
+.
+..
+From me to you
+587 Straße  
+Syracuse
+
+Läden
+}, 'text');
+like($sent->{html},
+	qr{Hello <bdi>\QŁukasz &quot;Bob&quot; O'Brien; 王小明\E</bdi>},
+	'name in HTML');
+like(
+	$sent->{html},
+	qr{<b>Thing 4</b><br>\nIt is number 4</td>\n<td[^>]*>3 x 4[.]99</td>\n<td[^>]*>14[.]97 USD</td>},
+	'line in HTML');
+like($sent->{html}, qr{<b>18[.]95 USD</b>}, 'amount in HTML');
+like(
+	$sent->{html},
+	qr{>[.]<br>\n[.][.]<br>\nFrom me to you<br>\n587 Straße  <br>\nSyracuse</p>},
+	'address in HTML');
+
+$sent = $mail{'evil@example.test'};
+is( $sent->{To},
+	($evil =~ s/\r\n/ /gr) . ' <evil@example.test>',
+	'no header comes out of a name');
+like(
+	$sent->{text},
+	qr/^Hello Evil Bcc: victim.*^Shipping address:\nEvil\nBcc: victim.*\n\n<script>/ms,
+	'nor a line');
+unlike($sent->{html}, qr/<script/, 'nor a tag');
+
+$sent = $mail{'long@example.test'};
+is( $sent->{To},
+	('王' x 120) . '… <long@example.test>',
+	'a long name is cut in the header');
+like($sent->{text}, qr/Hello 王{60000},/, 'but not in the text');
+
+$sent  = $mail{'many@example.test'};
+$lines = () = $sent->{text} =~ /^    7 x \d[.]\d{4} = \d[.]\d{4} EUR$/mg;
+is($lines, 1000, 'a thousand lines');
+like(
+	$sent->{text},
+	qr/^Part 1\n    7 x 0.0001 = 0.0007 EUR\n\nPart 2\n    x\n    7/m,
+	'with a description if there is one');
+like($sent->{text}, qr/^Total: 350[.]3500 EUR$/m, 'and their sum');
+
+like(
+	$mail{'cancelled@example.test'}->{text},
+	qr/It has been cancelled since[.]/,
+	'an order that was cancelled meanwhile');
+
+is( $node->safe_psql(
+		'postgres', q{
+		SELECT count(*) FILTER (WHERE delivered_at IS NULL), sum(attempts)
+		FROM ecommerce.order_events WHERE event = 'order_placed'}),
+	@bad_addresses . '|15',
+	'what cannot be addressed stays, the rest is acknowledged');
+is( join(' ',
+		map { "$_->{mechanism} $_->{good} $_->{tls}" }
+		  occurrences($smtp, 'login')),
+	'PLAIN 1 1',
+	'one login for all, encrypted');
+
+# Staff correct the address, and the event comes back.
+$node->safe_psql(
+	'postgres', q{
+	UPDATE ecommerce.users SET email = 'good@example.test' WHERE email = 'evil';
+	UPDATE ecommerce.order_events SET taken_until = now();
+});
+run_mailer($mailer, $node, %login);
+is((occurrences($smtp, 'accepted'))[-1]->{to},
+	'good@example.test', 'a corrected address gets its mail');
+is(scalar(occurrences($smtp, 'accepted')), 6, 'and no other a second one');
+
+$log = mailer_log();
+like(
+	$log,
+	qr/^ecommerce-mailer: event \d+ of order $order: sent$/m,
+	'the log says what was sent');
+unlike($log, qr/\@|Evil|kasz|Stra/, 'but not to whom');
+
+
+# Servers that must get nothing. Only this order is in the outbox.
+$node->safe_psql(
+	'postgres', q{
+	SELECT ecommerce.acknowledge_order_events(array_agg(id)) FROM ecommerce.order_events}
+);
+my $secret = place('Secret', 'secret@example.test', 'Street');
+
+my $plain    = start_smtp('--login',    'PLAIN');
+my $tls      = start_smtp('--tls',      '--login', 'LOGIN');
+my $starttls = start_smtp('--starttls', '--login', 'LOGIN');
+
+refused('a server without STARTTLS', $plain, SMTP_URL => smtp_url($plain));
+refused(
+	'no login, and a server without STARTTLS', $plain,
+	SMTP_URL  => smtp_url($plain),
+	SMTP_USER => undef);
+refused('an unknown certificate', $smtp, SMTP_CA_FILE => undef);
+refused(
+	'an unknown certificate, smtps', $tls,
+	SMTP_CA_FILE => undef,
+	SMTP_URL     => smtp_url($tls, 'smtps'));
+refused('a certificate of another host',
+	$smtp, SMTP_URL => smtp_url($smtp) =~ s/localhost/127.0.0.1/r);
+refused('a wrong password', $smtp, SMTP_PASSWORD => 'wrong', logins => 1);
+like(
+	mailer_log(),
+	qr/SMTP reply 535/,
+	'a wrong password: the log has the reply');
+
+is(run_mailer($mailer, $node, %login, SMTP_TLS => 'off'),
+	2, 'a login without TLS is refused at the start');
+is(run_mailer($mailer, $node, %login, @$_), 2, "$_->[0] must make sense")
+  foreach [ SMTP_URL => 'http://localhost' ], [ SMTP_URL => undef ],
+  [ SMTP_URL   => 'smtp://shop:secret@localhost' ],
+  [ MAIL_FROM  => "a\@b\r\nBcc: c\@d" ], [ SMTP_TLS => 'yes' ],
+  [ MAIL_LEASE => '3' ], [ MAIL_LEASE => '60s' ], [ SMTP_TIMEOUT => '-1' ];
+is(run_mailer($mailer, $node, %login, options => ['--onc']),
+	2, 'options must make sense');
+
+# And servers that may.
+delivered(
+	'smtps', $tls,
+	SMTP_URL     => smtp_url($tls, 'smtps'),
+	SMTP_CA_FILE => "$tls/cert.pem");
+delivered(
+	'STARTTLS, mechanism LOGIN', $starttls,
+	SMTP_URL     => smtp_url($starttls),
+	SMTP_CA_FILE => "$starttls/cert.pem");
+$plain = start_smtp();
+delivered(
+	'a relay without TLS', $plain,
+	SMTP_URL  => smtp_url($plain),
+	SMTP_TLS  => 'off',
+	SMTP_USER => undef);
+is(run_mailer($mailer, $node, %login),
+	0, '--once: status 0 when there is nothing');
+
+
+# A role that may take but not acknowledge sends nothing.
+$node->safe_psql('postgres',
+	'REVOKE EXECUTE ON FUNCTION ecommerce.acknowledge_order_events FROM mailer'
+);
+refused('no right to acknowledge', $smtp);
+like(mailer_log(),
+	qr/permission denied for function acknowledge_order_events/,
+	'and says so');
+is( $node->safe_psql(
+		'postgres',
+		"SELECT attempts FROM ecommerce.order_events WHERE order_id = $secret"
+	),
+	'0',
+	'and takes nothing');
+
+done_testing();
+
+
+# Places an order for a new customer and returns its id.
+sub place
+{
+	my ($customer, $email, $address, $product) = @_;
+	my @texts =
+	  map { defined $_ ? '$text$' . encode_utf8($_) . '$text$' : 'NULL' }
+	  ($customer, $email, $address, $product // 'Thing 1');
+
+	return $node->safe_psql(
+		'postgres', qq{
+		UPDATE ecommerce.products SET name = $texts[3] WHERE id = 1;
+		INSERT INTO ecommerce.users (name, email) VALUES ($texts[0], $texts[1]) RETURNING id AS customer \\gset
+		SELECT ecommerce.add_to_cart(:customer, 1, 2), ecommerce.add_to_cart(:customer, 4, 3) \\gset
+		SELECT ecommerce.place_order(:customer, $texts[2])->'id';
+	});
+}
+
+# Runs the mailer and finds that the server has got neither mail nor password.
+sub refused
+{
+	my ($what, $server, %settings) = @_;
+	my $logins = delete $settings{logins} // 0;
+	my $before = () = slurp_file("$server/log") =~ /\n/g;
+	my $after;
+
+	make_available();
+	is(run_mailer($mailer, $node, %login, %settings), 1, "$what: status 1");
+	$after = () = slurp_file("$server/log") =~ /\n/g;
+	is($after - $before, $logins, "$what: nothing is sent");
+	return;
+}
+
+sub delivered
+{
+	my ($what, $server, %settings) = @_;
+
+	make_available();
+	is(run_mailer($mailer, $node, %login, %settings), 0, "$what: status 0");
+	is(join(' ', map { $_->{to} } occurrences($server, 'accepted')),
+		'secret@example.test', "$what: it is sent");
+	return;
+}
+
+# As if the secret order's event had never been taken.
+sub make_available
+{
+	$node->safe_psql(
+		'postgres', qq{
+		UPDATE ecommerce.order_events SET taken_until = NULL, delivered_at = NULL, attempts = 0
+		WHERE order_id = $secret});
+	return;
+}
