@@ -347,7 +347,7 @@ sub kill_something
 {
 	my ($victim, $pause) = @_;
 	my $turn = $kills{'killed: all'}++ % 8;
-	my $witness = wait_until_up($victim);
+	my $session = connect_when_up($victim);
 	my $pid;
 
 	usleep(1_000_000 * $pause);
@@ -359,34 +359,23 @@ sub kill_something
 		return;
 	}
 
-	$pid = $witness->ask(
+	($pid) = $session->selectrow_array(
 		q{
 		SELECT pid FROM pg_stat_activity
 		WHERE application_name = 'torture' OR backend_type <> 'client backend'
 		ORDER BY application_name = 'torture' AND random() < 0.9 DESC, random() LIMIT 1});
 	if ($turn == 3)
 	{
-		$witness->ask("SELECT pg_terminate_backend($pid)");
-		$witness->quit;
+		$session->do('SELECT pg_terminate_backend(?)', undef, $pid);
 		$kills{'killed: backend, by pg_terminate_backend'}++;
 	}
 	elsif (kill 'KILL', $pid)
 	{
-		# Until the server has noticed it, and ends everybody's connection.
-		$witness->ask('SELECT pg_sleep(600)');
+		# Until the server has noticed it, and ends everybody's session.
+		eval { $session->do('SELECT pg_sleep(600)') };
 		$kills{'killed: backend'}++;
 	}
 	return;
-}
-
-# Returns a session, when the server has recovered from what happened to it.
-sub wait_until_up
-{
-	my ($victim) = @_;
-
-	$victim->poll_query_until('postgres', 'SELECT true')
-	  or die 'the server did not come back';
-	return Shop::Client->new($victim);
 }
 
 # Whether each level has had a round, and everything has happened that must; and, in the
