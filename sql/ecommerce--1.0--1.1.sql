@@ -144,6 +144,11 @@ REVOKE EXECUTE ON FUNCTION ecommerce.migration_2() FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.migration_2() IS
 'Outbox with leases, and orders, lines and events that cannot be changed afterwards. Called by ecommerce.migrate(), never directly.';
 
+COMMENT ON FUNCTION ecommerce.migrate() IS
+'Creates the tables, or brings them up to the version of the installed code, and returns that version. Safe to repeat, and to run twice at once.
+The role that ran it first owns the tables; later it runs as that role.
+Errors: 0A000 in a database whose encoding is SQL_ASCII; 55000 when the tables are newer than the code, or the extension is older than its library; 42501 without CREATE on the schemas ecommerce and ecommerce_api, or for the tables of another role.';
+
 
 -- Status
 
