@@ -69,6 +69,20 @@ is_control(unsigned code)
 		(code >= 0x2066 && code <= 0x2069);
 }
 
+static bool
+is_line_break(unsigned code)
+{
+	return code == '\n' || code == '\r' || code == 0x85 ||
+		code == 0x2028 || code == 0x2029;
+}
+
+static void
+put(Character character, const char *bytes, size_t length)
+{
+	memcpy(character, bytes, length);
+	character[length] = '\0';
+}
+
 /*
  * Reads the character that text begins with and returns where the next one
  * begins, or NULL at the end.  Line breaks of any kind are "\n", other
@@ -80,28 +94,22 @@ next_character(const char *text, Character character)
 {
 	unsigned	code;
 	int			length = decode(text, &code);
+	const char *next = text + (length > 0 ? length : 1);
 
 	if (*text == '\0')
 		return NULL;
+	if (strncmp(text, "\r\n", 2) == 0)
+		next = text + 2;
+
 	if (length == 0)
-	{
-		strcpy(character, "\xEF\xBF\xBD");
-		return text +1;
-	}
-	if (code == '\n' || code == '\r' || code == 0x85 ||
-		code == 0x2028 || code == 0x2029)
-	{
-		strcpy(character, "\n");
-		return text +(strncmp(text, "\r\n", 2) == 0 ? 2 : length);
-	}
-	if (is_control(code))
-		strcpy(character, " ");
+		put(character, "\xEF\xBF\xBD", 3);
+	else if (is_line_break(code))
+		put(character, "\n", 1);
+	else if (is_control(code))
+		put(character, " ", 1);
 	else
-	{
-		memcpy(character, text, length);
-		character[length] = '\0';
-	}
-	return text +length;
+		put(character, text, length);
+	return next;
 }
 
 void
@@ -177,7 +185,7 @@ write_phrase(FILE *out, const char *text, int column)
 		int			width;
 
 		if (n == PHRASE_LENGTH)
-			strcpy(character, "\xE2\x80\xA6");	/* an ellipsis */
+			put(character, "\xE2\x80\xA6", 3);	/* an ellipsis */
 		literal = strchr(LETTERS DIGITS, *character) != NULL;
 		space = *character == ' ' || *character == '\n';
 
