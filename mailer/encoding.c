@@ -94,12 +94,12 @@ next_character(const char *text, Character character)
 {
 	unsigned	code;
 	int			length = decode(text, &code);
-	const char *next = text + (length > 0 ? length : 1);
+	const char *next = &text[length > 0 ? length : 1];
 
 	if (*text == '\0')
 		return NULL;
 	if (strncmp(text, "\r\n", 2) == 0)
-		next = text + 2;
+		next = &text[2];
 
 	if (length == 0)
 		put(character, "\xEF\xBF\xBD", 3);
