@@ -50,7 +50,7 @@ decode(const char *text, unsigned *code)
 	*code = length == 1 ? first : first & (0x7F >> length);
 	for (int i = 1; i < length; i++)
 	{
-		if ((text[i] & 0xC0) !=0x80)
+		if ((text[i] & 0xC0) != 0x80)
 			return 0;
 		*code = *code << 6 | (text[i] & 0x3F);
 	}
@@ -117,7 +117,7 @@ write_plain(FILE *out, const char *text, const char *line_break)
 {
 	Character	character;
 
-	while ((text = next_character(text, character)) !=NULL)
+	while ((text = next_character(text, character)) != NULL)
 		fputs(*character == '\n' ? line_break : character, out);
 }
 
@@ -126,7 +126,7 @@ write_html(FILE *out, const char *text, const char *line_break)
 {
 	Character	character;
 
-	while ((text = next_character(text, character)) !=NULL)
+	while ((text = next_character(text, character)) != NULL)
 	{
 		switch (*character)
 		{
@@ -162,7 +162,7 @@ is_plain_phrase(const char *text, int column)
 
 	return column + length <= LINE_LENGTH &&
 		strspn(text, LETTERS DIGITS "'+-_ ") == length &&
-		*text !=' ' && (length == 0 || text[length - 1] != ' ') &&
+		*text != ' ' && (length == 0 || text[length - 1] != ' ') &&
 		strstr(text, "  ") == NULL;
 }
 
@@ -178,7 +178,7 @@ write_phrase(FILE *out, const char *text, int column)
 	}
 
 	column += fprintf(out, WORD_BEGIN);
-	for (int n = 0; (text = next_character(text, character)) !=NULL; n++)
+	for (int n = 0; (text = next_character(text, character)) != NULL; n++)
 	{
 		bool		literal;
 		bool		space;
@@ -251,7 +251,7 @@ write_quoted_printable(FILE *out, const char *body)
 static bool
 is_dotted(const char *text, size_t length, const char *characters)
 {
-	const char *end = text +length;
+	const char *end = text + length;
 
 	for (;;)
 	{
@@ -259,12 +259,12 @@ is_dotted(const char *text, size_t length, const char *characters)
 
 		if (atom == 0)
 			return false;
-		text	  +=atom;
+		text += atom;
 
-		if (text >=end)
+		if (text >= end)
 			return text == end;
 
-		if (*text ++!= '.')
+		if (*text++ != '.')
 			return false;
 	}
 }
@@ -275,8 +275,8 @@ is_domain(const char *text)
 	size_t		length = strlen(text);
 
 	return is_dotted(text, length, LETTERS DIGITS "-") &&
-		text[		0] != '-' && text[length - 1] != '-' &&
-				strstr(text, "-.") == NULL && strstr(text, ".-") == NULL;
+		text[0] != '-' && text[length - 1] != '-' &&
+		strstr(text, "-.") == NULL && strstr(text, ".-") == NULL;
 }
 
 bool
@@ -285,6 +285,6 @@ is_address(const char *text)
 	const char *at = strchr(text, '@');
 
 	/* The lengths are those of RFC 5321, 4.5.3.1. */
-	return at != NULL && at - text <=64 && strlen(text) <= 254 &&
-				is_dotted(text, at - text, ATOM) && is_domain(at + 1);
+	return at != NULL && at - text <= 64 && strlen(text) <= 254 &&
+		is_dotted(text, at - text, ATOM) && is_domain(at + 1);
 }
