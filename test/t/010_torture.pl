@@ -71,7 +71,7 @@ until ($enough)
 		cancel => q{SELECT ecommerce.cancel_order($1, $2, 'customer')},
 		level => $level,
 		seconds => $soak_seconds ? $soak_seconds / 15 : 3,
-		pause => $soak_seconds ? 1.5 : 0.4);
+		pause => $soak_seconds ? 3 : 0.4);
 
 	is(first_lines($violations),
 		'', "$level: all is as it should be (seed $seed)");
