@@ -50,7 +50,7 @@ decode(const char *text, unsigned *code)
 	*code = length == 1 ? first : first & (0x7F >> length);
 	for (int i = 1; i < length; i++)
 	{
-		if ((text[i] & 0xC0) !=0x80)
+		if ((text[i] & 0xC0) != 0x80)
 			return 0;
 		*code = *code << 6 | (text[i] & 0x3F);
 	}
@@ -86,13 +86,13 @@ next_character(const char *text, Character character)
 	if (length == 0)
 	{
 		strcpy(character, "\xEF\xBF\xBD");
-		return text +1;
+		return text + 1;
 	}
 	if (code == '\n' || code == '\r' || code == 0x85 ||
 		code == 0x2028 || code == 0x2029)
 	{
 		strcpy(character, "\n");
-		return text +(strncmp(text, "\r\n", 2) == 0 ? 2 : length);
+		return text + (strncmp(text, "\r\n", 2) == 0 ? 2 : length);
 	}
 	if (is_control(code))
 		strcpy(character, " ");
@@ -101,7 +101,7 @@ next_character(const char *text, Character character)
 		memcpy(character, text, length);
 		character[length] = '\0';
 	}
-	return text +length;
+	return text + length;
 }
 
 void
@@ -109,7 +109,7 @@ write_plain(FILE *out, const char *text, const char *line_break)
 {
 	Character	character;
 
-	while ((text = next_character(text, character)) !=NULL)
+	while ((text = next_character(text, character)) != NULL)
 		fputs(*character == '\n' ? line_break : character, out);
 }
 
@@ -118,7 +118,7 @@ write_html(FILE *out, const char *text, const char *line_break)
 {
 	Character	character;
 
-	while ((text = next_character(text, character)) !=NULL)
+	while ((text = next_character(text, character)) != NULL)
 	{
 		switch (*character)
 		{
@@ -154,7 +154,7 @@ is_plain_phrase(const char *text, int column)
 
 	return column + length <= LINE_LENGTH &&
 		strspn(text, LETTERS DIGITS "'+-_ ") == length &&
-		*text !=' ' && (length == 0 || text[length - 1] != ' ') &&
+		*text != ' ' && (length == 0 || text[length - 1] != ' ') &&
 		strstr(text, "  ") == NULL;
 }
 
@@ -170,7 +170,7 @@ write_phrase(FILE *out, const char *text, int column)
 	}
 
 	column += fprintf(out, WORD_BEGIN);
-	for (int n = 0; (text = next_character(text, character)) !=NULL; n++)
+	for (int n = 0; (text = next_character(text, character)) != NULL; n++)
 	{
 		bool		literal;
 		bool		space;
@@ -243,7 +243,7 @@ write_quoted_printable(FILE *out, const char *body)
 static bool
 is_dotted(const char *text, size_t length, const char *characters)
 {
-	const char *end = text +length;
+	const char *end = text + length;
 
 	for (;;)
 	{
@@ -251,12 +251,12 @@ is_dotted(const char *text, size_t length, const char *characters)
 
 		if (atom == 0)
 			return false;
-		text	  +=atom;
+		text += atom;
 
-		if (text >=end)
+		if (text >= end)
 			return text == end;
 
-		if (*text ++!= '.')
+		if (*text++ != '.')
 			return false;
 	}
 }
@@ -267,8 +267,8 @@ is_domain(const char *text)
 	size_t		length = strlen(text);
 
 	return is_dotted(text, length, LETTERS DIGITS "-") &&
-		text[		0] != '-' && text[length - 1] != '-' &&
-				strstr(text, "-.") == NULL && strstr(text, ".-") == NULL;
+		text[0] != '-' && text[length - 1] != '-' &&
+		strstr(text, "-.") == NULL && strstr(text, ".-") == NULL;
 }
 
 bool
@@ -277,6 +277,6 @@ is_address(const char *text)
 	const char *at = strchr(text, '@');
 
 	/* The lengths are those of RFC 5321, 4.5.3.1. */
-	return at != NULL && at - text <=64 && strlen(text) <= 254 &&
-				is_dotted(text, at - text, ATOM) && is_domain(at + 1);
+	return at != NULL && at - text <= 64 && strlen(text) <= 254 &&
+		is_dotted(text, at - text, ATOM) && is_domain(at + 1);
 }

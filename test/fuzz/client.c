@@ -5,10 +5,11 @@
  * client SEED CALLS SECONDS ALLOWED UPKEEP AUDIT
  *		Makes CALLS calls, or as many as SECONDS have room for if that is not 0.
  *		Prints a line "outcome SQLSTATE CODE COUNT" for each way in which calls
- *		ended, "unexpected ..." for each error that is none of the classes 22,
- *		23, 42 and 54, nor ALLOWED (SQLSTATEs with a comma behind each), nor
- *		what the call asked for, and "violation ..." for each row of the query
- *		AUDIT.  UPKEEP is executed before every AUDIT_INTERVAL calls.
+ *		ended, "success FUNCTION COUNT" for each function, "unexpected ..." for
+ *		each error that is none of the classes 22, 23, 42 and 54, nor ALLOWED
+ *		(SQLSTATEs with a comma behind each), nor what the call asked for, and
+ *		"violation ..." for each row of the query AUDIT.  UPKEEP is executed
+ *		from time to time.
  *
  * Functions and their arguments come from the catalogue, so none is left out.
  * A call is a transaction: BEGIN, then settings and a role, then one statement,
@@ -25,6 +26,7 @@
 #include <string.h>
 #include <time.h>
 
+#define UPKEEP_INTERVAL	100
 #define AUDIT_INTERVAL	1000
 #define MAX_OUTCOMES	200
 #define MAX_PARAMETERS	8
@@ -66,22 +68,23 @@ typedef struct Values
 } Values;
 
 static const Values good_values[] = {
-	{"user_id", 0, {"1", "2", "3", "4", "5", "6", "7"}},
-	{"product_id", 0, {"1", "2", "3", "4", "5", "6", "7", "8"}},
-	{"order_id", 0, {"1", "2", "3", "5", "10", "20",
+	{"user_id", 0, {"1", "1", "1", "1", "2", "3", "4", "5", "6", "7"}},
+	{"product_id", 0, {"1", "1", "2", "2", "3", "3", "4", "4", "5", "6", "7", "8"}},
+	{"order_id", 0, {"1", "2", "5", "20",
 			"=(SELECT max(id) FROM ecommerce.orders)",
-			"=(SELECT min(id) FROM ecommerce.orders WHERE order_status = 'PROCESSING')",
-			"=(SELECT currval('ecommerce.orders_id_seq'))"}},
+			"=(SELECT max(id) FROM ecommerce.orders WHERE customer_id = 1)",
+			"=(SELECT min(id) FROM ecommerce.orders WHERE customer_id = 1 AND order_status = 'SHIPPED')",
+			"=(SELECT min(id) FROM ecommerce.orders WHERE customer_id = 1 AND order_status = 'PROCESSING')"}},
 	{"before_id", 0, {"2", "100", "1000000"}},
 	{"quantity", 0, {"1", "2", "3", "10", "0"}},
 	{"max", 0, {"1", "5", "100"}},
 	{"lease_seconds", 0, {"1", "300"}},
 	{"page_size", 0, {"1", "5", "20", "500"}},
-	{"expected_amount", 0, {"1.99", "3.98", "2.99", "4.980000"}},
+	{"expected_amount", 0, {"1.99", "3.98", "4.980000", "=NULL", "=NULL", "=NULL", "=NULL"}},
 	{"idempotency_key", 0, {"a", "b", "c", "=clock_timestamp()::text",
 			"=clock_timestamp()::text"}},
 	{"shipping_address", 0, {"Here", "There"}},
-	{"status", 0, {"SHIPPED", "DELIVERED", "RETURNED", "CANCELLED", "PROCESSING"}},
+	{"status", 0, {"SHIPPED", "SHIPPED", "SHIPPED", "DELIVERED", "RETURNED", "CANCELLED", "PROCESSING"}},
 	{"reason", 0, {"customer", "inventory", "fraud", "declined", "staff", "other"}},
 	{"event", 0, {"order_placed", "order_shipped", "order_cancelled"}},
 	{"ids", 0, {"{1,2,3}", "{}", "=ARRAY(SELECT id FROM ecommerce.order_events LIMIT 3)"}},
@@ -141,6 +144,7 @@ static const char *const claims[] = {
 };
 
 static const char *const tokens[] = {
+	"'{\"user_id\": 1}'", "'{\"user_id\": 1}'", "'{\"user_id\": 1}'",
 	"'{\"user_id\": 1}'", "'{\"user_id\": 2}'", "'{\"user_id\": \"3\"}'",
 	"'{\"user_id\": 4}'", "'{\"user_id\": 5}'", "'{\"user_id\": 6}'",
 	"'{\"user_id\": 7}'"
@@ -206,52 +210,63 @@ static const char *const statements[] = {
 #define STATEMENTS_WITH_PARAMETERS	12
 
 /*
- * What chance would hardly bring about: what was done before in the transaction,
- * what another session did then, and the call, which is any if there is none.
+ * What chance would hardly bring about: what another session does first, how the
+ * transaction begins, what the other session does then, and the call, which is
+ * any if there is none.  Product 9 is sold in scenes only, so it is always there.
  */
 typedef struct Scene
 {
+	const char *prepared;
 	const char *beginning;
-	const char *elsewhere;
+	const char *meanwhile;
 	const char *call;
 } Scene;
 
+#define FILL_CART \
+	"DELETE FROM ecommerce.cart_items WHERE user_id = 2;" \
+	" SELECT ecommerce.add_to_cart(2, 9)"
+#define BEGIN_SNAPSHOT \
+	"BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM ecommerce.carts"
+
 static const Scene scenes[] = {
-	{"BEGIN; SELECT 1/0", NULL, NULL},
-	{"BEGIN; ALTER TABLE ecommerce.orders RENAME TO elsewhere", NULL, NULL},
-	{"BEGIN; ALTER TABLE ecommerce.order_events DROP COLUMN taken_until", NULL,
-	"ecommerce.take_order_events(1)"},
-	{"BEGIN; INSERT INTO ecommerce.schema_migrations VALUES (99, 'later')", NULL,
-	"ecommerce.migrate()"},
-	{"BEGIN; ALTER TABLE ecommerce.products DROP CONSTRAINT products_price_from_0_below_1e12;"
-	" UPDATE ecommerce.products SET price = 'NaN' WHERE id = 1;"
-	" INSERT INTO ecommerce.carts VALUES (1) ON CONFLICT DO NOTHING;"
-	" INSERT INTO ecommerce.cart_items VALUES (1, 1, 1) ON CONFLICT DO NOTHING",
-	NULL, "ecommerce.cart_json(1)"},
-	{"BEGIN; DELETE FROM ecommerce.cart_items; SELECT ecommerce.add_to_cart(2, 1);"
-		" CREATE TRIGGER suppress BEFORE INSERT ON ecommerce.order_events"
-	" FOR EACH ROW EXECUTE FUNCTION audit.suppress()", NULL, "ecommerce.place_order(2)"},
-	{"BEGIN; UPDATE ecommerce.stock_levels SET quantity = 3000000000 WHERE product_id = 6;"
-		" SELECT ecommerce.set_cart_item(3, 6, 2147483647)", NULL,
-	"ecommerce.add_to_cart(3, 6)"},
-	{"BEGIN; UPDATE ecommerce.stock_levels SET quantity = 3000000000 WHERE product_id = 6;"
-		" DELETE FROM ecommerce.cart_items; SELECT ecommerce.set_cart_item(3, 6, 2147483647)",
-	NULL, "ecommerce.place_order(3)"},
-	{"BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM ecommerce.carts",
-		"DELETE FROM ecommerce.cart_items WHERE user_id = 2;"
-		" SELECT ecommerce.add_to_cart(2, 1); SELECT ecommerce.place_order(2, 'Here')",
-	"ecommerce.place_order(2)"},
-	{"BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM ecommerce.carts",
-		"DELETE FROM ecommerce.cart_items WHERE user_id = 2;"
-		" SELECT ecommerce.add_to_cart(2, 1); SELECT ecommerce.place_order(2, 'Here')",
-	"ecommerce.add_to_cart(2, 1)"},
-	{"BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT count(*) FROM ecommerce.carts",
-		"UPDATE ecommerce.stock_levels SET quantity = quantity", NULL}
+	{.beginning = "BEGIN; SELECT 1/0"},
+	{.beginning = "BEGIN; ALTER TABLE ecommerce.orders RENAME TO elsewhere"},
+	{.beginning = "BEGIN; ALTER TABLE ecommerce.order_events DROP COLUMN taken_until",
+	.call = "ecommerce.take_order_events(1)"},
+	{.beginning = "BEGIN; INSERT INTO ecommerce.schema_migrations VALUES (99, 'later')",
+	.call = "ecommerce.migrate()"},
+	{.beginning = "BEGIN; " FILL_CART ";"
+		" ALTER TABLE ecommerce.products DROP CONSTRAINT products_price_from_0_below_1e12;"
+		" UPDATE ecommerce.products SET price = 'NaN' WHERE id = 9",
+	.call = "ecommerce.cart_json(2)"},
+	{.beginning = "BEGIN; " FILL_CART "; CREATE TRIGGER suppress BEFORE INSERT"
+		" ON ecommerce.order_events FOR EACH ROW EXECUTE FUNCTION audit.suppress()",
+	.call = "ecommerce.place_order(2)"},
+	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.set_cart_item(2, 9, 2147483647)",
+	.call = "ecommerce.add_to_cart(2, 9)"},
+	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.set_cart_item(2, 9, 2147483647)",
+	.call = "ecommerce.place_order(2)"},
+	{.beginning = "BEGIN; " FILL_CART "; UPDATE ecommerce.users SET shipping_address = NULL",
+	.call = "ecommerce.place_order(2)"},
+	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, 'Here', 'scene')",
+	.call = "ecommerce.place_order(2, 'There', 'scene')"},
+	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, 'Here')",
+	.call = "ecommerce.set_order_status(2, (SELECT max(id) FROM ecommerce.orders"
+		" WHERE customer_id = 2), 'RETURNED')"},
+	{.prepared = FILL_CART, .beginning = BEGIN_SNAPSHOT,
+		.meanwhile = "SELECT ecommerce.place_order(2, 'Here')",
+	.call = "ecommerce.add_to_cart(2, 9)"},
+	{.prepared = FILL_CART, .beginning = BEGIN_SNAPSHOT,
+		.meanwhile = "SELECT ecommerce.place_order(2, 'Here')",
+	.call = "ecommerce.place_order(2, 'Here')"},
+	{.beginning = BEGIN_SNAPSHOT,
+	.meanwhile = "UPDATE ecommerce.stock_levels SET quantity = quantity"}
 };
 
 static PGconn *conn;
 static PGconn *elsewhere;
 static PGresult *functions;		/* schema, name, sets?, argument names, types, skip */
+static int *successes;			/* of each function */
 static uint64_t state;
 static const char *allowed;
 
@@ -603,7 +618,7 @@ make_call(void)
 				statement,
 				expected;
 	static Parameter parameters[MAX_PARAMETERS];
-	const Scene *scene = percent(3) ? &pick(scenes) : NULL;
+	const Scene *scene = percent(5) ? &pick(scenes) : NULL;
 	const Condition *condition = &pick(beginnings);
 	const Condition *setting = percent(30) ? &pick(settings) : NULL;
 	const char *role = scene ? "clerk" : pick(roles);
@@ -637,6 +652,8 @@ make_call(void)
 		append_call(&call, function, parameters, &nparameters, &expected);
 	append(&statement, statements[form], call.data);
 
+	if (scene && scene->prepared)
+		run(elsewhere, scene->prepared);
 	result = PQexec(conn, beginning.data);
 	if (PQresultStatus(result) == PGRES_FATAL_ERROR)
 	{
@@ -657,12 +674,14 @@ make_call(void)
 		}
 	}
 	PQclear(result);
-	if (scene && scene->elsewhere)
-		run(elsewhere, scene->elsewhere);
+	if (scene && scene->meanwhile)
+		run(elsewhere, scene->meanwhile);
 
 	result = execute(&statement, parameters, nparameters);
 	outcome = outcome_of(result);
 	count_outcome(outcome);
+	if (strncmp(outcome, "00000", 5) == 0 && !(scene && scene->call))
+		successes[function]++;
 	if (!is_expected(outcome, &expected) || PQstatus(conn) != CONNECTION_OK)
 		printf("unexpected %s: %s after %s: %s", outcome, statement.data, beginning.data,
 			   PQresultErrorMessage(result));
@@ -675,7 +694,7 @@ make_call(void)
 }
 
 static void
-look_after(const char *upkeep, const char *audit)
+look(const char *audit)
 {
 	PGresult   *result = PQexec(elsewhere, audit);
 
@@ -684,7 +703,6 @@ look_after(const char *upkeep, const char *audit)
 	for (int i = 0; i < PQntuples(result); i++)
 		printf("violation %s\n", PQgetvalue(result, i, 0));
 	PQclear(result);
-	run(elsewhere, upkeep);
 }
 
 static void
@@ -721,24 +739,30 @@ main(int argc, char **argv)
 	functions = PQexec(conn,
 					   "SELECT pronamespace::regnamespace, proname, proretset,"
 					   " array_to_string(proargnames[1:pronargs], ' '), proargtypes,"
-					   " CASE WHEN proname ~ '^(migra|grant|revoke|erase|order_integ)' THEN 80 ELSE 0 END"
+					   " CASE WHEN proname ~ '^(migra|grant|revoke|erase|order_integ)' THEN 70 ELSE 0 END"
 					   "  FROM pg_proc"
 					   " WHERE pronamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace)"
 					   "   AND prorettype <> 'trigger'::regtype"
 					   " ORDER BY 1, 2");
 	if (PQntuples(functions) == 0)
 		fail("there are no functions");
+	successes = calloc(PQntuples(functions), sizeof(int));
 
 	while (atoi(argv[3]) > 0 ? time(NULL) < end : calls < atoi(argv[2]))
 	{
-		if (calls++ % AUDIT_INTERVAL == 0)
-			look_after(argv[5], argv[6]);
+		if (calls % UPKEEP_INTERVAL == 0)
+			run(elsewhere, argv[5]);
 		make_call();
+		if (++calls % AUDIT_INTERVAL == 0)
+			look(argv[6]);
 	}
-	look_after(argv[5], argv[6]);
+	look(argv[6]);
 	printf("calls %d\n", calls);
 	for (int i = 0; outcomes[i].count > 0; i++)
 		printf("outcome %s %d\n", outcomes[i].name, outcomes[i].count);
+	for (int i = 0; i < PQntuples(functions); i++)
+		printf("success %s.%s %d\n", PQgetvalue(functions, i, 0),
+			   PQgetvalue(functions, i, 1), successes[i]);
 	PQfinish(conn);
 	PQfinish(elsewhere);
 	return 0;

@@ -1,6 +1,8 @@
 # Proves that a session may go on for ever: after thousands of calls, successful or
 # not, it holds no more memory and no more plans than before, and each call leaves the
 # role and the search_path as they were.
+#
+# The long form places 100,000 orders, or as many as SOAK_SECONDS have room for.
 
 use strict;
 use warnings;
@@ -59,13 +61,22 @@ $node->safe_psql(
 });
 
 
+# The long form takes longer than an answer may otherwise.
+$PostgreSQL::Test::Utils::timeout_default += $ENV{SOAK_SECONDS} // 0;
+
 # Memory and plans.
 my %statements = (
 	'successful calls' => q{
 		SELECT format('SELECT ecommerce.add_to_cart(%s, %s) IS NULL', customer, 1 + n % 4),
 			   format('SELECT ecommerce.place_order(%s, idempotency_key => %L) IS NULL', customer, clock_timestamp()),
 			   format('SELECT ecommerce.order_listing_json(%s) IS NULL', customer),
-			   format('SELECT ecommerce.order_listing_json(%s, 5, status => ''PROCESSING'') IS NULL', customer)
+			   format('SELECT ecommerce.order_listing_json(%s, 5, status => ''PROCESSING'') IS NULL', customer),
+			   format('SELECT ecommerce.%s IS NULL FROM ecommerce.orders WHERE customer_id = %s',
+					  format(CASE WHEN n % 2 = 0 THEN 'cancel_order(%s, max(id), ''staff'')'
+							 ELSE 'set_order_status(%s, max(id), ''SHIPPED'')' END, customer),
+					  customer),
+			   'SELECT ecommerce.acknowledge_order_events(ARRAY(SELECT (event->''id'')::bigint'
+			   ' FROM jsonb_array_elements(ecommerce.take_order_events(3)) AS event)) IS NULL'
 		FROM generate_series(1, :calls) AS n, LATERAL (SELECT 4 + n % 100) AS _ (customer)
 		\gexec
 	},
@@ -91,7 +102,7 @@ foreach my $kind (sort keys %statements)
 
 	if ($kind eq 'successful calls')
 	{
-		is($answer, join("\n", ('f') x (4 * $calls)), "$kind: all of them are");
+		is($answer, join("\n", ('f') x (6 * $calls)), "$kind: all of them are");
 	}
 	else
 	{
@@ -115,6 +126,43 @@ foreach my $kind (sort keys %statements)
 is( $node->safe_psql('postgres', 'SELECT count(*) FROM ecommerce.orders'),
 	$calls + 200, 'each order was placed');
 
+# A session that does nothing but sell. What the functions have not given back would be
+# the same for each order, so half of them would leave half of it.
+my $session = Shop::Client->new($node);
+my $most = $ENV{SOAK_SECONDS} ? 100_000 : 3_000;
+my $end = time + ($ENV{SOAK_SECONDS} // 3600);
+my @held;
+
+for (my $orders = 0; $orders < $most && time < $end; $orders += 1000)
+{
+	$session->ask(
+		q{
+		SELECT format('SELECT ecommerce.add_to_cart(%s, %s) IS NULL', customer, 1 + n % 4),
+			   format('SELECT ecommerce.place_order(%s) IS NULL', customer)
+		FROM generate_series(1, 1000) AS n, LATERAL (SELECT 4 + n % 100) AS _ (customer)
+		\gexec
+	});
+	push @held, [ held_by($session), anonymous_memory_of($session) ];
+}
+$session->quit;
+note(sprintf 'after %d orders: %d bytes in contexts, %d plans, %d kB of anonymous memory',
+	1000 * (1 + $_), @{ $held[$_] })
+  foreach (0, int($#held / 2), $#held);
+cmp_ok($held[-1]->[0] - $held[0]->[0],
+	'<', 1000 * @held, 'orders: ' . 1000 * @held . ' later, the session holds no more memory');
+is($held[-1]->[1], $held[0]->[1], 'orders: and no more plans');
+cmp_ok($held[-1]->[2] - $held[0]->[2],
+	'<', 4096, 'orders: nor has it more memory of the machine\'s');
+
+# Something small kept for each of as many calls would be noticed.
+$session = Shop::Client->new($node);
+my ($before) = held_by($session);
+
+$session->ask(q{SELECT format('LISTEN n%s', n) FROM generate_series(1, 3000) AS n \gexec});
+cmp_ok((held_by($session))[0] - $before,
+	'>', 3000, 'a session that holds more memory is noticed');
+$session->quit;
+
 sub held_by
 {
 	my ($session) = @_;
@@ -123,6 +171,15 @@ sub held_by
 		q{
 		SELECT sum(used_bytes), count(*) FILTER (WHERE name LIKE 'CachedPlan%')
 		FROM pg_backend_memory_contexts});
+}
+
+# In kilobytes; 0 where the system does not say.
+sub anonymous_memory_of
+{
+	my ($session) = @_;
+	my $file = '/proc/' . $session->pid . '/status';
+
+	return -e $file && slurp_file($file) =~ /^RssAnon:\s+(\d+)/m ? $1 : 0;
 }
 
 
@@ -150,7 +207,7 @@ $node->safe_psql(
 	ALTER FUNCTION identity_after_as_clerk OWNER TO clerk;
 });
 
-my $session = Shop::Client->new($node, role => 'shopper');
+$session = Shop::Client->new($node, role => 'shopper');
 
 $session->ask(q{SET request.jwt.claims = '{"user_id": 1}'; SET search_path = elsewhere});
 foreach my $case (

@@ -103,6 +103,16 @@ cmp_ok($result{interrupted}->{$_} // 0, '>=', 1,
 	"$_: interrupted " . ($result{interrupted}->{$_} // 0) . ' times')
   foreach (sort(keys %calls_of_clerk, keys %calls_of_owner));
 
+is( join(' ', grep {
+			my $function = $_;
+			!grep { /^$function\b/ } (keys %calls_of_clerk, keys %calls_of_owner)
+		} @{ $observer->selectcol_arrayref(
+				q{SELECT DISTINCT proname FROM pg_proc
+				  WHERE pronamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace)
+				  AND prorettype <> 'trigger'::regtype AND proname !~ '^migration_'
+				  AND proname <> 'current_user_id'}) }),
+	'', 'each function was called');
+
 # Functions that are not as careful, and sessions that are not.
 $observer->do(
 	q{
@@ -295,11 +305,11 @@ sub torment
 		$settled //= memory_of($session{clerk}, $params{calls_of_clerk})
 		  if $torment{calls} >= min($most, $calls) / 4;
 
-		$torment{violations} .= "order_integrity: $_\n" foreach @{
-			$observer->selectcol_arrayref(
-				'SELECT order_integrity FROM ecommerce.order_integrity()') };
+		# The shop grows, and the look at all of it takes longer and longer.
+		$torment{violations} .= order_integrity() if rand() < 2000 / $torment{calls};
 	}
 
+	$torment{violations} .= order_integrity();
 	$torment{growth} = memory_of($session{clerk}, $params{calls_of_clerk}) - ($settled // 0);
 	$torment{violations} .= "left: memory, $torment{growth} bytes\n"
 	  if $torment{growth} > 8 * $torment{calls} + $caches && $torment{violations} eq '';
@@ -424,6 +434,12 @@ sub state
 
 	$state //= $observer->prepare('SELECT * FROM state(?, ?)');
 	return $observer->selectrow_array($state, undef, $session->{pg_pid}, $customer);
+}
+
+sub order_integrity
+{
+	return join '', map { "order_integrity: $_\n" } @{
+		$observer->selectcol_arrayref('SELECT order_integrity FROM ecommerce.order_integrity()') };
 }
 
 # What the session holds when it has all plans that it can have.

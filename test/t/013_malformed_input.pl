@@ -47,6 +47,11 @@ is($result{problems}, '', "$result{calls} calls: no other error, no violation (s
 note("$_: $result{outcomes}->{$_}") foreach sort keys %{ $result{outcomes} };
 cmp_ok($result{outcomes}->{'00000 -'}, '>', $result{calls} / 10,
 	"$result{outcomes}->{'00000 -'} calls succeeded");
+foreach my $function (grep { !/migration_/ } sort keys %{ $result{successes} })
+{
+	cmp_ok($result{successes}->{$function}, '>', 0,
+		"$function succeeded $result{successes}->{$function} times");
+}
 foreach my $error (@errors)
 {
 	foreach my $code (grep { !$out_of_reach{$_} } @{ $error->{codes} })
@@ -110,8 +115,10 @@ sub make_shop
 		FROM generate_series(4, 7) AS n;
 		INSERT INTO ecommerce.products (name, price, currency, is_active) VALUES
 			('Thing 5', 5, 'EUR', true), ('Thing 6', 999999999999, 'USD', true),
-			('Thing 7', 7, 'USD', true), ('Thing 8', 8, 'USD', false);
-		INSERT INTO ecommerce.stock_levels (product_id, quantity) VALUES (6, 1000), (8, 5);
+			('Thing 7', 7, 'USD', true), ('Thing 8', 8, 'USD', false),
+			('Thing 9', 999999, 'USD', true);
+		INSERT INTO ecommerce.stock_levels (product_id, quantity)
+		VALUES (6, 1000), (8, 5), (9, 1000000000000);
 
 		CREATE ROLE clerk;
 		CREATE ROLE shopper;
@@ -147,7 +154,8 @@ sub make_shop
 			WHERE quantity < 10 AND product_id < 6;
 			UPDATE ecommerce.products SET is_active = NOT is_active WHERE id IN (7, 8);
 			UPDATE ecommerce.users SET shipping_address = 'Here' WHERE id IN (1, 2, 3, 4);
-			DELETE FROM ecommerce.cart_items WHERE user_id IN (1, 2, 3) OR quantity > 10;
+			DELETE FROM ecommerce.cart_items
+			WHERE user_id IN (1, 2, 3) AND product_id > 4 OR quantity > 10;
 			INSERT INTO ecommerce.carts SELECT 5 ON CONFLICT DO NOTHING;
 			INSERT INTO ecommerce.cart_items VALUES (5, 7, 1), (5, 8, 1) ON CONFLICT DO NOTHING;
 			UPDATE ecommerce.order_events SET taken_until = NULL WHERE taken_until > now();
@@ -187,6 +195,7 @@ sub torment
 	$result{problems} = join "\n", ($output =~ /^((?:unexpected|violation) .*)/mg),
 	  $complaint =~ s/^client: //mgr || ();
 	$result{outcomes} = { $output =~ /^outcome (\S+ \S+) (\d+)$/mg };
+	$result{successes} = { $output =~ /^success (\S+) (\d+)$/mg };
 	($result{calls}) = $output =~ /^calls (\d+)$/m;
 	return %result;
 }

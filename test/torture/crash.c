@@ -4,9 +4,9 @@
  *		transaction, the way the kernel kills one when there is no memory left.
  *
  * The setting crash.at is the point: the number of a row event, as the trigger
- * crash_point() counts them, or "before commit" (everything is written but the
- * record of the commit) or "after commit" (that is written too, but the client
- * has no answer).
+ * crash_point() counts them, or "before commit" (everything is
+ * written but the record of the commit) or "after commit" (that is written too,
+ * but the client has no answer).
  */
 #include "postgres.h"
 
@@ -69,7 +69,7 @@ row_events(PG_FUNCTION_ARGS)
 {
 	int			counted = events;
 
-	(void) fcinfo;
+	(void) fcinfo;				/* there are no arguments */
 	events = 0;
 	PG_RETURN_INT32(counted);
 }
