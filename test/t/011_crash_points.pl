@@ -19,12 +19,14 @@ use Time::HiRes qw(time usleep);
 
 my $soak_seconds = $ENV{SOAK_SECONDS};
 my $seed = $ENV{SEED} // int(rand(2**31));
-my $module = compile("$FindBin::RealBin/../torture/crash.c", 'crash.so', '-shared', '-fPIC');
+my $module = compile("$FindBin::RealBin/../torture/crash.c",
+	'crash.so', '-shared', '-fPIC');
 
 # There is little to set up after a crash. What a killed process has written, the system
 # still has: fsync is for the system's own crashes, and is left to the long form.
 my $fsync = $soak_seconds ? 'on' : 'off';
-my $node = start_server('crash_points', settings => qq{
+my $node = start_server(
+	'crash_points', settings => qq{
 fsync = $fsync
 recovery_init_sync_method = syncfs
 restart_after_crash = on
@@ -40,7 +42,8 @@ log_min_messages = log
 # What is asked for, again after a crash, and the answers. The parameter is a key that is
 # new each time.
 my %place = (
-	request => q{SELECT ecommerce.place_order(1, idempotency_key => ?)->>'replayed'},
+	request =>
+	  q{SELECT ecommerce.place_order(1, idempotency_key => ?)->>'replayed'},
 	answer => 'false',
 	answer_again => 'true');
 my %cancel = (
@@ -65,16 +68,19 @@ cmp_ok($points, '>=', 200, "an order of 33 lines has $points points");
 is_deeply(\@failures, [], 'placed as a whole or not at all, and once');
 
 ($points, @failures) = crash_everywhere(3, %cancel);
-cmp_ok($points, '>=', 10, "cancelling an order of 3 lines has $points points");
+cmp_ok($points, '>=', 10,
+	"cancelling an order of 3 lines has $points points");
 is_deeply(\@failures, [], 'cancelled as a whole or not at all, and once');
 
 while ($soak_seconds && time < $began + 0.9 * $soak_seconds)
 {
 	my $lines = 1 + int(rand(60));
-	my ($what, $work) = @{ ([ 'placing', \%place ], [ 'cancelling', \%cancel ])[ rand(2) ] };
+	my ($what, $work) =
+	  @{ ([ 'placing', \%place ], [ 'cancelling', \%cancel ])[ rand(2) ] };
 
 	($points, @failures) = crash_everywhere($lines, %$work);
-	is_deeply(\@failures, [], "$what an order of $lines lines, $points points (seed $seed)");
+	is_deeply(\@failures, [],
+		"$what an order of $lines lines, $points points (seed $seed)");
 }
 is($integrity_violations, 0, 'order_integrity agrees');
 
@@ -223,7 +229,9 @@ sub crash_everywhere
 		wait_for_recovery($log_length);
 		$client = connect_when_up($node);
 		@found = (
-			$before eq ask($client, 'SELECT contents()') ? 'unchanged' : 'changed',
+			$before eq ask($client, 'SELECT contents()')
+			? 'unchanged'
+			: 'changed',
 			ask($client, $work{request}, $key),
 			ask($client, $work{request}, $key),
 			ask($client, 'SELECT is_whole(?, ?)', $key, $lines));
@@ -240,7 +248,8 @@ sub prepare
 
 	if (++$key % 20 == 0)
 	{
-		$integrity_violations += ask($client, 'SELECT count(*) FROM ecommerce.order_integrity()');
+		$integrity_violations +=
+		  ask($client, 'SELECT count(*) FROM ecommerce.order_integrity()');
 		ask($client, 'SELECT forget_orders()');
 	}
 	ask($client, 'SELECT fill(?)', $lines);
@@ -263,7 +272,9 @@ sub wait_for_recovery
 
 	foreach (1 .. 100 * $PostgreSQL::Test::Utils::timeout_default)
 	{
-		return if slurp_file($node->logfile, $log_length) =~ /ready to accept connections/;
+		return
+		  if slurp_file($node->logfile, $log_length) =~
+		  /ready to accept connections/;
 		usleep(10_000);
 	}
 	die 'the server did not recover';
