@@ -14,7 +14,7 @@ use PostgreSQL::Test::Utils;
 use Shop;
 use Test::More;
 
-my $node = start_server('memory', settings => 'log_statement = none');
+my $node = start_server('memory', settings => "autovacuum = off\nlog_statement = none");
 my $calls = 2000;
 
 # Less than the smallest piece of memory for each call.
