@@ -60,12 +60,14 @@ mailer:
 
 # The options are those of pgindent, and the types are those that the compiler met.
 indent: all mailer
-	objdump --dwarf=info $(OBJS) mailer/*.o | \
-		awk '/DW_TAG/ { typedef = /DW_TAG_typedef/ } typedef && /DW_AT_name/ { print $$NF }' | \
-		sort -u >typedefs.list
-	set -e; for file in src/*.[ch] mailer/*.[ch]; do \
-		pg_bsd_indent -bad -bap -bbb -bc -bl -cli1 -cp33 -cdb -nce -d0 -di12 -nfc1 -i4 -l79 \
-			-lp -lpl -nip -npro -sac -tpg -ts4 -Utypedefs.list $$file $$file.indented; \
-		sed 's/^\([A-Za-z_][^ \t]*\)[ \t]*\*$$/\1 */' $$file.indented >$$file; \
-		rm $$file.indented; \
+	set -e; for folder in src mailer; do \
+		objdump --dwarf=info $$folder/*.o | \
+			awk '/DW_TAG/ { typedef = /DW_TAG_typedef/ } typedef && /DW_AT_name/ { print $$NF }' | \
+			sort -u >typedefs.list; \
+		for file in $$folder/*.[ch]; do \
+			pg_bsd_indent -bad -bap -bbb -bc -bl -cli1 -cp33 -cdb -nce -d0 -di12 -nfc1 -i4 -l79 \
+				-lp -lpl -nip -npro -sac -tpg -ts4 -Utypedefs.list $$file $$file.indented; \
+			sed 's/^\([A-Za-z_][^ \t]*\)[ \t]*\*$$/\1 */' $$file.indented >$$file; \
+			rm $$file.indented; \
+		done; \
 	done

@@ -50,7 +50,7 @@ decode(const char *text, unsigned *code)
 	*code = length == 1 ? first : first & (0x7F >> length);
 	for (int i = 1; i < length; i++)
 	{
-		if ((text[i] & 0xC0) !=0x80)
+		if ((text[i] & 0xC0) != 0x80)
 			return 0;
 		*code = *code << 6 | (text[i] & 0x3F);
 	}
@@ -69,6 +69,20 @@ is_control(unsigned code)
 		(code >= 0x2066 && code <= 0x2069);
 }
 
+static bool
+is_line_break(unsigned code)
+{
+	return code == '\n' || code == '\r' || code == 0x85 ||
+		code == 0x2028 || code == 0x2029;
+}
+
+static void
+put(Character character, const char *bytes, size_t length)
+{
+	memcpy(character, bytes, length);
+	character[length] = '\0';
+}
+
 /*
  * Reads the character that text begins with and returns where the next one
  * begins, or NULL at the end.  Line breaks of any kind are "\n", other
@@ -80,28 +94,22 @@ next_character(const char *text, Character character)
 {
 	unsigned	code;
 	int			length = decode(text, &code);
+	const char *next = &text[length > 0 ? length : 1];
 
 	if (*text == '\0')
 		return NULL;
+	if (strncmp(text, "\r\n", 2) == 0)
+		next = &text[2];
+
 	if (length == 0)
-	{
-		strcpy(character, "\xEF\xBF\xBD");
-		return text +1;
-	}
-	if (code == '\n' || code == '\r' || code == 0x85 ||
-		code == 0x2028 || code == 0x2029)
-	{
-		strcpy(character, "\n");
-		return text +(strncmp(text, "\r\n", 2) == 0 ? 2 : length);
-	}
-	if (is_control(code))
-		strcpy(character, " ");
+		put(character, "\xEF\xBF\xBD", 3);
+	else if (is_line_break(code))
+		put(character, "\n", 1);
+	else if (is_control(code))
+		put(character, " ", 1);
 	else
-	{
-		memcpy(character, text, length);
-		character[length] = '\0';
-	}
-	return text +length;
+		put(character, text, length);
+	return next;
 }
 
 void
@@ -109,7 +117,7 @@ write_plain(FILE *out, const char *text, const char *line_break)
 {
 	Character	character;
 
-	while ((text = next_character(text, character)) !=NULL)
+	while ((text = next_character(text, character)) != NULL)
 		fputs(*character == '\n' ? line_break : character, out);
 }
 
@@ -118,7 +126,7 @@ write_html(FILE *out, const char *text, const char *line_break)
 {
 	Character	character;
 
-	while ((text = next_character(text, character)) !=NULL)
+	while ((text = next_character(text, character)) != NULL)
 	{
 		switch (*character)
 		{
@@ -154,7 +162,7 @@ is_plain_phrase(const char *text, int column)
 
 	return column + length <= LINE_LENGTH &&
 		strspn(text, LETTERS DIGITS "'+-_ ") == length &&
-		*text !=' ' && (length == 0 || text[length - 1] != ' ') &&
+		*text != ' ' && (length == 0 || text[length - 1] != ' ') &&
 		strstr(text, "  ") == NULL;
 }
 
@@ -170,14 +178,14 @@ write_phrase(FILE *out, const char *text, int column)
 	}
 
 	column += fprintf(out, WORD_BEGIN);
-	for (int n = 0; (text = next_character(text, character)) !=NULL; n++)
+	for (int n = 0; (text = next_character(text, character)) != NULL; n++)
 	{
 		bool		literal;
 		bool		space;
 		int			width;
 
 		if (n == PHRASE_LENGTH)
-			strcpy(character, "\xE2\x80\xA6");	/* an ellipsis */
+			put(character, "\xE2\x80\xA6", 3);	/* an ellipsis */
 		literal = strchr(LETTERS DIGITS, *character) != NULL;
 		space = *character == ' ' || *character == '\n';
 
@@ -243,7 +251,7 @@ write_quoted_printable(FILE *out, const char *body)
 static bool
 is_dotted(const char *text, size_t length, const char *characters)
 {
-	const char *end = text +length;
+	const char *end = text + length;
 
 	for (;;)
 	{
@@ -251,12 +259,12 @@ is_dotted(const char *text, size_t length, const char *characters)
 
 		if (atom == 0)
 			return false;
-		text	  +=atom;
+		text += atom;
 
-		if (text >=end)
+		if (text >= end)
 			return text == end;
 
-		if (*text ++!= '.')
+		if (*text++ != '.')
 			return false;
 	}
 }
@@ -267,8 +275,8 @@ is_domain(const char *text)
 	size_t		length = strlen(text);
 
 	return is_dotted(text, length, LETTERS DIGITS "-") &&
-		text[		0] != '-' && text[length - 1] != '-' &&
-				strstr(text, "-.") == NULL && strstr(text, ".-") == NULL;
+		text[0] != '-' && text[length - 1] != '-' &&
+		strstr(text, "-.") == NULL && strstr(text, ".-") == NULL;
 }
 
 bool
@@ -277,6 +285,6 @@ is_address(const char *text)
 	const char *at = strchr(text, '@');
 
 	/* The lengths are those of RFC 5321, 4.5.3.1. */
-	return at != NULL && at - text <=64 && strlen(text) <= 254 &&
-				is_dotted(text, at - text, ATOM) && is_domain(at + 1);
+	return at != NULL && at - text <= 64 && strlen(text) <= 254 &&
+		is_dotted(text, at - text, ATOM) && is_domain(at + 1);
 }

@@ -9,6 +9,28 @@ CREATE FUNCTION ecommerce.migration_2() RETURNS void
     LANGUAGE sql VOLATILE PARALLEL UNSAFE
     AS $migration$
 
+-- A shop of version 1 changed the status by hand, and may have imported orders. What
+-- such an order must have gone through becomes its history, which nobody waits for. This
+-- comes first: the server analyzes it before it executes anything.
+
+INSERT INTO ecommerce.order_events (customer_id, order_id, event_number, event, old_status, new_status,
+                                    payload, actor, created_at, delivered_at)
+SELECT placed.customer_id, placed.id,
+       coalesce(last.event_number, 0) + row_number() OVER (PARTITION BY placed.customer_id, placed.id ORDER BY step.number),
+       'order_' || CASE step.number WHEN 1 THEN 'placed' ELSE lower(step.new_status) END, step.old_status, step.new_status,
+       CASE step.new_status WHEN 'CANCELLED' THEN '{"reason": "other"}'::jsonb END,
+       current_user, CASE step.number WHEN 1 THEN placed.order_date ELSE now() END, now()
+  FROM ecommerce.orders AS placed
+  LEFT JOIN LATERAL (SELECT event_number, new_status FROM ecommerce.order_events AS event
+                      WHERE event.customer_id = placed.customer_id AND event.order_id = placed.id
+                      ORDER BY event_number DESC LIMIT 1) AS last ON true
+  JOIN (VALUES (1, NULL, 'PROCESSING'), (2, 'PROCESSING', 'SHIPPED'), (3, 'PROCESSING', 'CANCELLED'),
+               (4, 'SHIPPED', 'DELIVERED'), (5, 'SHIPPED', 'RETURNED')) AS step (number, old_status, new_status)
+    ON step.number = 1 AND last.event_number IS NULL
+    OR step.number = 2 AND placed.order_status IN ('SHIPPED', 'DELIVERED', 'RETURNED')
+    OR step.number > 2 AND placed.order_status = step.new_status
+ WHERE last.event_number IS NULL OR last.new_status = 'PROCESSING' AND placed.order_status <> 'PROCESSING';
+
 -- The outbox
 
 ALTER TABLE ecommerce.order_events
@@ -121,6 +143,11 @@ $migration$;
 REVOKE EXECUTE ON FUNCTION ecommerce.migration_2() FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.migration_2() IS
 'Outbox with leases, and orders, lines and events that cannot be changed afterwards. Called by ecommerce.migrate(), never directly.';
+
+COMMENT ON FUNCTION ecommerce.migrate() IS
+'Creates the tables, or brings them up to the version of the installed code, and returns that version. Safe to repeat, and to run twice at once.
+The role that ran it first owns the tables; later it runs as that role.
+Errors: 0A000 in a database whose encoding is SQL_ASCII; 55000 when the tables are newer than the code, or the extension is older than its library; 42501 without CREATE on the schemas ecommerce and ecommerce_api, or for the tables of another role.';
 
 
 -- Status

@@ -81,7 +81,10 @@ execute_into(Statement *statement, Datum *values, Visibility visibility,
 	options.read_only = (visibility == CALLERS_SNAPSHOT);
 	options.dest = receiver;
 
-	/* To SPI, a query whose rows go to a receiver without a kind is a utility. */
+	/*
+	 * To SPI, a query whose rows go to a receiver without a kind is a
+	 * utility.
+	 */
 	result = SPI_execute_plan_extended(statement->plan, &options);
 	if (result != SPI_OK_UTILITY && result != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_plan_extended returned %s for \"%s\"",

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "encoding.h"
-#include "message.h"
+#include "../../mailer/encoding.h"
+#include "../../mailer/message.h"
 
 static char input[1 << 24];
 static char *next = input;

@@ -401,10 +401,11 @@ SELECT :'readme' = '' AS is_missing \gset
 \if :is_missing
 SELECT skip('there is no README.md in the current directory', 1);
 \else
--- But for two: one takes two sessions, for the other there is no extension yet.
+-- But for those that take another session, database, version or no extension.
 SELECT bag_eq(
     $$SELECT DISTINCT state, code FROM errors
-      UNION VALUES ('40001', 'cart_changed'), ('42501', 'schema_of_another_owner')$$,
+      UNION VALUES ('40001', 'cart_changed'), ('42501', 'schema_of_another_owner'), ('0A000', 'no_encoding'),
+                   ('55000', 'extension_not_updated')$$,
     format($$SELECT unnest(regexp_split_to_array(cell[1], '[`, ]+')) AS state, code
              FROM regexp_matches(%L, '^\| `([A-Z\d`, ]{5,})` \| `([a-z_\d`, ]+)` \|', 'gn') AS cell,
                   unnest(regexp_split_to_array(cell[2], '[`, ]+')) AS code$$, :'readme'),

@@ -44,31 +44,7 @@ foreach my $old (@old_versions)
 {
 	my $database = "from_$old";
 
-	# A shop as the old version made it: migrate() did no more.
-	$node->safe_psql('postgres', qq{CREATE DATABASE "$database"});
-	$node->safe_psql(
-		$database, qq{
-		CREATE EXTENSION ecommerce VERSION '$old';
-		GRANT USAGE, CREATE ON SCHEMA ecommerce, ecommerce_api TO owner;
-		GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce TO owner;
-		SET ROLE owner;
-		SELECT format('SELECT ecommerce.%I()', proname),
-			   format('INSERT INTO ecommerce.schema_migrations (version, name)'
-					  ' VALUES (%s, %L)', substring(proname FROM '\\d+\$'), proname)
-		FROM pg_proc
-		WHERE pronamespace = 'ecommerce'::regnamespace AND proname ~ '^migration_\\d+\$'
-		ORDER BY substring(proname FROM '\\d+\$')::integer
-		\\gexec
-		INSERT INTO ecommerce.users (name, email, shipping_address)
-		SELECT 'Customer ' || n, n || '\@example.com', n || ' Straße'
-		FROM generate_series(1, 3) AS n;
-		INSERT INTO ecommerce.categories (name) VALUES ('Things');
-		INSERT INTO ecommerce.products (name, price, category_id)
-		SELECT 'Thing ' || n, n + 0.99, 1 FROM generate_series(1, 4) AS n;
-		INSERT INTO ecommerce.stock_levels (product_id, quantity)
-		SELECT id, 1000 FROM ecommerce.products;
-		RESET ROLE;
-	});
+	open_old_shop($database, $old);
 
 	# The new library is there as soon as it is installed; a session that began
 	# before the upgrade keeps its plans throughout.
@@ -124,6 +100,44 @@ foreach my $old (@old_versions)
 	$session->quit;
 }
 
+# A shop whose orders have changed without an event, as they could, or were imported.
+foreach my $old (grep { $_ eq '1.0' } @old_versions)
+{
+	my $shown = q{
+		SELECT order_id, string_agg(concat_ws(':', event_number, event, old_status, new_status,
+								payload->>'reason', delivered_at IS NOT NULL), ' ' ORDER BY event_number)
+		FROM ecommerce.order_events GROUP BY order_id ORDER BY order_id};
+
+	open_old_shop('by_hand', $old);
+	$node->safe_psql(
+		'by_hand', q{
+		INSERT INTO ecommerce.orders (customer_id, order_amount, currency, shipping_address, order_status)
+		SELECT 1, 1, 'USD', 'Here', status
+		FROM unnest('{PROCESSING,SHIPPED,DELIVERED,CANCELLED,RETURNED,RETURNED}'::text[]) AS status;
+		INSERT INTO ecommerce.order_details (customer_id, order_id, line_number, product_id,
+			product_name, unit_price, quantity, line_amount)
+		SELECT 1, id, 1, 1, 'Thing', 1, 1, 1 FROM ecommerce.orders;
+		INSERT INTO ecommerce.order_events (customer_id, order_id, event_number, event, new_status, actor)
+		SELECT 1, id, 1, 'order_placed', 'PROCESSING', 'old' FROM ecommerce.orders WHERE id < 6;
+		ALTER EXTENSION ecommerce UPDATE;
+	});
+	isnt($node->safe_psql('by_hand', 'SELECT * FROM ecommerce.order_integrity()'),
+		'', "$old: a status without its event is found");
+	$node->safe_psql('by_hand', 'SELECT ecommerce.migrate()');
+	is($node->safe_psql('by_hand', $shown), join("\n",
+			'1|1:order_placed:PROCESSING:f',
+			'2|1:order_placed:PROCESSING:f 2:order_shipped:PROCESSING:SHIPPED:t',
+			'3|1:order_placed:PROCESSING:f 2:order_shipped:PROCESSING:SHIPPED:t 3:order_delivered:SHIPPED:DELIVERED:t',
+			'4|1:order_placed:PROCESSING:f 2:order_cancelled:PROCESSING:CANCELLED:other:t',
+			'5|1:order_placed:PROCESSING:f 2:order_shipped:PROCESSING:SHIPPED:t 3:order_returned:SHIPPED:RETURNED:t',
+			'6|1:order_placed:PROCESSING:t 2:order_shipped:PROCESSING:SHIPPED:t 3:order_returned:SHIPPED:RETURNED:t'),
+		"$old: migrate() writes the events that are missing");
+	is($node->safe_psql('by_hand', q{
+			SELECT ecommerce.set_order_status(1, 3, 'RETURNED')->'order_status';
+			SELECT * FROM ecommerce.order_integrity()}),
+		'"RETURNED"', "$old: and the history goes on");
+}
+
 # Upgrades that miss something.
 foreach my $miss (
 	'ALTER TABLE ecommerce.order_events DROP COLUMN taken_until',
@@ -152,6 +166,38 @@ foreach my $miss (
 }
 
 done_testing();
+
+# A shop as the old version made it: migrate() did no more.
+sub open_old_shop
+{
+	my ($database, $old) = @_;
+
+	$node->safe_psql('postgres', qq{CREATE DATABASE "$database"});
+	$node->safe_psql(
+		$database, qq{
+		CREATE EXTENSION ecommerce VERSION '$old';
+		GRANT USAGE, CREATE ON SCHEMA ecommerce, ecommerce_api TO owner;
+		GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce TO owner;
+		SET ROLE owner;
+		SELECT format('SELECT ecommerce.%I()', proname),
+			   format('INSERT INTO ecommerce.schema_migrations (version, name)'
+					  ' VALUES (%s, %L)', substring(proname FROM '\\d+\$'), proname)
+		FROM pg_proc
+		WHERE pronamespace = 'ecommerce'::regnamespace AND proname ~ '^migration_\\d+\$'
+		ORDER BY substring(proname FROM '\\d+\$')::integer
+		\\gexec
+		INSERT INTO ecommerce.users (name, email, shipping_address)
+		SELECT 'Customer ' || n, n || '\@example.com', n || ' Straße'
+		FROM generate_series(1, 3) AS n;
+		INSERT INTO ecommerce.categories (name) VALUES ('Things');
+		INSERT INTO ecommerce.products (name, price, category_id)
+		SELECT 'Thing ' || n, n + 0.99, 1 FROM generate_series(1, 4) AS n;
+		INSERT INTO ecommerce.stock_levels (product_id, quantity)
+		SELECT id, 1000 FROM ecommerce.products;
+		RESET ROLE;
+	});
+	return;
+}
 
 # Two orders, the second of which is cancelled if that is possible, a repeated call and
 # a cart: what a shop does all day. The next order id is $id.

@@ -10,6 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Shop;
 use Test::More;
+use Time::HiRes qw(usleep);
 
 my ($pgbouncer) = grep { -x } map { "$_/pgbouncer" } split(/:/, $ENV{PATH}),
   '/usr/sbin';
@@ -85,6 +86,11 @@ END
 	}
 	$? = $status;
 }
+for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+{
+	last if -S "$pool->{host}/.s.PGSQL.$pool->{port}";
+	usleep(100_000);
+}
 $node->connect_ok($pool->connstr('postgres') . ' user=authenticator',
 	'pgbouncer answers');
 
@@ -139,7 +145,9 @@ my $others = q{
 				AND coalesce(current_setting('request.jwt.claims', true), '') = '')::integer;
 };
 
-# The messages of the clients, if there are any, of pgbench with these scripts.
+# The messages of the clients, if there are any, of pgbench with these scripts. Each has a
+# thread of its own: preparing a statement, a thread waits for a connection, which
+# another client of the same thread may be holding.
 sub run_clients
 {
 	my ($mode, @scripts) = @_;
@@ -154,14 +162,14 @@ sub run_clients
 		append_to_file($file, $script);
 		push @files, '-f', $file;
 	}
-	local $ENV{PGPASSWORD} = '';
 	IPC::Run::run(
 		[
-			'pgbench', '-n', '-M', $mode, '-c', $clients, '-j', 2, '-t',
+			'pgbench', '-n', '-M', $mode, '-c', $clients, '-j', $clients, '-t',
 			$transactions, '--random-seed', $seed, @files,
 			$pool->connstr('postgres') . ' user=authenticator'
 		],
-		'>', \$stdout, '2>', \$stderr);
+		'>', \$stdout, '2>', \$stderr,
+		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 	note $stdout;
 	return join "\n", grep { /error|abort/i } split /\n/, $stderr;
 }

@@ -6,7 +6,8 @@ use strict;
 use warnings;
 use utf8;
 
-use Encode qw(encode_utf8);
+use Encode         qw(encode_utf8);
+use File::Basename qw(dirname);
 use FindBin;
 use lib $FindBin::RealBin;
 use Mail;
@@ -27,30 +28,33 @@ let_mailer_in($node);
 
 
 # The composer by itself, with the compiler's checks of memory and arithmetic, read
-# back by another program.
-my $compose = PostgreSQL::Test::Utils::tempdir . '/compose';
-my $checked;
-
-system_or_bail(
-	'cc',
-	'-g',
-	'-D_GNU_SOURCE',
-	'-fsanitize=address,undefined',
-	'-fno-sanitize-recover',
-	'-Wall',
-	'-Wextra',
-	'-Werror',
-	"-I$root/mailer",
-	'-o',
-	$compose,
-	"$root/test/mailer/compose.c",
-	map { "$root/mailer/$_.c" } qw(message encoding report));
-$checked =
-  `/usr/bin/python3 $root/test/mailer/check_messages.py $compose $seed 2>&1`;
-is( $checked,
+# back by another program. And composers that trust texts.
+is( check_messages(
+		$mailer, '-Wall', '-Wextra', '-Werror',
+		'-fsanitize=address,undefined',
+		'-fno-sanitize-recover'),
 	"400 messages, 41 addresses\n",
 	"messages of extreme and of random texts are read as they are meant (seed $seed)"
 );
+like(
+	check_messages(
+		build_mailer(
+			[
+				'encoding.c', 'if (is_plain_phrase(text, column))',
+				'if (true)'
+			])),
+	qr/control characters|is not/,
+	"a name that is not encoded is found (seed $seed)");
+like(
+	check_messages(build_mailer([ 'encoding.c', '"&lt;"', '"<"' ])),
+	qr/is not|script/,
+	"a tag that is not escaped is found (seed $seed)");
+like(
+	check_messages(
+		build_mailer(
+			[ 'encoding.c', 'is_dotted(text, at - text, ATOM)', 'true' ])),
+	qr/is not as it should be/,
+	'an address that is not checked is found');
 
 
 # Orders, from the cart to what the customer reads.
@@ -72,7 +76,7 @@ my @bad_addresses = (
 	'ä@example.test',
 	'evil@exämple.test',
 	' evil@example.test');
-my (%mail, $order, $cancelled, $lines, $log);
+my (@accepted, %mail, $order, $cancelled, $lines, $log);
 
 $node->safe_psql(
 	'postgres', q{
@@ -107,17 +111,16 @@ is( run_mailer(
 		PGTZ           => 'UTC'),
 	1,
 	'--once: status 1, as something was left');
-%mail = map { $_->{to} => $_ } occurrences($smtp, 'accepted');
+@accepted = occurrences($smtp, 'accepted');
+%mail     = map { $_->{to} => $_ } @accepted;
 is( join(' ', sort keys %mail),
 	join(' ',
 		map { "$_\@example.test" } qw(cancelled customer evil long many)),
 	'a mail to each customer who has an address');
-is(scalar(occurrences($smtp, 'accepted')), 5, 'and no other');
+is(scalar(@accepted), 5, 'and no other');
 is_deeply([ map { @{ $_->{defects} } } values %mail ], [], 'without defects');
-is( join('; ',
-		map { join ',', @{ $_->{recipients} } }
-		  occurrences($smtp, 'accepted')),
-	join('; ', map { $_->{to} } occurrences($smtp, 'accepted')),
+is( join('; ', map { join ',', @{ $_->{recipients} } } @accepted),
+	join('; ', map { $_->{to} } @accepted),
 	'to nobody else');
 is_deeply(
 	[
@@ -231,9 +234,10 @@ $node->safe_psql(
 	UPDATE ecommerce.order_events SET taken_until = now();
 });
 run_mailer($mailer, $node, %login);
-is((occurrences($smtp, 'accepted'))[-1]->{to},
+@accepted = occurrences($smtp, 'accepted');
+is($accepted[-1]->{to},
 	'good@example.test', 'a corrected address gets its mail');
-is(scalar(occurrences($smtp, 'accepted')), 6, 'and no other a second one');
+is(scalar(@accepted), 6, 'and no other a second one');
 
 $log = mailer_log();
 like(
@@ -259,6 +263,14 @@ refused(
 	'no login, and a server without STARTTLS', $plain,
 	SMTP_URL  => smtp_url($plain),
 	SMTP_USER => undef);
+make_available();
+is( run_mailer(
+		build_mailer([ 'smtp.c', 'CURLUSESSL_ALL', 'CURLUSESSL_TRY' ]),
+		$node, %login, SMTP_URL => smtp_url($plain)),
+	0,
+	'a mailer that only tries TLS would send');
+isnt(scalar(occurrences($plain, 'login')),
+	0, 'and the password with it, which is found');
 refused('an unknown certificate', $smtp, SMTP_CA_FILE => undef);
 refused(
 	'an unknown certificate, smtps', $tls,
@@ -334,6 +346,19 @@ sub place
 		SELECT ecommerce.add_to_cart(:customer, 1, 2), ecommerce.add_to_cart(:customer, 4, 3) \\gset
 		SELECT ecommerce.place_order(:customer, $texts[2])->'id';
 	});
+}
+
+# Checks what the composer of a mailer composes. The options are for the compiler.
+sub check_messages
+{
+	my ($program, @options) = @_;
+	my $folder = dirname($program);
+
+	system_or_bail('cc', '-g', @options, '-o', "$folder/compose",
+		"$root/test/mailer/compose.c",
+		map { "$folder/$_.c" } qw(message encoding report));
+	return
+	  `/usr/bin/python3 $root/test/mailer/check_messages.py $folder/compose $seed 2>&1`;
 }
 
 # Runs the mailer and finds that the server has got neither mail nor password.

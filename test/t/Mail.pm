@@ -144,8 +144,10 @@ sub start_mailer
 		MAIL_LEASE   => 60,
 		%settings);
 
-	delete @environment{ grep { !defined $environment{$_} }
-		  keys %environment };
+	delete @environment{
+		grep { !defined $environment{$_} }
+		  keys %environment
+	};
 	return start("$scratch/mailer.log", \%environment, $program, @options);
 }
 
@@ -191,14 +193,18 @@ sub let_mailer_in
 	return;
 }
 
+# Waits for a condition, which is asked ever less often.
 sub eventually
 {
 	my ($what, $condition) = @_;
+	my $end   = time + $PostgreSQL::Test::Utils::timeout_default;
+	my $pause = 10_000;
 
-	foreach (1 .. 50 * $PostgreSQL::Test::Utils::timeout_default)
+	while (time < $end)
 	{
 		return if $condition->();
-		usleep(20_000);
+		usleep($pause);
+		$pause *= 1.3 if $pause < 200_000;
 	}
 	die "not so after a long time: $what\n"
 	  . (-e "$scratch/mailer.log" ? mailer_log() : '');

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(usleep);
 
-our @EXPORT = qw(start_server start_again open_shop contents sqlstate
+our @EXPORT = qw(start_server start_again connect_when_up open_shop contents sqlstate
   pause_placements wait_for_lock compile);
 
 # Starts a server. Other parameters than settings, which are lines for
@@ -40,6 +40,27 @@ sub start_again
 		usleep(100_000);
 	}
 	die 'the server did not start again';
+}
+
+# A session, as soon as the server takes one: it may have to recover from a crash first.
+sub connect_when_up
+{
+	my ($node) = @_;
+	my $source = sprintf 'dbi:Pg:dbname=postgres;host=%s;port=%s', $node->host, $node->port;
+
+	require DBI;
+	foreach (1 .. 20 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		my $session = DBI->connect($source, '', '', { PrintError => 0, PrintWarn => 0 });
+
+		if ($session)
+		{
+			$session->{RaiseError} = 1;
+			return $session;
+		}
+		usleep(50_000);
+	}
+	die "the server did not come back: $DBI::errstr";
 }
 
 # Installs the extension, migrates, and adds the customers 1 to 3 and the products

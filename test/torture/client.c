@@ -3,14 +3,14 @@
  *		Customers and staff of a shop, who do not give up when it crashes.
  *
  * client SEED SECONDS WORKERS KEYS PLACE CANCEL
- *		Each worker has a connection of its own and chooses at random what to do
- *		next, until the time is over.  Whatever a worker is answered it writes
- *		to standard output, at once, as a row of audit.answers.
+ *		Each worker has a connection of its own and chooses at random what to
+ *		do next, until the time is over.  Whatever a worker is answered it
+ *		writes to standard output, at once, as a row of audit.answers.
  *
  * KEYS is what the idempotency keys begin with.  PLACE and CANCEL are the
  * statements to place an order ($1 customer, $2 key or null) and to cancel one
- * ($1 customer, $2 order).  PLACE returns id, amount, and whether it is replayed.
- * The other statements are those of audit.sql.
+ * ($1 customer, $2 order).  PLACE returns id, amount, and whether it is
+ * replayed.  The other statements are those of audit.sql.
  *
  * A worker that loses its connection in the middle of a request does not know
  * whether it took effect.  It connects again, and repeats the request until it
@@ -55,7 +55,7 @@ static const char *step_sql[NSTEPS] = {
 typedef enum Outcome
 {
 	DONE,						/* the result has it */
-	REFUSED,					/* no, and the same again would be refused too */
+	REFUSED,					/* no, and the same again would be too */
 	ROLLED_BACK,				/* without effect, but can be repeated */
 	LOST						/* nobody knows */
 } Outcome;
@@ -78,7 +78,7 @@ static double end;
 static const char *key_prefix;
 static atomic_int keyed_calls[CUSTOMERS + 1];
 
-/* Orders that somebody has placed lately, for everybody to cancel or to ship. */
+/* What somebody has placed lately, for everybody to cancel or to ship. */
 static Order recent_orders[RECENT_ORDERS];
 static pthread_mutex_t recent_orders_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -190,12 +190,13 @@ execute_with_numbers(Worker *worker, Step step, int count,
 /* The numbers are long longs, as what comes after the step. */
 #define EXECUTE(worker, step, ...) \
 	execute_with_numbers(worker, step, \
-						 sizeof((long long[]) {__VA_ARGS__}) / sizeof(long long), \
+						 sizeof((long long[]) {__VA_ARGS__}) / \
+						 sizeof(long long), \
 						 (long long[]) {__VA_ARGS__})
 
 /*
- * Adds one of the hot products, or several, or all of them, in either direction,
- * so that two carts have them in opposite orders.
+ * Adds one of the hot products, or several products, or all, in either
+ * direction, so that two carts have them in opposite orders.
  */
 static void
 add(Worker *worker, int customer)
