@@ -38,6 +38,7 @@ srand $seed;
 make_shop();
 $observer = open_session('postgres', RaiseError => 1);
 $holder = open_session('postgres', RaiseError => 1);
+$holder->do(q{SET lock_timeout = '1min'});
 local $SIG{__WARN__} = sub { push @warnings, $_[0] };
 
 # What a clerk calls for the customer %1$d, whom the claims of the session name too. A
@@ -406,23 +407,29 @@ sub disturb
 
 	# The call may not have come as far as BEGIN or SAVEPOINT, and a timeout of a
 	# millisecond ends what comes after it too.
-	if ($outcome ne 'success')
+	if (@afterwards && $outcome ne 'success')
 	{
-		foreach my $statement (@afterwards, ('ROLLBACK') x 100)
-		{
-			last if $session->ping <= 2;
-			$session->do($statement);
-		}
+		$session->do($_) foreach @afterwards;
+		do_at_last($session, 'ROLLBACK');
 	}
-	foreach (1 .. 100)
-	{
-		last if $how >= 0.30 || $session->do('RESET statement_timeout; RESET lock_timeout');
-	}
+	do_at_last($session, 'RESET statement_timeout; RESET lock_timeout') if $how < 0.30;
 	$holder->rollback if $how >= 0.15 && $how < 0.30;
 
-	# What caught() says.
-	@warnings = grep { !(/^NOTICE:  caught (\w{5})$/m && ($outcome = $1)) } @warnings;
+	# What caught() says, and a ROLLBACK too many.
+	@warnings = grep { !/there is no transaction in progress/ }
+	  grep { !(/^NOTICE:  caught (\w{5})$/m && ($outcome = $1)) } @warnings;
 	return $outcome;
+}
+
+sub do_at_last
+{
+	my ($session, $statement) = @_;
+
+	foreach (1 .. 1000)
+	{
+		return if $session->do($statement);
+	}
+	die "$statement: " . $session->errstr;
 }
 
 # Whether a call that succeeded did all of what it does.
