@@ -404,12 +404,20 @@ sub disturb
 	$duration{$name} = 0.9 * ($duration{$name} // time - $begun) + 0.1 * (time - $begun)
 	  if $how >= 0.90;
 
-	# It may not have come as far as BEGIN.
-	if ($outcome ne 'success' && $session->ping > 2)
+	# The call may not have come as far as BEGIN or SAVEPOINT, and a timeout of a
+	# millisecond ends what comes after it too.
+	if ($outcome ne 'success')
 	{
-		$session->do($_) foreach @afterwards;
+		foreach my $statement (@afterwards, ('ROLLBACK') x 100)
+		{
+			last if $session->ping <= 2;
+			$session->do($statement);
+		}
 	}
-	$session->do('RESET statement_timeout; RESET lock_timeout') if $how < 0.30;
+	foreach (1 .. 100)
+	{
+		last if $how >= 0.30 || $session->do('RESET statement_timeout; RESET lock_timeout');
+	}
 	$holder->rollback if $how >= 0.15 && $how < 0.30;
 
 	# What caught() says.
