@@ -74,7 +74,7 @@ BEGIN
             USING ERRCODE = 'restrict_violation',
                   DETAIL = json_build_object('code', 'history_is_kept', 'table', TG_TABLE_NAME, 'operation', TG_OP,
                                              'order_id', OLD.id),
-                  HINT = 'Only the status, the address and columns of your own can be changed.';
+                  HINT = 'Only the status, the address and columns of your own can be changed, and the key taken away.';
     END IF;
     IF NEW.order_status IS NOT DISTINCT FROM OLD.order_status THEN
         RETURN NEW;
@@ -158,7 +158,7 @@ CREATE FUNCTION ecommerce.set_order_status(user_id bigint, order_id bigint, stat
 REVOKE EXECUTE ON FUNCTION ecommerce.set_order_status(bigint, bigint, text) FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.set_order_status(bigint, bigint, text) IS
 'Moves an order from PROCESSING to SHIPPED, from SHIPPED to DELIVERED, or from either of these two to RETURNED, writes an event, and returns the order. An order that has the status already is returned as it is. For roles that may INSERT into ecommerce.orders.
-Errors: 22004 for a null; 22023 for another status; PT404 for an unknown order; PT409 for a status that cannot follow; 42501 for other roles.';
+Errors: 22004 for a null; 22023 for another status; PT404 for an unknown order; PT409 for a status that cannot follow; 42501 for other roles; 55000 before migrate().';
 
 CREATE FUNCTION ecommerce.cancel_order(user_id bigint, order_id bigint, reason text) RETURNS jsonb
     LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -166,7 +166,7 @@ CREATE FUNCTION ecommerce.cancel_order(user_id bigint, order_id bigint, reason t
 REVOKE EXECUTE ON FUNCTION ecommerce.cancel_order(bigint, bigint, text) FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.cancel_order(bigint, bigint, text) IS
 'Cancels an order that is PROCESSING, returns its units to the bucket of stock they came from, writes an event, and returns the order. reason is customer, inventory, fraud, declined, staff or other. Safe to repeat: an order that is cancelled already is returned as it is. Units of a product that has been deleted since are gone with it.
-Errors: 22004 for a null; 22023 for another reason; PT404 for an unknown order; PT409 for an order that was shipped. After 40001, 40P01, 55P03 or a lost connection, repeat.
+Errors: 22004 for a null; 22023 for another reason; PT404 for an unknown order; PT409 for an order that was shipped; 55000 before migrate(). After 40001, 40P01, 55P03 or a lost connection, repeat.
 The reasons are those of the cancelReason of an order in Shopify''s Admin API.';
 
 CREATE FUNCTION ecommerce_api.cancel_order(order_id bigint) RETURNS jsonb
@@ -197,7 +197,7 @@ CREATE FUNCTION ecommerce.acknowledge_order_events(ids bigint[]) RETURNS integer
 REVOKE EXECUTE ON FUNCTION ecommerce.acknowledge_order_events(bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.acknowledge_order_events(bigint[]) IS
 'Marks events as delivered: they are never given out again. Returns how many of them were not marked before, so 0 when it is repeated. For roles that may UPDATE ecommerce.order_events or INSERT into ecommerce.orders.
-Errors: 22004 for a null; 42501 for other roles.';
+Errors: 22004 for a null; 42501 for other roles; 55000 before migrate().';
 
 
 -- Care
@@ -216,4 +216,4 @@ CREATE FUNCTION ecommerce.erase_user(user_id bigint, order_addresses boolean DEF
 REVOKE EXECUTE ON FUNCTION ecommerce.erase_user(bigint, boolean) FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.erase_user(bigint, boolean) IS
 'Removes a user''s personal data: name, e-mail and address, the cart, the idempotency keys of the orders, and with order_addresses the addresses of the orders too. Orders, lines, amounts and events stay. Safe to repeat. For roles that may INSERT into ecommerce.orders.
-Errors: 22004 for a null; PT404 for an unknown user; 42501 for other roles.';
+Errors: 22004 for a null; PT404 for an unknown user; 42501 for other roles; 55000 before migrate().';

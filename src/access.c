@@ -20,6 +20,7 @@
  */
 #include "postgres.h"
 
+#include "access/attnum.h"
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -179,6 +180,20 @@ orders_table(void)
 				errdetail_internal("{\"code\": \"not_migrated\"}"),
 				errhint("Run SELECT ecommerce.migrate(); as the role that is to own the tables."));
 	return orders;
+}
+
+void
+require_version_2(void)
+{
+	Oid			schema = get_namespace_oid("ecommerce", false);
+	Oid			events = get_relname_relid("order_events", schema);
+
+	if (get_attnum(events, "taken_until") == InvalidAttrNumber)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("tables are older than the code"),
+				errdetail_internal("{\"code\": \"not_migrated\"}"),
+				errhint("Run SELECT ecommerce.migrate(); as the owner of the tables."));
 }
 
 Oid

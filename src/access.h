@@ -51,6 +51,9 @@ extern void unpin_search_path(int nest_level);
 /* PostgREST, if it listens, reads the schema again after the commit. */
 extern void notify_postgrest(void);
 
+/* Raises 55000 for tables of version 1, which have no marks of delivery. */
+extern void require_version_2(void);
+
 /* Raises PT404 when there is no such user.  Between begin and end only. */
 extern void require_user(int64 user_id, Visibility visibility);
 pg_noreturn extern void refuse_unknown_user(int64 user_id);

@@ -22,13 +22,10 @@
  */
 #include "postgres.h"
 
-#include "access/attnum.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "access.h"
@@ -128,7 +125,6 @@ PG_FUNCTION_INFO_V1(take_order_events);
 PG_FUNCTION_INFO_V1(acknowledge_order_events);
 
 static void check_event(Datum event);
-static void require_leases(void);
 static Jsonb *take(const Request *request);
 static uint64 lock_available_events(const Request *request, TimestampTz now);
 static void lease(const Request *request, SPITupleTable *events, uint64 count,
@@ -185,7 +181,7 @@ take(const Request *request)
 	Jsonb	   *result;
 
 	begin_delivery_access(&access);
-	require_leases();
+	require_version_2();
 	count = lock_available_events(request, now);
 	events = SPI_tuptable;
 	lease(request, events, count, now);
@@ -200,21 +196,6 @@ take(const Request *request)
 	result = jsonb_finish(&document.writer);
 	end_access(&access);
 	return result;
-}
-
-/* Tables of version 1 have no leases. */
-static void
-require_leases(void)
-{
-	Oid			events = get_relname_relid("order_events",
-										   get_namespace_oid("ecommerce", false));
-
-	if (get_attnum(events, "taken_until") == InvalidAttrNumber)
-		ereport(ERROR,
-				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("tables are older than the code"),
-				errdetail_internal("{\"code\": \"not_migrated\"}"),
-				errhint("Run SELECT ecommerce.migrate(); as the owner of the tables."));
 }
 
 /* Leaves the events in SPI_tuptable. */

@@ -105,7 +105,7 @@ static const Values extreme_values[] = {
 			"=1e131071", "=('0.' || repeat('9', 16383))::numeric",
 			"=repeat('9', 100000)::numeric"}},
 	{NULL, TEXT, {"", " ", "'", "\\", "\b\t\n\f\r", "\x01\x02\x1b\x7f", "\xef\xbf\xbe",
-			"e\xcc\x81\xcc\x82\xcc\x83", "\xf0\x9f\x9b\x92", "\xd7\xa9\xd7\x9c\xe2\x80\xae",
+			"e\xcc\x81\xcc\x82\xcc\x83", "\xf0\x9f\x9b\x92", "\xd7\xa9\xe2\x80\xae\xd7\x9c\xe2\x80\xac",
 			"=repeat('x', 256)", "=repeat(chr(128722), 255)", "=repeat('x', 10001)",
 			"=repeat(chr(1114111), 10485760 / 4)", "=E'\\uD83D\\uDED2'", "=U&'\\D83D'"}},
 	{NULL, TEXT, {"\xc3", "\xed\xa0\x80", "\xc0\x80", "\xff\xfe", "$1", "{\"code\": 1}",

@@ -236,8 +236,8 @@ my %mistake = (
 		found => qr/amount or lines are wrong|its events are $/m,
 		seconds => 2,
 		pause => 0.5,
-		after_order => 'COMMIT; PERFORM pg_sleep(0.03);',
-		after_lines => 'COMMIT; PERFORM pg_sleep(0.03);'
+		after_order => 'COMMIT; PERFORM pg_sleep(0.1);',
+		after_lines => 'COMMIT; PERFORM pg_sleep(0.1);'
 	},
 	'order cancelled without a lock' => {
 		found => qr/units doubled between stock and orders/,

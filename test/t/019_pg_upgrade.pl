@@ -26,12 +26,14 @@ my $listing = q{
 my ($rows, $orders);
 
 # Initialised alike, which from 18 on has to be said.
-$old->init(extra => [ '--encoding=UTF8', '--no-locale' ]);
-$new->init(
-	extra => [
-		'--encoding=UTF8', '--no-locale',
-		$new->pg_version >= 18 ? '--no-data-checksums' : ()
-	]);
+foreach my $server ($old, $new)
+{
+	$server->init(
+		extra => [
+			'--encoding=UTF8', '--no-locale',
+			$server->pg_version >= 18 ? '--no-data-checksums' : ()
+		]);
+}
 $old->start;
 $old->safe_psql('postgres', 'CREATE ROLE owner; CREATE DATABASE shop');
 open_shop($old, 'shop', 'owner');
