@@ -421,15 +421,17 @@ sub disturb
 	return $outcome;
 }
 
+# In a transaction that a call has left open and failed, this never succeeds, and that
+# it is open is what is found then.
 sub do_at_last
 {
 	my ($session, $statement) = @_;
 
-	foreach (1 .. 1000)
+	foreach (1 .. 100)
 	{
 		return if $session->do($statement);
 	}
-	die "$statement: " . $session->errstr;
+	return;
 }
 
 # Whether a call that succeeded did all of what it does.
