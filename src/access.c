@@ -49,6 +49,7 @@ PG_FUNCTION_INFO_V1(current_user_id);
 
 static bool is_staff(Oid orders);
 static bool may_deliver(void);
+static Oid	events_table(void);
 pg_noreturn static void refuse_role(void);
 static void become_owner(Access *access, Oid orders);
 static bool claimed_user_id(int64 *user_id);
@@ -110,13 +111,6 @@ become_owner(Access *access, Oid orders)
 						   SECURITY_LOCAL_USERID_CHANGE |
 						   SECURITY_NOFORCE_RLS);
 	access->guc_nest_level = pin_search_path();
-
-	/*
-	 * The planner takes a LIMIT that it does not know for a tenth of the rows,
-	 * and would have code compiled, at a hundred times the cost of the query.
-	 */
-	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
 }
 
 int
@@ -192,10 +186,7 @@ orders_table(void)
 void
 require_version_2(void)
 {
-	Oid			schema = get_namespace_oid("ecommerce", false);
-	Oid			events = get_relname_relid("order_events", schema);
-
-	if (get_attnum(events, "taken_until") == InvalidAttrNumber)
+	if (get_attnum(events_table(), "taken_until") == InvalidAttrNumber)
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("tables are older than the code"),
@@ -225,11 +216,17 @@ is_staff(Oid orders)
 static bool
 may_deliver(void)
 {
-	Oid			schema = get_namespace_oid("ecommerce", false);
-	Oid			events = get_relname_relid("order_events", schema);
+	Oid			events = events_table();
 
 	return OidIsValid(events) &&
 		pg_class_aclcheck(events, GetUserId(), ACL_UPDATE) == ACLCHECK_OK;
+}
+
+static Oid
+events_table(void)
+{
+	return get_relname_relid("order_events",
+							 get_namespace_oid("ecommerce", false));
 }
 
 static void
