@@ -25,6 +25,7 @@ my $program = compile("$folder/client.c", 'client', '-pthread', '-lpq');
 my $settings = q{
 restart_after_crash = on
 deadlock_timeout = 100ms
+jit = off
 log_statement = none
 log_min_messages = fatal
 };
@@ -348,6 +349,7 @@ sub torment
 
 	return $victim->safe_psql(
 		$database, qq{
+		SET work_mem = '256MB';
 		COPY audit.answers FROM '$answers' (DELIMITER '|', NULL '');
 		UPDATE audit.answers SET kind = 'conflict'
 		WHERE kind = '40001' AND '$level' <> 'read committed';

@@ -57,6 +57,7 @@ END $$;
 CREATE FUNCTION audit.receive(product bigint, units bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
     UPDATE ecommerce.stock_levels SET quantity = quantity + units
     WHERE bucket = 0 AND product_id = product;
     INSERT INTO audit.received VALUES (product, units);

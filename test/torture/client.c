@@ -29,9 +29,10 @@
 #define CUSTOMERS 4
 #define PRODUCTS 40
 #define HOT_PRODUCTS 3
+#define FEW_PRODUCTS 8
 #define RECENT_ORDERS 4
 #define MAX_WORKERS 64
-#define CALLS_FOR_KEY 3
+#define CALLS_FOR_KEY 2
 #define RECONNECT_SECONDS 120
 
 /* How long to wait at most before the next try, in microseconds. */
@@ -206,10 +207,10 @@ add(Worker *worker, int customer)
 	int			last = PRODUCTS;
 	int			quantity = one_of(worker, 3);
 
-	if (choice < 0.6)
+	if (choice < 0.80)
 		first = last = one_of(worker, HOT_PRODUCTS);
-	else if (choice < 0.95)
-		last = one_of(worker, one_of(worker, PRODUCTS));
+	else if (choice < 0.99)
+		last = one_of(worker, one_of(worker, FEW_PRODUCTS));
 	if (chance(worker) < 0.5)
 		EXECUTE(worker, ADD, customer, first, last, quantity);
 	else
@@ -296,29 +297,34 @@ work(void *argument)
 		int			product = one_of(worker, PRODUCTS);
 		double		choice = chance(worker);
 
-		if (choice < 0.35)
+		if (choice < 0.10)
 			add(worker, customer);
-		else if (choice < 0.40)
+		else if (choice < 0.12)
 			EXECUTE(worker, CHANGE, customer, product, product,
 					one_of(worker, 3) - 1);
-		else if (choice < 0.42)
+		else if (choice < 0.125)
 			EXECUTE(worker, CHANGE, customer, 1, PRODUCTS, 0);
-		else if (choice < 0.65)
-			place_with_key(worker, customer);
-		else if (choice < 0.71)
-			place(worker, customer, NULL);
-		else if (choice < 0.80)
-			end_order(worker, CANCEL, "cancelled");
-		else if (choice < 0.82)
-			end_order(worker, SHIP, "shipped");
-		else if (choice < 0.92)
-			EXECUTE(worker, RECEIVE, product, 30);
-		else if (choice < 0.96)
+		else if (choice < 0.17)
+			EXECUTE(worker, RECEIVE, product, 50);
+		else if (choice < 0.22)
 			EXECUTE(worker, RECEIVE, one_of(worker, HOT_PRODUCTS), 30);
-		else if (choice < 0.97)
+		else if (choice < 0.29)
+			end_order(worker, CANCEL, "cancelled");
+		else if (choice < 0.31)
+			end_order(worker, SHIP, "shipped");
+		else if (choice < 0.33)
+			list(worker, customer);
+		else if (choice < 0.335)
 			EXECUTE(worker, RAISE_PRICE, product);
 		else
-			list(worker, customer);
+		{
+			if (chance(worker) < 0.7)
+				add(worker, customer);
+			if (chance(worker) < 0.8)
+				place_with_key(worker, customer);
+			else
+				place(worker, customer, NULL);
+		}
 	}
 	PQclear(worker->result);
 	PQfinish(worker->conn);
