@@ -113,6 +113,14 @@ fail(const char *message)
 	exit(1);
 }
 
+/* What a server says as it crashes would fill the pipe that is standard error. */
+static void
+ignore_notice(void *argument, const char *message)
+{
+	(void) argument;
+	(void) message;
+}
+
 /* The server may be about to come back. */
 static void
 connect_again(Worker *worker)
@@ -125,6 +133,7 @@ connect_again(Worker *worker)
 
 		PQfinish(worker->conn);
 		worker->conn = PQconnectdb("");
+		PQsetNoticeProcessor(worker->conn, ignore_notice, NULL);
 		prepared = PQstatus(worker->conn) == CONNECTION_OK;
 		for (int step = 0; step < NSTEPS && prepared; step++)
 		{
