@@ -64,6 +64,7 @@ indent: all mailer
 		objdump --dwarf=info $$folder/*.o | \
 			awk '/DW_TAG/ { typedef = /DW_TAG_typedef/ } typedef && /DW_AT_name/ { print $$NF }' | \
 			sort -u >typedefs.list; \
+		test -s typedefs.list; \
 		for file in $$folder/*.[ch]; do \
 			pg_bsd_indent -bad -bap -bbb -bc -bl -cli1 -cp33 -cdb -nce -d0 -di12 -nfc1 -i4 -l79 \
 				-lp -lpl -nip -npro -sac -tpg -ts4 -Utypedefs.list $$file $$file.indented; \

@@ -19,7 +19,7 @@ SELECT results_eq(
              CASE provolatile WHEN 'v' THEN 'volatile' WHEN 's' THEN 'stable' END,
              CASE proparallel WHEN 'u' THEN 'unsafe' WHEN 'r' THEN 'restricted' WHEN 's' THEN 'safe' END
       FROM pg_proc WHERE pronamespace = 'ecommerce'::regnamespace
-        AND prorettype <> 'trigger'::regtype AND proname !~ '^migration_|_api$'
+        AND prorettype <> 'trigger'::regtype AND proname !~ '^migration_'
       ORDER BY proname$$,
     $$VALUES ('acknowledge_order_events', 'ids bigint[]', 'integer', 'volatile', 'unsafe'),
              ('add_to_cart', 'user_id bigint, product_id bigint, quantity integer DEFAULT 1',
@@ -28,6 +28,8 @@ SELECT results_eq(
              ('cart_json', 'user_id bigint', 'jsonb', 'stable', 'restricted'),
              ('current_user_id', '', 'bigint', 'stable', 'safe'),
              ('erase_user', 'user_id bigint, order_addresses boolean DEFAULT false', 'void', 'volatile', 'unsafe'),
+             ('grant_api', 'anonymous text DEFAULT NULL::text, shopper text DEFAULT NULL::text, staff text DEFAULT NULL::text',
+              'void', 'volatile', 'unsafe'),
              ('migrate', '', 'integer', 'volatile', 'unsafe'),
              ('order_integrity', 'OUT invariant text, OUT customer_id bigint, OUT order_id bigint, OUT product_id bigint, '
               'OUT details jsonb', 'SETOF record', 'stable', 'restricted'),
@@ -38,6 +40,8 @@ SELECT results_eq(
              ('place_order', 'user_id bigint, shipping_address text DEFAULT NULL::text, '
               'idempotency_key text DEFAULT NULL::text, expected_amount numeric DEFAULT NULL::numeric',
               'jsonb', 'volatile', 'unsafe'),
+             ('revoke_api', 'anonymous text DEFAULT NULL::text, shopper text DEFAULT NULL::text, staff text DEFAULT NULL::text',
+              'void', 'volatile', 'unsafe'),
              ('set_cart_item', 'user_id bigint, product_id bigint, quantity integer',
               'jsonb', 'volatile', 'unsafe'),
              ('set_order_status', 'user_id bigint, order_id bigint, status text', 'jsonb', 'volatile', 'unsafe'),

@@ -200,4 +200,8 @@ foreach my $encoding ('UTF8', 'LATIN1')
 is($listings{LATIN1}, $listings{UTF8},
 	'clients in UTF8 read the same bytes from both');
 
+$node->psql('latin1', $migrate, stderr => \my $warning);
+like($warning, qr/"code": "limited_encoding", "encoding": "LATIN1"/,
+	'the warning has a code');
+
 done_testing();
