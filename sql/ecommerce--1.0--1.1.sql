@@ -9,9 +9,16 @@ CREATE FUNCTION ecommerce.migration_2() RETURNS void
     LANGUAGE sql VOLATILE PARALLEL UNSAFE
     AS $migration$
 
+-- An open shop waits, in the order in which a placement writes: whoever holds one of these
+-- tables is done with it before this goes on. What the shop has deferred comes first.
+
+SET CONSTRAINTS ALL IMMEDIATE;
+LOCK TABLE ecommerce.orders, ecommerce.order_details IN SHARE ROW EXCLUSIVE MODE;
+LOCK TABLE ecommerce.order_events IN ACCESS EXCLUSIVE MODE;
+
 -- A shop of version 1 changed the status by hand, and may have imported orders. What
 -- such an order must have gone through becomes its history, which nobody waits for. This
--- comes first: the server analyzes it before it executes anything.
+-- comes before the new columns: the server analyzes it before it executes anything.
 
 INSERT INTO ecommerce.order_events (customer_id, order_id, event_number, event, old_status, new_status,
                                     payload, actor, created_at, delivered_at)

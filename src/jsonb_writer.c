@@ -501,7 +501,7 @@ reserve(JsonbWriter *writer, Size length)
 				errmsg("JSON document is too large"),
 				errdetail_internal("{\"code\": \"document_too_large\", \"maximum_bytes\": %d}",
 								   JENTRY_OFFLENMASK),
-				errhint("Ask for fewer orders at a time with page_size."));
+				errhint("Ask for fewer orders or events at a time: page_size, max."));
 	if (writer->buffer.len + length >= (Size) writer->buffer.maxlen)
 		enlargeStringInfo(&writer->buffer, length);
 }

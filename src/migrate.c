@@ -50,13 +50,16 @@ migrate(PG_FUNCTION_ARGS)
 /*
  * The first migration runs as the caller, who becomes the owner of the tables.
  * Later ones run as that owner, who could otherwise have put code of his own,
- * such as a trigger, where a superuser who upgrades the shop would run it.
+ * such as a trigger, where a superuser who upgrades the shop would run it; nor
+ * may such code leave anything for the end of the transaction, which comes
+ * when the superuser is back (a deferred trigger, a cursor WITH HOLD).
  */
 static int
 migrate_tables(void)
 {
 	Oid			schema = get_namespace_oid("ecommerce", false);
 	int			guc_nest_level = pin_search_path();
+	Oid			owner;
 	Oid			caller;
 	int			caller_context;
 	int			version;
@@ -64,8 +67,9 @@ migrate_tables(void)
 	PreventCommandDuringRecovery("migrate()");
 	LockDatabaseObject(NamespaceRelationId, schema, 0, ShareUpdateExclusiveLock);
 	GetUserIdAndSecContext(&caller, &caller_context);
-	SetUserIdAndSecContext(future_owner(schema),
-						   caller_context | SECURITY_LOCAL_USERID_CHANGE);
+	owner = future_owner(schema);
+	SetUserIdAndSecContext(owner, caller_context | SECURITY_LOCAL_USERID_CHANGE |
+						   (owner != caller ? SECURITY_RESTRICTED_OPERATION : 0));
 	SPI_connect();
 	version = tables_version(schema);
 	if (version > SCHEMA_VERSION)

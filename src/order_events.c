@@ -273,18 +273,22 @@ static void
 put_customer(JsonbWriter *writer, const JsonbShape *shape, int64 customer_id)
 {
 	Datum		values[] = {Int64GetDatum(customer_id)};
-	NullableDatum row[2];
+	uint64		count = execute(&select_customer, values, NULL, FRESH_SNAPSHOT);
+	SPITupleTable *customers = SPI_tuptable;
 
-	if (execute(&select_customer, values, NULL, FRESH_SNAPSHOT) == 0)
-	{
+	if (count == 0)
 		jsonb_put_null(writer);
-		return;
+	else
+	{
+		NullableDatum row[2];
+
+		read_row(customers, 0, row, lengthof(row));
+		jsonb_open_object(writer, shape);
+		jsonb_put_text(writer, row[0]);
+		jsonb_put_text(writer, row[1]);
+		jsonb_close_object(writer);
 	}
-	read_row(SPI_tuptable, 0, row, lengthof(row));
-	jsonb_open_object(writer, shape);
-	jsonb_put_text(writer, row[0]);
-	jsonb_put_text(writer, row[1]);
-	jsonb_close_object(writer);
+	SPI_freetuptable(customers);
 }
 
 /* Returns how many of the events were outstanding. */

@@ -60,7 +60,7 @@ static Statement invariants[] = {
 			  "customer_id::bigint, id::bigint, NULL::bigint,"
 			  " jsonb_build_object('shipping_address', shipping_address)"
 			  " FROM ecommerce.orders"
-			  " WHERE (shipping_address::text ~ '[^ \\t\\n\\v\\f\\r]') IS NOT TRUE"),
+			  " WHERE (shipping_address::text ~ E'[^ \\\\t\\\\n\\\\v\\\\f\\\\r]') IS NOT TRUE"),
 	INVARIANT("order_id_is_used_once",
 			  "NULL::bigint, id::bigint, NULL::bigint,"
 			  " jsonb_build_object('customer_ids', jsonb_agg(customer_id ORDER BY customer_id))"

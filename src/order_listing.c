@@ -131,10 +131,11 @@ PG_FUNCTION_INFO_V1(order_json);
 static void check_status(Datum status);
 static Jsonb *list_orders(const Listing *listing);
 static Jsonb *find_order(int64 customer_id, int64 order_id);
-static uint64 select_orders(const Listing *listing);
+static SPITupleTable *select_orders(const Listing *listing, uint64 *count);
 static void require_order(int64 customer_id, int64 order_id);
 static void put_orders(OrderDocument *document, const Listing *listing,
-					   uint64 count, Visibility visibility);
+					   SPITupleTable *orders, uint64 count,
+					   Visibility visibility);
 static void read_order_row(Order *order, int64 customer_id,
 						   SPITupleTable *orders, uint64 row);
 static bool receive_line(TupleTableSlot *slot, DestReceiver *self);
@@ -186,6 +187,7 @@ list_orders(const Listing *listing)
 {
 	Access		access;
 	OrderDocument document;
+	SPITupleTable *orders;
 	uint64		count;
 	Jsonb	   *result;
 
@@ -193,12 +195,12 @@ list_orders(const Listing *listing)
 	if (!listing->before_id.isnull)
 		require_order(listing->customer_id,
 					  DatumGetInt64(listing->before_id.value));
-	count = select_orders(listing);
+	orders = select_orders(listing, &count);
 	if (count == 0 && listing->before_id.isnull)
 		require_user(listing->customer_id, CALLERS_SNAPSHOT);
 	begin_order_document(&document, NOT_A_PLACEMENT, access.result_context);
 	jsonb_open_array(&document.writer);
-	put_orders(&document, listing, count, CALLERS_SNAPSHOT);
+	put_orders(&document, listing, orders, count, CALLERS_SNAPSHOT);
 	jsonb_close_array(&document.writer);
 	result = jsonb_finish(&document.writer);
 	end_access(&access);
@@ -239,16 +241,17 @@ put_order(OrderDocument *document, int64 customer_id, int64 order_id,
 		.status.isnull = true
 	};
 	Datum		values[] = {Int64GetDatum(customer_id), Int64GetDatum(order_id)};
+	uint64		count = execute(&select_order, values, NULL, visibility);
+	SPITupleTable *orders = SPI_tuptable;
 
-	if (execute(&select_order, values, NULL, visibility) == 0)
-		return false;
-	put_orders(document, &any_status, 1, visibility);
-	return true;
+	put_orders(document, &any_status, orders, count, visibility);
+	/* A document may have thousands of orders that were read one by one. */
+	SPI_freetuptable(orders);
+	return count > 0;
 }
 
-/* Leaves the orders of the listing in SPI_tuptable. */
-static uint64
-select_orders(const Listing *listing)
+static SPITupleTable *
+select_orders(const Listing *listing, uint64 *count)
 {
 	bool		has_status = !listing->status.isnull;
 	bool		has_cursor = !listing->before_id.isnull;
@@ -265,8 +268,9 @@ select_orders(const Listing *listing)
 		has_status ? ' ' : 'n'
 	};
 
-	return execute(&list_orders_by[has_status][has_cursor], values, nulls,
-				   CALLERS_SNAPSHOT);
+	*count = execute(&list_orders_by[has_status][has_cursor], values, nulls,
+					 CALLERS_SNAPSHOT);
+	return SPI_tuptable;
 }
 
 /* A cursor that is no order of the customer's is a mistake, not an empty page. */
@@ -279,16 +283,16 @@ require_order(int64 customer_id, int64 order_id)
 		refuse_unknown_order(customer_id, order_id);
 }
 
-/* Puts the orders that are in SPI_tuptable, with their lines. */
+/* Puts these orders of the listing, with their lines. */
 static void
-put_orders(OrderDocument *document, const Listing *listing, uint64 count,
-		   Visibility visibility)
+put_orders(OrderDocument *document, const Listing *listing,
+		   SPITupleTable *orders, uint64 count, Visibility visibility)
 {
 	LineReceiver receiver = {
 		.pub = *None_Receiver,
 		.document = document,
 		.customer_id = listing->customer_id,
-		.orders = SPI_tuptable,
+		.orders = orders,
 		.count = count
 	};
 	Order		oldest;

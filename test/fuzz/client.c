@@ -2,14 +2,13 @@
  * client.c
  *		Calls every public function with whatever comes.
  *
- * client SEED CALLS SECONDS ALLOWED UPKEEP AUDIT
- *		Makes CALLS calls, or as many as SECONDS have room for if that is not 0.
- *		Prints a line "outcome SQLSTATE CODE COUNT" for each way in which calls
- *		ended, "success FUNCTION COUNT" for each function, "unexpected ..." for
- *		each error that is none of the classes 22, 23, 42 and 54, nor ALLOWED
- *		(SQLSTATEs with a comma behind each), nor what the call asked for, and
- *		"violation ..." for each row of the query AUDIT.  UPKEEP is executed
- *		from time to time.
+ * client SEED CALLS ALLOWED UPKEEP AUDIT
+ *		Makes CALLS calls, and prints a line "outcome SQLSTATE CODE COUNT" for
+ *		each way in which calls ended, "success FUNCTION COUNT" for each
+ *		function, "unexpected ..." for each error that is none of the classes
+ *		22, 23, 42 and 54, nor ALLOWED (SQLSTATEs with a comma behind each), nor
+ *		what the call asked for, and "violation ..." for each row of the query
+ *		AUDIT.  UPKEEP is executed from time to time.
  *
  * Functions and their arguments come from the catalogue, so none is left out.
  * A call is a transaction: BEGIN, then settings and a role, then one statement,
@@ -24,7 +23,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define UPKEEP_INTERVAL	100
 #define AUDIT_INTERVAL	1000
@@ -726,14 +724,12 @@ connect_to_server(void)
 int
 main(int argc, char **argv)
 {
-	time_t		end;
 	int			calls = 0;
 
-	if (argc != 7)
-		fail("usage: client SEED CALLS SECONDS ALLOWED UPKEEP AUDIT");
+	if (argc != 6)
+		fail("usage: client SEED CALLS ALLOWED UPKEEP AUDIT");
 	state = strtoull(argv[1], NULL, 10);
-	end = time(NULL) + atoi(argv[3]);
-	allowed = argv[4];
+	allowed = argv[3];
 	conn = connect_to_server();
 	elsewhere = connect_to_server();
 	functions = PQexec(conn,
@@ -748,15 +744,15 @@ main(int argc, char **argv)
 		fail("there are no functions");
 	successes = calloc(PQntuples(functions), sizeof(int));
 
-	while (atoi(argv[3]) > 0 ? time(NULL) < end : calls < atoi(argv[2]))
+	while (calls < atoi(argv[2]))
 	{
 		if (calls % UPKEEP_INTERVAL == 0)
-			run(elsewhere, argv[5]);
+			run(elsewhere, argv[4]);
 		make_call();
 		if (++calls % AUDIT_INTERVAL == 0)
-			look(argv[6]);
+			look(argv[5]);
 	}
-	look(argv[6]);
+	look(argv[5]);
 	printf("calls %d\n", calls);
 	for (int i = 0; outcomes[i].count > 0; i++)
 		printf("outcome %s %d\n", outcomes[i].name, outcomes[i].count);

@@ -142,7 +142,7 @@ for (my $orders = 0; $orders < $most && time < $end; $orders += 1000)
 		FROM generate_series(1, 1000) AS n, LATERAL (SELECT 4 + n % 100) AS _ (customer)
 		\gexec
 	});
-	push @held, [ held_by($session), anonymous_memory_of($session) ];
+	push @held, [ held_by($session), memory_of($session, 'RssAnon') ];
 }
 $session->quit;
 note(sprintf 'after %d orders: %d bytes in contexts, %d plans, %d kB of anonymous memory',
@@ -173,14 +173,25 @@ sub held_by
 		FROM pg_backend_memory_contexts});
 }
 
-# In kilobytes; 0 where the system does not say.
-sub anonymous_memory_of
+# What a session's process has of this, in kilobytes; 0 where the system does not say.
+sub memory_of
 {
-	my ($session) = @_;
+	my ($session, $kind) = @_;
 	my $file = '/proc/' . $session->pid . '/status';
 
-	return -e $file && slurp_file($file) =~ /^RssAnon:\s+(\d+)/m ? $1 : 0;
+	return -e $file && slurp_file($file) =~ /^$kind:\s+(\d+)/m ? $1 : 0;
 }
+
+# Many events are taken at once, and no more of each is kept than the document has.
+$session = Shop::Client->new($node);
+$session->ask('SELECT ecommerce.take_order_events(1)');
+my $peak = memory_of($session, 'VmPeak');
+
+is($session->ask('SELECT jsonb_array_length(ecommerce.take_order_events(2000))'),
+	2000, 'events: 2000 at once');
+$peak = memory_of($session, 'VmPeak') - $peak;
+cmp_ok($peak, '<', 2000 * 8, "events: they took $peak kB");
+$session->quit;
 
 
 # Role and search_path.

@@ -3,8 +3,9 @@
 # the call has asked for; never in an internal error or a lost connection; and that the
 # shop's books are right afterwards. test/fuzz/client.c makes the calls.
 #
-# The seed is in the names of the tests; SEED in the environment repeats the calls. The
-# long form goes on for SOAK_SECONDS.
+# The seed is in the names of the tests; SEED in the environment repeats the calls.
+# SOAK_SECONDS makes it long: one shop after the other, each with the next seed, until a
+# million calls have been made or the time is over.
 
 use strict;
 use warnings;
@@ -43,8 +44,25 @@ make_shop();
 cmp_ok(scalar @errors, '>=', 20, 'the README has a table of errors');
 
 # The real functions.
-my %result = torment($seed, $calls, $ENV{SOAK_SECONDS} // 0);
+my $end = time + ($ENV{SOAK_SECONDS} // 0);
+my %result = (problems => '', calls => 0);
 
+for (my $next_seed = $seed;; $next_seed++)
+{
+	my $start = time;
+	my %part = torment($next_seed, $calls);
+
+	$result{problems} = "seed $next_seed:\n$part{problems}" if $part{problems} ne '';
+	$result{calls} += $part{calls} // 0;
+	foreach my $count ('outcomes', 'successes')
+	{
+		$result{$count}->{$_} += $part{$count}->{$_} foreach keys %{ $part{$count} };
+	}
+	last
+	  if $result{problems} ne ''
+	  || $result{calls} >= 1_000_000
+	  || 2 * time - $start > $end;
+}
 is($result{problems}, '', "$result{calls} calls: no other error, no violation (seed $seed)");
 note("$_: $result{outcomes}->{$_}") foreach sort keys %{ $result{outcomes} };
 cmp_ok($result{outcomes}->{'00000 -'}, '>', $result{calls} / 10,
@@ -82,10 +100,10 @@ foreach my $name (sort keys %mistake)
 	my ($body, $problem) = @{ $mistake{$name} };
 
 	$node->safe_psql(
-		'postgres', qq{
+		'shop', qq{
 		CREATE OR REPLACE FUNCTION ecommerce.broken(user_id bigint) RETURNS void
 		LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN ${\($body =~ s/'/''/gr)}; END'});
-	%result = torment($seed, 1000, 0);
+	%result = torment($seed, 1000);
 	like($result{problems}, $problem, "$name: it is noticed (seed $seed)");
 }
 
@@ -109,9 +127,10 @@ sub build_client
 sub make_shop
 {
 	$node->safe_psql('postgres', 'CREATE ROLE shop');
-	open_shop($node, 'postgres', 'shop');
+	$node->safe_psql('postgres', 'CREATE DATABASE shop');
+	open_shop($node, 'shop', 'shop');
 	$node->safe_psql(
-		'postgres', q{
+		'shop', q{
 		INSERT INTO ecommerce.users (name, shipping_address)
 		SELECT 'Customer ' || n, CASE WHEN n <> 7 THEN 'Straße' END
 		FROM generate_series(4, 7) AS n;
@@ -179,17 +198,19 @@ sub make_shop
 	return;
 }
 
-# Lets the client loose. Returns what it complained about, and how many calls there were
-# and how they ended.
+# Lets the client loose on a copy of the shop. Returns what it complained about, and how
+# many calls there were and how they ended.
 sub torment
 {
-	my ($seed, $calls, $seconds) = @_;
+	my ($seed, $calls) = @_;
 	my ($output, $complaint, %result);
 
-	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, PGDATABASE => 'postgres');
+	$node->safe_psql('postgres', 'DROP DATABASE IF EXISTS copy');
+	$node->safe_psql('postgres', 'CREATE DATABASE copy TEMPLATE shop');
+	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, PGDATABASE => 'copy');
 	IPC::Run::run(
 		[
-			$client, $seed, $calls, $seconds, $documented,
+			$client, $seed, $calls, $documented,
 			'SELECT audit.keep_up()',
 			'SELECT violation FROM audit.violations'
 		],

@@ -138,6 +138,69 @@ foreach my $old (grep { $_ eq '1.0' } @old_versions)
 		'"RETURNED"', "$old: and the history goes on");
 }
 
+# A shop that stays open: placements wait for migrate(), and not the other way round; and
+# a status that is being changed by hand gets its event.
+foreach my $old (grep { $_ eq '1.0' } @old_versions)
+{
+	open_old_shop('open', $old);
+	$node->safe_psql(
+		'open', q{
+		SELECT ecommerce.add_to_cart(id, 1) FROM ecommerce.users;
+		SELECT ecommerce.place_order(1);
+		ALTER EXTENSION ecommerce UPDATE});
+
+	my ($report, $by_hand, $migration, $customer) =
+	  map { Shop::Client->new($node, database => 'open') } 1 .. 4;
+
+	$report->ask('BEGIN; SELECT FROM ecommerce.order_events');
+	$by_hand->ask(
+		q{BEGIN; UPDATE ecommerce.orders SET order_status = 'SHIPPED' WHERE id = 1});
+	$migration->tell('SELECT ecommerce.migrate()');
+	wait_for_lock($node, $migration);
+	$by_hand->ask('COMMIT');
+	$customer->tell(q{SELECT ecommerce.place_order(2)->'id'});
+	wait_for_lock($node, $customer);
+	$node->safe_psql('open', 'SELECT pg_sleep(1.5)');
+	$report->ask('COMMIT');
+	is($migration->answer, $version, "$old: migrate() while the shop is open");
+	is($customer->answer, 2, "$old: a placement that had to wait");
+	is( $node->safe_psql('open', 'SELECT * FROM ecommerce.order_integrity()'),
+		'', "$old: what was changed by hand meanwhile has its event");
+	$_->quit foreach ($report, $by_hand, $migration, $customer);
+}
+
+# A superuser who migrates runs no code of the owner's, not even when the transaction ends.
+foreach my $late (
+	'DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ecommerce.rise()',
+	'FOR EACH ROW EXECUTE FUNCTION ecommerce.hold()')
+{
+	my ($stdout, $stderr);
+
+	open_old_shop('trap', '1.0');
+	$node->safe_psql(
+		'trap', qq{
+		SET ROLE owner;
+		CREATE FUNCTION ecommerce.rise() RETURNS trigger LANGUAGE plpgsql
+		AS 'BEGIN CREATE ROLE risen SUPERUSER; RETURN NULL; END';
+		CREATE FUNCTION ecommerce.rise_later() RETURNS text LANGUAGE plpgsql
+		AS 'BEGIN CREATE ROLE risen SUPERUSER; RETURN NULL; END';
+		CREATE FUNCTION ecommerce.hold() RETURNS trigger LANGUAGE plpgsql AS \$\$
+		BEGIN
+			EXECUTE 'DECLARE later CURSOR WITH HOLD FOR SELECT ecommerce.rise_later()';
+			RETURN NULL;
+		END \$\$;
+		CREATE CONSTRAINT TRIGGER late AFTER INSERT ON ecommerce.schema_migrations $late;
+		RESET ROLE;
+		ALTER EXTENSION ecommerce UPDATE});
+	$node->psql('trap', 'SELECT ecommerce.migrate()',
+		stdout => \$stdout, stderr => \$stderr);
+	like($stderr, qr/security-restricted operation|must be superuser|permission denied/,
+		"migrate() by a superuser refuses: $late");
+	is( $node->safe_psql('trap', 'SELECT rolname FROM pg_roles WHERE rolname = \'risen\''),
+		'', 'and nobody has risen');
+	$node->safe_psql('postgres', 'DROP DATABASE trap');
+}
+
 # Upgrades that miss something.
 foreach my $miss (
 	'ALTER TABLE ecommerce.order_events DROP COLUMN taken_until',
