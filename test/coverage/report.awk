@@ -34,7 +34,7 @@ END {
 	print ""
 	printf "%s", left
 	test("lines", total["run"], total["lines"], enough_lines)
-	test("branches", total["testable taken"], total["testable"], enough_branches)
+	test("branches that a test could take", total["testable taken"], total["testable"], enough_branches)
 	exit failed
 }
 

@@ -135,19 +135,21 @@ my @held;
 
 for (my $orders = 0; $orders < $most && time < $end; $orders += 1000)
 {
-	$session->ask(
+	my $answer = $session->ask(
 		q{
 		SELECT format('SELECT ecommerce.add_to_cart(%s, %s) IS NULL', customer, 1 + n % 4),
 			   format('SELECT ecommerce.place_order(%s) IS NULL', customer)
 		FROM generate_series(1, 1000) AS n, LATERAL (SELECT 4 + n % 100) AS _ (customer)
 		\gexec
 	});
+	die "orders were not placed: $answer" if $answer ne join "\n", ('f') x 2000;
 	push @held, [ held_by($session), memory_of($session, 'RssAnon') ];
 }
 $session->quit;
 note(sprintf 'after %d orders: %d bytes in contexts, %d plans, %d kB of anonymous memory',
 	1000 * (1 + $_), @{ $held[$_] })
   foreach (0, int($#held / 2), $#held);
+cmp_ok(scalar @held, '>', 1, 'orders: there are sessions to compare');
 cmp_ok($held[-1]->[0] - $held[0]->[0],
 	'<', 1000 * @held, 'orders: ' . 1000 * @held . ' later, the session holds no more memory');
 is($held[-1]->[1], $held[0]->[1], 'orders: and no more plans');

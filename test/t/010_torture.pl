@@ -27,26 +27,30 @@ restart_after_crash = on
 deadlock_timeout = 100ms
 jit = off
 log_statement = none
-log_min_messages = fatal
+log_min_messages = log
 };
 my $began = time;
 
-# What must have happened at least so often for the test to say anything.
+# What must have happened at least so often for the test to say anything; some of it at
+# each level.
+my @levels = ('read committed', 'repeatable read', 'serializable');
 my %least = (
+	(map {
+			(   "$_: cancelled" => 3,
+				"$_: killed: server" => 1,
+				"$_: lost" => 5,
+				"$_: order" => 20)
+		} @levels),
 	'answers PT404' => 10,
 	'answers PT409' => 10,
-	'answers cancelled' => 20,
 	'answers conflict' => 10,
-	'answers lost' => 10,
 	'answers order, replayed' => 20,
 	'answers shipped' => 5,
 	'killed: backend' => 5,
 	'killed: backend, by pg_terminate_backend' => 1,
-	'killed: server' => 1,
 	'lines of the longest order' => 40,
-	'orders' => 100,
 	'units removed' => 10);
-my (%kills, %figures);
+my (%kills, %figures, %read_of_log);
 
 srand $seed;
 
@@ -55,7 +59,6 @@ srand $seed;
 # recovery asks the file system once, not for each file, to write what it has.
 my $node = start_server('torture',
 	settings => $settings . "fsync = on\nrecovery_init_sync_method = syncfs");
-my @levels = ('read committed', 'repeatable read', 'serializable');
 my $rounds = 0;
 my $enough = 0;
 
@@ -76,6 +79,7 @@ until ($enough)
 
 	is(first_lines($violations),
 		'', "$level: all is as it should be (seed $seed)");
+	is(crashes($node), '', "$level: and nothing crashed but what was killed");
 	$node->safe_psql('postgres', 'VACUUM ANALYZE');
 	%figures = (figures($node, 'postgres'), %kills);
 	$enough = $violations ne '' || is_enough(time - $start);
@@ -116,19 +120,20 @@ my %step = (
 	take_stock => q{
 		IF EXISTS (SELECT FROM unnest(ids, quantities) AS line (product_id, quantity)
 				   JOIN ecommerce.stock_levels AS stock USING (product_id)
-				   WHERE stock.quantity < line.quantity)
+				   WHERE bucket = 0 AND stock.quantity < line.quantity)
 		THEN
 			RAISE SQLSTATE 'PT409';
 		END IF;
 		UPDATE ecommerce.stock_levels AS stock SET quantity = stock.quantity - line.quantity
 		FROM unnest(ids, quantities) AS line (product_id, quantity)
-		WHERE stock.product_id = line.product_id;
+		WHERE bucket = 0 AND stock.product_id = line.product_id;
 	},
 	read_prices => q{
 		SELECT array_agg(price ORDER BY place), sum(price * quantity) INTO prices, order_amount
 		FROM unnest(ids, quantities) WITH ORDINALITY AS line (id, quantity, place)
 		JOIN ecommerce.products USING (id);
 	},
+	replay => 'replayed := true;',
 	after_order => '',
 	insert_lines => q{
 		INSERT INTO ecommerce.order_details (customer_id, order_id, line_number, product_id,
@@ -141,6 +146,16 @@ my %step = (
 	lock_order => q{
 		SELECT order_status INTO status FROM ecommerce.orders
 		WHERE (customer_id, id) = (customer, cancelled) FOR NO KEY UPDATE;
+	},
+	return_stock => q{
+		PERFORM FROM ecommerce.stock_levels
+		WHERE bucket = 0 AND product_id IN (SELECT product_id FROM ecommerce.order_details
+											WHERE (customer_id, order_id) = (customer, cancelled))
+		ORDER BY product_id FOR NO KEY UPDATE;
+		UPDATE ecommerce.stock_levels AS stock SET quantity = stock.quantity + line.quantity
+		FROM ecommerce.order_details AS line
+		WHERE bucket = 0 AND stock.product_id = line.product_id
+			  AND (customer_id, order_id) = (customer, cancelled);
 	});
 
 
@@ -178,6 +193,41 @@ my %mistake = (
 		lock_cart => $step{find_key},
 		find_key => $step{lock_cart}
 	},
+	'key looked up before the lock, and not unique' => {
+		found => qr/key \S+ has \d+ orders/,
+		setup => 'ALTER TABLE ecommerce.orders DROP CONSTRAINT orders_one_for_each_idempotency_key',
+		lock_cart => $step{find_key},
+		find_key => $step{lock_cart}
+	},
+	'earlier order called a new one' => {
+		found => qr/clients were told that they placed it/,
+		replay => 'replayed := false;'
+	},
+	'second order when there is no key' => {
+		found => qr/nobody was told of/,
+		after_lines => q{
+			IF key IS NULL THEN
+				INSERT INTO ecommerce.orders (customer_id, order_amount, currency, shipping_address)
+				VALUES (customer, order_amount, 'USD', 'Here');
+			END IF;
+		}
+	},
+	'answered before it is on disk' => {
+		found => qr/a client was told otherwise/,
+		setup => 'ALTER DATABASE DATABASE SET synchronous_commit = off',
+		seconds => 2,
+		pause => 0.3
+	},
+	'price of another moment' => {
+		found => qr/line \d+ has a wrong amount/,
+		insert_lines => q{
+			prices[1] := prices[1] + 0.00005;
+		} . $step{insert_lines}
+	},
+	'order cancelled and stock forgotten' => {
+		found => qr/units lost between stock and orders/,
+		return_stock => ''
+	},
 	'stock locked in the order of the cart' => {
 		found => qr/errors 40P01/,
 		take_items => q{
@@ -203,14 +253,14 @@ my %mistake = (
 			SELECT array_agg(stock.quantity - line.quantity ORDER BY place)
 			INTO remaining
 			FROM unnest(ids, quantities) WITH ORDINALITY AS line (product_id, quantity, place)
-			JOIN ecommerce.stock_levels AS stock USING (product_id);
+			JOIN ecommerce.stock_levels AS stock USING (product_id) WHERE bucket = 0;
 			IF 0 > ANY (remaining) THEN
 				RAISE SQLSTATE 'PT409';
 			END IF;
 			PERFORM pg_sleep(0.001);
 			UPDATE ecommerce.stock_levels AS stock SET quantity = line.remaining
 			FROM unnest(ids, remaining) AS line (product_id, remaining)
-			WHERE stock.product_id = line.product_id;
+			WHERE bucket = 0 AND stock.product_id = line.product_id;
 		}
 	},
 	'amounts of floating-point numbers' => {
@@ -254,22 +304,33 @@ foreach my $name (sort keys %mistake)
 {
 	my $mistake = $mistake{$name};
 	my $database = 'mistake_' . ++$number;
+	my $seconds = $mistake->{seconds} // 0.7;
+	my $spent = 0;
 	my $violations = '';
-	my $start = time;
 
 	make_database($database, %step, %$mistake);
-	for (1 .. 20)
+	do
 	{
 		$violations = torment(
 			$other_node, $database, %theirs,
-			seconds => $mistake->{seconds} // 0.7,
+			seconds => $seconds,
 			pause => $mistake->{pause});
-		last if $violations =~ $mistake->{found};
-	}
+		$spent += $seconds;
+	  } until $violations =~ $mistake->{found} || $spent >= 15;
 	like($violations, $mistake->{found},
-		"$name: the audit finds it (seed $seed)");
-	note sprintf 'after %.1f seconds', time - $start;
+		"$name: the audit finds it within 15 seconds of trade (seed $seed)");
+	note "after $spent seconds";
 }
+
+# A crash that is not of the test's own making.
+my $session = connect_when_up($other_node);
+
+crashes($other_node);
+kill 'SEGV', $session->{pg_pid};
+eval { $session->do('SELECT pg_sleep(30)') };
+$other_node->poll_query_until('postgres', 'SELECT true')
+  or die 'the server did not come back';
+like(crashes($other_node), qr/signal 11/, 'a crash of another kind is noticed');
 
 done_testing();
 
@@ -290,11 +351,25 @@ sub make_shop
 		INSERT INTO ecommerce.stock_levels (product_id, quantity)
 		SELECT n, 0 FROM generate_series(5, 40) AS n;
 		UPDATE ecommerce.stock_levels SET quantity = 100;
+		INSERT INTO ecommerce.stock_levels (bucket, product_id, quantity)
+		SELECT 1, product_id, quantity FROM ecommerce.stock_levels;
+		INSERT INTO ecommerce.carts (user_id, stock_bucket)
+		SELECT id, (id = 4)::integer FROM ecommerce.users;
 		-- As many digits as a floating-point number has, and more when there are several.
 		UPDATE ecommerce.products SET price = 98765432109.8765 WHERE id = 2;
 	});
 	$shop_node->safe_psql($database, slurp_file("$folder/audit.sql"));
 	return;
+}
+
+# What the server has written of processes that ended by themselves, since the last look.
+sub crashes
+{
+	my ($shop_node) = @_;
+	my $log = slurp_file($shop_node->logfile, $read_of_log{ $shop_node->name } // 0);
+
+	$read_of_log{ $shop_node->name } += length $log;
+	return join "\n", $log =~ /^.*(?:terminated by signal (?!9:)|PANIC:|TRAP:).*$/mg;
 }
 
 # A copy of the shop with the procedure and the function of these steps.
@@ -305,6 +380,8 @@ sub make_database
 	$other_node->safe_psql('postgres',
 		"CREATE DATABASE $database TEMPLATE shop");
 	$other_node->safe_psql($database, protocol(%steps));
+	$other_node->safe_psql($database, $steps{setup} =~ s/DATABASE DATABASE/DATABASE $database/r)
+	  if $steps{setup};
 	return;
 }
 
@@ -317,6 +394,7 @@ sub torment
 	my $end = time + $params{seconds};
 	my $level = $params{level} // 'read committed';
 	my $options = '-c default_transaction_isolation=' . $level =~ s/ /\\ /r;
+	my $turn = 0;
 	my ($clients, $stderr);
 
 	{
@@ -341,7 +419,7 @@ sub torment
 	}
 	while ($params{pause} && time < $end)
 	{
-		kill_something($victim, rand(2 * $params{pause}));
+		kill_something($victim, $level, $turn++, rand(2 * $params{pause}));
 	}
 	$clients->finish or die "the clients gave up: $stderr";
 	$victim->poll_query_until('postgres', 'SELECT true')
@@ -350,27 +428,30 @@ sub torment
 	return $victim->safe_psql(
 		$database, qq{
 		SET work_mem = '256MB';
-		COPY audit.answers FROM '$answers' (DELIMITER '|', NULL '');
+		ALTER TABLE audit.answers ALTER level SET DEFAULT '$level';
+		COPY audit.answers (kind, user_id, order_id, idempotency_key, order_amount, replayed)
+		FROM '$answers' (DELIMITER '|', NULL '');
 		UPDATE audit.answers SET kind = 'conflict'
 		WHERE kind = '40001' AND '$level' <> 'read committed';
 		SELECT violation FROM audit.violations});
 }
 
-# Kills, after a pause, a backend, most likely one of the clients', or the server, in
-# turn.
+# Kills, after a pause, a backend, most likely one of the clients', or the server: in turn,
+# so that each round, however short, has the server's.
 sub kill_something
 {
-	my ($victim, $pause) = @_;
-	my $turn = $kills{'killed: all'}++ % 8;
+	my ($victim, $level, $turn, $pause) = @_;
 	my $session = connect_when_up($victim);
-	my $pid;
+	my ($pid, $what);
 
 	usleep(1_000_000 * $pause);
-	if ($turn == 7)
+	if ($turn % 8 == 1)
 	{
 		$victim->kill9;
 		start_again($victim);
+		$kills{"$level: killed: server"}++;
 		$kills{'killed: server'}++;
+		$kills{'killed: all'}++;
 		return;
 	}
 
@@ -380,16 +461,22 @@ sub kill_something
 		WHERE application_name = 'torture' OR backend_type <> 'client backend'
 		ORDER BY application_name = 'torture' AND random() < 0.9 DESC, random() LIMIT 1}
 	);
-	if ($turn == 3)
+	if (($kills{'killed: all'} // 0) % 4 == 2)
 	{
-		$session->do('SELECT pg_terminate_backend(?)', undef, $pid);
-		$kills{'killed: backend, by pg_terminate_backend'}++;
+		($what) = $session->selectrow_array(
+			q{SELECT 'backend, by pg_terminate_backend' WHERE pg_terminate_backend(?, 30000)},
+			undef, $pid);
 	}
-	elsif (kill 'KILL', $pid)
+	elsif (kill('KILL', $pid)
+		&& !eval { $session->do('SELECT pg_sleep(30)') })
 	{
-		# Until the server has noticed it, and ends everybody's session.
-		eval { $session->do('SELECT pg_sleep(600)') };
-		$kills{'killed: backend'}++;
+		# The server has noticed it, and ended everybody's session.
+		$what = 'backend';
+	}
+	if ($what)
+	{
+		$kills{"killed: $what"}++;
+		$kills{'killed: all'}++;
 	}
 	return;
 }
@@ -405,7 +492,7 @@ sub is_enough
 	{
 		return 1
 		  if time - $began + $seconds_of_round > $soak_seconds - 60
-		  || $figures{orders} >= 1_000_000 && $kills{'killed: all'} >= 1_000;
+		  || $figures{orders} >= 1_000_000 && ($kills{'killed: all'} // 0) >= 1_000;
 		return 0;
 	}
 	return $rounds >= @levels && $covered || $rounds >= 20 * @levels;
@@ -434,6 +521,9 @@ sub figures
 			   abs(sum(quantity))
 		FROM audit.ledger WHERE quantity <> 0 GROUP BY 1
 		UNION ALL
+		SELECT level || ': ' || kind, count(*) FROM audit.answers
+		WHERE kind IN ('order', 'cancelled', 'lost') AND NOT coalesce(replayed, false) GROUP BY 1
+		UNION ALL
 		SELECT 'orders ' || lower(order_status), count(*) FROM ecommerce.orders GROUP BY 1
 		UNION ALL
 		SELECT 'answers ' || kind || CASE WHEN replayed THEN ', replayed' ELSE '' END, count(*)
@@ -459,10 +549,11 @@ sub protocol
 			$steps{lock_cart}
 			PERFORM pg_sleep(0.001);
 			$steps{find_key}
-			replayed := order_id IS NOT NULL;
-			IF replayed THEN
+			IF order_id IS NOT NULL THEN
+				$steps{replay}
 				RETURN;
 			END IF;
+			replayed := false;
 			PERFORM pg_sleep(0.001);
 			$steps{take_items}
 			IF ids IS NULL THEN
@@ -495,14 +586,7 @@ sub protocol
 			ELSIF status <> 'PROCESSING' THEN
 				RAISE SQLSTATE 'PT409';
 			END IF;
-			PERFORM FROM ecommerce.stock_levels
-			WHERE bucket = 0 AND product_id IN (SELECT product_id FROM ecommerce.order_details
-												WHERE (customer_id, order_id) = (customer, cancelled))
-			ORDER BY product_id FOR NO KEY UPDATE;
-			UPDATE ecommerce.stock_levels AS stock SET quantity = stock.quantity + line.quantity
-			FROM ecommerce.order_details AS line
-			WHERE bucket = 0 AND stock.product_id = line.product_id
-				  AND (customer_id, order_id) = (customer, cancelled);
+			$steps{return_stock}
 			INSERT INTO ecommerce.order_events (customer_id, order_id, event_number,
 				event, old_status, new_status, payload, actor)
 			SELECT customer, cancelled, 1 + max(event_number), 'order_cancelled', status,

@@ -52,6 +52,7 @@ for (my $next_seed = $seed;; $next_seed++)
 	my $start = time;
 	my %part = torment($next_seed, $calls);
 
+	$part{problems} ||= 'there were fewer calls' if ($part{calls} // 0) < $calls;
 	$result{problems} = "seed $next_seed:\n$part{problems}" if $part{problems} ne '';
 	$result{calls} += $part{calls} // 0;
 	foreach my $count ('outcomes', 'successes')
@@ -216,7 +217,7 @@ sub torment
 		],
 		'>', \$output, '2>', \$complaint);
 	$result{problems} = join "\n", ($output =~ /^((?:unexpected|violation) .*)/mg),
-	  $complaint =~ s/^client: //mgr || ();
+	  $complaint =~ s/^client: //mgr || (), $? ? "the client ended with $?" : ();
 	$result{outcomes} = { $output =~ /^outcome (\S+ \S+) (\d+)$/mg };
 	$result{successes} = { $output =~ /^success (\S+) (\d+)$/mg };
 	($result{calls}) = $output =~ /^calls (\d+)$/m;

@@ -260,10 +260,17 @@ my $leaking = $request =~ s/^\s*SELECT set_config.*\n//gmr;
 $leaking =~ s/(BEGIN;)/SELECT set_config('request.jwt.claims', '{"user_id": ' || :user || '}', false);\n$1/;
 like(run_clients('simple', $leaking),
 	qr/division by zero/, 'SET without LOCAL: clients see what is not theirs');
-$ada->ask(q{SET request.jwt.claims = '{"user_id": 1}'});
-$grace->ask(q{SET request.jwt.claims = '{"user_id": 2}'});
-isnt(as_customer(1, $whose, 'BEGIN'),
-	1, 'SET without LOCAL: one customer gets the cart of another');
+my $answer = '';
+
+# The pool may close the connection at any time.
+for (1 .. 20)
+{
+	$ada->ask(q{SET request.jwt.claims = '{"user_id": 1}'});
+	$grace->ask(q{SET request.jwt.claims = '{"user_id": 2}'});
+	$answer = as_customer(1, $whose, 'BEGIN');
+	last if $answer eq '2';
+}
+is($answer, 2, 'SET without LOCAL: one customer gets the cart of another');
 $_->quit foreach ($ada, $grace);
 
 done_testing();

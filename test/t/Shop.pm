@@ -5,6 +5,7 @@ package Shop;
 use strict;
 use warnings;
 
+use Cwd qw(abs_path);
 use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -33,13 +34,18 @@ sub start_again
 {
 	my ($node) = @_;
 
-	foreach (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	my $folder = abs_path($node->data_dir);
+	my ($pid) = slurp_file("$folder/postmaster.pid") =~ /^(\d+)/;
+
+	foreach (1 .. 100 * $PostgreSQL::Test::Utils::timeout_default)
 	{
-		return if $node->start(fail_ok => 1);
-		$node->stop('fast', fail_ok => 1);
-		usleep(100_000);
+		last
+		  if !kill(0, $pid)
+		  && !grep { (readlink($_) // '') eq $folder } glob '/proc/[0-9]*/cwd';
+		usleep(10_000);
 	}
-	die 'the server did not start again';
+	$node->start;
+	return;
 }
 
 # A session, as soon as the server takes one: it may have to recover from a crash first.

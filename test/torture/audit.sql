@@ -7,15 +7,16 @@ CREATE SCHEMA audit;
 CREATE TABLE audit.ledger (user_id bigint, product_id bigint, quantity integer);
 
 -- Written in the transaction that changes the stock, or the price.
-CREATE TABLE audit.received (product_id bigint, quantity bigint);
+CREATE TABLE audit.received (bucket integer, product_id bigint, quantity bigint);
 CREATE TABLE audit.prices (product_id bigint, price numeric);
 
 -- What the clients wrote down when they were answered. The kind is order, cancelled,
 -- shipped, lost (the connection), doubt (whether there is an order that had no key),
 -- conflict (a 40001 that was to be expected) or an SQLSTATE.
+-- The level is that of the transactions' isolation.
 CREATE TABLE audit.answers (kind text, user_id bigint, order_id bigint,
-    idempotency_key text, order_amount numeric, replayed boolean);
-INSERT INTO audit.received SELECT product_id, quantity FROM ecommerce.stock_levels;
+    idempotency_key text, order_amount numeric, replayed boolean, level text);
+INSERT INTO audit.received SELECT bucket, product_id, quantity FROM ecommerce.stock_levels;
 INSERT INTO audit.prices SELECT id, price FROM ecommerce.products;
 
 -- Adds the products from first to last, each in a transaction of its own. These do not
@@ -60,7 +61,9 @@ BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
     UPDATE ecommerce.stock_levels SET quantity = quantity + units
     WHERE bucket = 0 AND product_id = product;
-    INSERT INTO audit.received VALUES (product, units);
+    UPDATE ecommerce.stock_levels SET quantity = quantity + units / 2
+    WHERE bucket = 1 AND product_id = product;
+    INSERT INTO audit.received VALUES (0, product, units), (1, product, units / 2);
 END $$;
 
 CREATE FUNCTION audit.raise_price(product bigint) RETURNS void
@@ -95,20 +98,20 @@ FROM (SELECT user_id, product_id, quantity FROM audit.ledger
       SELECT customer_id, product_id, -quantity FROM ecommerce.order_details) AS units
 GROUP BY user_id, product_id HAVING sum(quantity) <> 0
 UNION ALL
--- Each unit received is in stock or in an order that stands.
+-- Each unit received is in the stock of its bucket or in an order that stands.
 SELECT format('product %s: %s units %s between stock and orders',
               product_id, abs(sum(quantity)),
               CASE WHEN sum(quantity) > 0 THEN 'lost' ELSE 'doubled' END)
-FROM (SELECT product_id, quantity FROM audit.received
+FROM (SELECT bucket, product_id, quantity FROM audit.received
       UNION ALL
-      SELECT product_id, -quantity FROM ecommerce.stock_levels
+      SELECT bucket, product_id, -quantity FROM ecommerce.stock_levels
       UNION ALL
-      SELECT line.product_id, -line.quantity
+      SELECT stock_bucket, line.product_id, -line.quantity
       FROM ecommerce.order_details AS line
       LEFT JOIN ecommerce.orders
            ON (orders.customer_id, orders.id) = (line.customer_id, line.order_id)
       WHERE order_status IS DISTINCT FROM 'CANCELLED') AS units
-GROUP BY product_id HAVING sum(quantity) <> 0
+GROUP BY bucket, product_id HAVING sum(quantity) <> 0
 UNION ALL
 -- Amounts are exact.
 SELECT format('order %s: line %s has a wrong amount', order_id, line_number)
