@@ -350,7 +350,7 @@ sub make_shop
 		SELECT 'Thing ' || n, n + 0.0901 FROM generate_series(5, 40) AS n;
 		INSERT INTO ecommerce.stock_levels (product_id, quantity)
 		SELECT n, 0 FROM generate_series(5, 40) AS n;
-		UPDATE ecommerce.stock_levels SET quantity = 100;
+		UPDATE ecommerce.stock_levels SET quantity = 20;
 		INSERT INTO ecommerce.stock_levels (bucket, product_id, quantity)
 		SELECT 1, product_id, quantity FROM ecommerce.stock_levels;
 		INSERT INTO ecommerce.carts (user_id, stock_bucket)

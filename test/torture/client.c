@@ -308,22 +308,22 @@ work(void *argument)
 
 		if (choice < 0.10)
 			add(worker, customer);
-		else if (choice < 0.12)
+		else if (choice < 0.13)
 			EXECUTE(worker, CHANGE, customer, product, product,
 					one_of(worker, 3) - 1);
-		else if (choice < 0.125)
+		else if (choice < 0.14)
 			EXECUTE(worker, CHANGE, customer, 1, PRODUCTS, 0);
-		else if (choice < 0.17)
+		else if (choice < 0.18)
 			EXECUTE(worker, RECEIVE, product, 50);
 		else if (choice < 0.22)
 			EXECUTE(worker, RECEIVE, one_of(worker, HOT_PRODUCTS), 30);
-		else if (choice < 0.29)
+		else if (choice < 0.32)
 			end_order(worker, CANCEL, "cancelled");
-		else if (choice < 0.31)
+		else if (choice < 0.34)
 			end_order(worker, SHIP, "shipped");
-		else if (choice < 0.33)
+		else if (choice < 0.36)
 			list(worker, customer);
-		else if (choice < 0.335)
+		else if (choice < 0.365)
 			EXECUTE(worker, RAISE_PRICE, product);
 		else
 		{
