@@ -273,8 +273,9 @@ $node->safe_psql(
 place('Large', "large$_\@example.test", 'Street') foreach 1 .. 3;
 is(run_mailer($mailer, $node, %login),
 	1, 'status 1 when several events cannot be taken at once');
-is( join(' ', map { $_->{to} } (occurrences($smtp, 'accepted'))[ 6 .. 8 ]),
-	join(' ', map { "large$_\@example.test" } 1 .. 3),
+like(
+	join(' ', map { $_->{to} } occurrences($smtp, 'accepted')),
+	qr/ large1\S+ large2\S+ large3\S+$/,
 	'but each is taken by itself');
 like(mailer_log(), qr/too many/, 'the log has the error');
 unlike(mailer_log(), qr/\@/, 'but no warning');
