@@ -23,6 +23,13 @@
 #define DATABASE_TIMEOUT 10000
 
 /*
+ * Just below that, so that a statement that nobody waits for ends, and what
+ * it took is taken back.  A time-out holds for the statements after it.
+ */
+#define LIMIT_STATEMENTS \
+	"SELECT pg_catalog.set_config('statement_timeout', '9000', false)"
+
+/*
  * Fails early, before anything was sent, for a role that may not
  * acknowledge.  No name of the queries is looked up in a schema where
  * somebody could have put his own.
@@ -32,29 +39,35 @@
 	"       ecommerce.acknowledge_order_events('{}')"
 
 /*
- * The database takes its JSON apart itself.  Each row is a line of an order.
+ * The database takes its JSON apart itself.  Each row is a line of an order;
+ * only the first says what holds of the whole order.  OFFSET 0 has the planner
+ * leave the sub-select alone: otherwise the order is copied for each of its
+ * lines, once for each column.
  */
 #define TAKE_EVENTS \
 	"SELECT event ->> 'id'," \
-	"       to_char(timezone('UTC', (event ->> 'created_at')::timestamptz)," \
+	"       to_char(timezone('UTC', (head ->> 'created_at')::timestamptz)," \
 	"               'YYYYMMDDHH24MISSUS')," \
-	"       document ->> 'id', document ->> 'order_status'," \
-	"       to_char((document ->> 'order_date')::timestamptz," \
+	"       whole ->> 'id', whole ->> 'order_status'," \
+	"       to_char((whole ->> 'order_date')::timestamptz," \
 	"               'YYYY-MM-DD HH24:MI TZ')," \
-	"       document ->> 'order_amount', document ->> 'currency'," \
-	"       document ->> 'shipping_address'," \
-	"       event -> 'customer' ->> 'name', event -> 'customer' ->> 'email'," \
+	"       whole ->> 'order_amount', whole ->> 'currency'," \
+	"       whole ->> 'shipping_address'," \
+	"       head -> 'customer' ->> 'name', head -> 'customer' ->> 'email'," \
 	"       product ->> 'name', product ->> 'description'," \
 	"       line ->> 'quantity', line ->> 'unit_price'," \
 	"       line ->> 'line_amount'" \
 	"  FROM jsonb_array_elements(ecommerce.take_order_events(max => $1," \
 	"           event => 'order_placed', lease_seconds => $2))" \
 	"           WITH ORDINALITY AS taken (event, event_number)" \
-	" CROSS JOIN LATERAL (SELECT event -> 'order') AS ordered (document)" \
+	" CROSS JOIN LATERAL (SELECT event -> 'order' OFFSET 0)" \
+	"           AS ordered (document)" \
 	"  LEFT JOIN LATERAL jsonb_array_elements(document -> 'order_details')" \
 	"           WITH ORDINALITY AS detail (line, line_number) ON true" \
-	" CROSS JOIN LATERAL (SELECT line -> 'product_order_details')" \
-	"           AS sold (product)" \
+	" CROSS JOIN LATERAL (SELECT line -> 'product_order_details'," \
+	"           CASE WHEN line_number > 1 THEN NULL ELSE event END," \
+	"           CASE WHEN line_number > 1 THEN NULL ELSE document END)" \
+	"           AS parts (product, head, whole)" \
 	" ORDER BY event_number, line_number"
 
 #define ACKNOWLEDGE_EVENT \
@@ -75,6 +88,8 @@ static PGresult *query(const char *statement, int nvalues,
 					   const char *const *values, bool until_stop);
 static const char *why(const PGresult *result);
 static bool connect_database(bool until_stop);
+static bool prepare_session(const char *statement, bool until_stop);
+static void drop_notice(void *data, const char *message);
 static PGresult *execute(const char *statement, int nvalues,
 						 const char *const *values, bool until_stop);
 static void hand_over(const PGresult *rows, int first, int nlines,
@@ -171,18 +186,33 @@ connect_database(bool until_stop)
 		"client_encoding", "fallback_application_name", NULL
 	};
 	static const char *const values[] = {"UTF8", "ecommerce-mailer", NULL};
-	PGresult   *result;
-	bool		prepared;
 
 	connection = PQconnectdbParams(keywords, values, false);
 	if (PQstatus(connection) != CONNECTION_OK)
 		return false;
 	/* Details of an error may quote rows. */
 	PQsetErrorVerbosity(connection, PQERRORS_TERSE);
-	result = execute(PREPARE_SESSION, 0, NULL, until_stop);
-	prepared = PQresultStatus(result) == PGRES_TUPLES_OK;
+	PQsetNoticeProcessor(connection, drop_notice, NULL);
+	return prepare_session(LIMIT_STATEMENTS, until_stop) &&
+		prepare_session(PREPARE_SESSION, until_stop);
+}
+
+static bool
+prepare_session(const char *statement, bool until_stop)
+{
+	PGresult   *result = execute(statement, 0, NULL, until_stop);
+	bool		prepared = PQresultStatus(result) == PGRES_TUPLES_OK;
+
 	PQclear(result);
 	return prepared;
+}
+
+/* A notice is the shop's own, if it has any, and may name persons. */
+static void
+drop_notice(void *data, const char *message)
+{
+	(void) data;
+	(void) message;
 }
 
 /*

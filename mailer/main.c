@@ -33,6 +33,12 @@
 #define MOST_IN_HAND 20
 #define NEVER LLONG_MAX
 
+/* In a row, with --once: one alone may be the message's fault. */
+#define MOST_SEND_FAILURES 3
+
+/* In a row: from then on the sender is refused, not this message or that. */
+#define MOST_REFUSALS 10
+
 /* libcurl looks at its clock about once a second. */
 #define TIMER_TOLERANCE 1000
 
@@ -53,6 +59,7 @@ typedef struct Mailer
 	Settings	settings;
 	bool		once;			/* try everything once, and end */
 	bool		left_any;		/* something was not done */
+	bool		given_up;		/* and nothing more is tried */
 	int			nevents;
 	Event		events[MOST_IN_HAND];
 	long long	take_due;		/* when to take more */
@@ -60,6 +67,7 @@ typedef struct Mailer
 	long long	lease_end;		/* of what is being taken */
 	long long	send_due;		/* when to speak to the SMTP server again */
 	int			send_failures;	/* in a row, of the server, not of a message */
+	int			refusals;		/* since it last accepted one */
 } Mailer;
 
 static void run(Mailer *mailer);
@@ -67,7 +75,9 @@ static void take(Mailer *mailer, int most);
 static void receive(const Confirmation *confirmation, void *data);
 static Event *next_to_send(Mailer *mailer);
 static void deliver(Mailer *mailer, Event *event);
-static void pause_sending(Mailer *mailer, Event *failed, const char *reason);
+static void refused(Mailer *mailer, Event *event, const char *reason);
+static void unreachable(Mailer *mailer, Event *event, const char *reason);
+static void pause_sending(Mailer *mailer);
 static void acknowledge(Mailer *mailer, const char *event_id,
 						const char *order_id, const char *what);
 static void leave(Mailer *mailer, Event *event, const char *reason);
@@ -112,8 +122,11 @@ main(int argc, char **argv)
 
 	run(&mailer);
 
+	/* It was stopped before it knew that there is no more. */
+	if (mailer.take_due != NEVER)
+		mailer.left_any = true;
 	while (mailer.nevents > 0)
-		forget(&mailer, &mailer.events[0]);
+		leave(&mailer, &mailer.events[0], "nothing more is tried");
 	hang_up();
 	disconnect();
 	curl_global_cleanup();
@@ -123,7 +136,7 @@ main(int argc, char **argv)
 static void
 run(Mailer *mailer)
 {
-	while (!stop_requested())
+	while (!stop_requested() && !mailer->given_up)
 	{
 		long long	now = current_time();
 		Event	   *event = next_to_send(mailer);
@@ -155,6 +168,10 @@ take(Mailer *mailer, int most)
 {
 	int			taken;
 
+	/* An order that is too large or too slow takes no others with it. */
+	if (mailer->take_failures > 0)
+		most = 1;
+
 	/* Counted from before the database counts. */
 	mailer->lease_end = current_time() + mailer->settings.lease * 1000LL;
 	taken = take_events(most, mailer->settings.lease, receive, mailer);
@@ -167,7 +184,7 @@ take(Mailer *mailer, int most)
 	if (taken >= 0 && taken < most)
 		mailer->take_due += mailer->settings.poll * 1000LL;
 	if (mailer->once && taken < most)
-		mailer->take_due = NEVER;
+		mailer->take_due = taken < 0 && most > 1 ? 0 : NEVER;
 	if (taken < 0)
 		mailer->left_any = true;
 }
@@ -177,6 +194,9 @@ receive(const Confirmation *confirmation, void *data)
 {
 	Mailer	   *mailer = data;
 	Event	   *event = &mailer->events[mailer->nevents];
+
+	if (mailer->given_up)
+		return;
 
 	/* The customer has none, or was erased: there is nobody to mail. */
 	if (*confirmation->recipient == '\0')
@@ -208,7 +228,8 @@ receive(const Confirmation *confirmation, void *data)
 
 /*
  * The event that is due first, if any, among those whose lease lasts long
- * enough.
+ * enough.  Of several at random: one that takes all the time is among those
+ * that come back together, and must not be the first of them each time.
  */
 static Event *
 next_to_send(Mailer *mailer)
@@ -217,6 +238,7 @@ next_to_send(Mailer *mailer)
 	mailer->settings.smtp_timeout * 1000LL + TIMER_TOLERANCE;
 	long long	now = current_time();
 	Event	   *next = NULL;
+	int			first;
 
 	for (int i = mailer->nevents - 1; i >= 0; i--)
 	{
@@ -226,10 +248,13 @@ next_to_send(Mailer *mailer)
 		if (start + needed > event->lease_end)
 			leave(mailer, event, "no time is left");
 	}
+	first = random() % MOST_IN_HAND;
 	for (int i = 0; i < mailer->nevents; i++)
 	{
-		if (next == NULL || mailer->events[i].due < next->due)
-			next = &mailer->events[i];
+		Event	   *event = &mailer->events[(first + i) % mailer->nevents];
+
+		if (next == NULL || event->due < next->due)
+			next = event;
 	}
 	return next;
 }
@@ -241,7 +266,9 @@ deliver(Mailer *mailer, Event *event)
 	Outcome		outcome = send_message(&mailer->settings, event->recipient,
 									   event->message, event->length, &reason);
 
-	if (outcome != UNREACHABLE)
+	if (outcome == ACCEPTED)
+		mailer->refusals = 0;
+	if (outcome != UNREACHABLE && mailer->refusals < MOST_REFUSALS)
 		mailer->send_failures = 0;
 	switch (outcome)
 	{
@@ -250,7 +277,7 @@ deliver(Mailer *mailer, Event *event)
 			forget(mailer, event);
 			break;
 		case REFUSED:
-			leave(mailer, event, reason);
+			refused(mailer, event, reason);
 			break;
 		case DEFERRED:
 			event->due = current_time() + back_off(event->failures++);
@@ -261,32 +288,57 @@ deliver(Mailer *mailer, Event *event)
 					   event->id, event->order_id, reason);
 			break;
 		case UNREACHABLE:
+			/* A late answer must not be taken for one to the next message. */
+			hang_up();
 			if (!stop_requested())
-				pause_sending(mailer, event, reason);
+				unreachable(mailer, event, reason);
 			break;
 	}
+}
+
+static void
+refused(Mailer *mailer, Event *event, const char *reason)
+{
+	leave(mailer, event, reason);
+	if (++mailer->refusals < MOST_REFUSALS)
+		return;
+	report("%d messages in a row were refused", mailer->refusals);
+	pause_sending(mailer);
 }
 
 /*
  * The failure may also be the message's fault, so others go first afterwards.
  */
 static void
-pause_sending(Mailer *mailer, Event *failed, const char *reason)
+unreachable(Mailer *mailer, Event *event, const char *reason)
 {
-	mailer->send_due = current_time() + back_off(mailer->send_failures++);
-	report("event %s of order %s: %s, the server gets a pause",
-		   failed->id, failed->order_id, reason);
-	failed->due = mailer->send_due + 1;
+	pause_sending(mailer);
+	if (mailer->once)
+	{
+		leave(mailer, event, reason);
+		return;
+	}
+	report("event %s of order %s: %s, will try again",
+		   event->id, event->order_id, reason);
+	event->due = mailer->send_due + 1;
+}
+
+/* With --once the server gets a few more chances instead, and no pause. */
+static void
+pause_sending(Mailer *mailer)
+{
+	mailer->send_failures++;
+	if (mailer->once)
+	{
+		mailer->given_up = mailer->send_failures >= MOST_SEND_FAILURES;
+		return;
+	}
+	report("the server gets a pause");
+	mailer->send_due = current_time() + back_off(mailer->send_failures - 1);
 	for (int i = 0; i < mailer->nevents; i++)
 	{
 		if (mailer->events[i].due < mailer->send_due)
 			mailer->events[i].due = mailer->send_due;
-	}
-	if (mailer->once)
-	{
-		mailer->take_due = NEVER;
-		while (mailer->nevents > 0)
-			leave(mailer, &mailer->events[0], "the server takes no message");
 	}
 }
 
@@ -310,6 +362,7 @@ acknowledge(Mailer *mailer, const char *event_id, const char *order_id,
 			report("event %s of order %s: %s, not acknowledged, comes back",
 				   event_id, order_id, what);
 			mailer->left_any = true;
+			mailer->given_up = true;
 			return;
 		}
 		wait_until(current_time() + back_off(failures));

@@ -100,7 +100,11 @@ open_connection(const Settings *settings)
 					 settings->smtp_tls ? (long) CURLUSESSL_ALL :
 					 (long) CURLUSESSL_NONE);
 	if (settings->smtp_ca_file != NULL)
+	{
 		curl_easy_setopt(curl, CURLOPT_CAINFO, settings->smtp_ca_file);
+		/* Or the system's would be trusted as well. */
+		curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+	}
 	if (settings->smtp_user != NULL)
 	{
 		curl_easy_setopt(curl, CURLOPT_USERNAME, settings->smtp_user);

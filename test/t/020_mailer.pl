@@ -78,11 +78,14 @@ my @bad_addresses = (
 	' evil@example.test');
 my (@accepted, %mail, $order, $cancelled, $lines, $log);
 
+# So many lines that a query which copies the order for each does not end in time.
+my $many = 10_000;
+
 $node->safe_psql(
-	'postgres', q{
+	'postgres', qq{
 	INSERT INTO ecommerce.products (name, description, price, currency)
-	SELECT 'Part ' || n, nullif(repeat('x', n - 1), ''), n * 0.0001, 'EUR'
-	FROM generate_series(1, 1000) AS n;
+	SELECT 'Part ' || n, nullif(repeat('x', (n - 1) % 100), ''), n * 0.0001, 'EUR'
+	FROM generate_series(1, $many) AS n;
 	INSERT INTO ecommerce.stock_levels (product_id, quantity)
 	SELECT id, 1000000 FROM ecommerce.products ON CONFLICT DO NOTHING;
 });
@@ -100,15 +103,19 @@ $node->safe_psql(
 	SELECT ecommerce.cancel_order(customer_id, id, 'customer')
 	FROM ecommerce.orders WHERE id = $cancelled;
 	SELECT ecommerce.erase_user(id) FROM ecommerce.users WHERE name = 'Erased';
-	SELECT ecommerce.add_to_cart(3, id, 7) FROM ecommerce.products WHERE name LIKE 'Part %';
+	INSERT INTO ecommerce.carts (user_id) VALUES (3);
+	INSERT INTO ecommerce.cart_items (user_id, product_id, quantity)
+	SELECT 3, id, 7 FROM ecommerce.products WHERE name LIKE 'Part %';
 	UPDATE ecommerce.users SET email = 'many\@example.test' WHERE id = 3;
-	SELECT ecommerce.place_order(3);
+	SELECT ecommerce.place_order(3)->'id';
 });
 
 is( run_mailer(
 		$mailer, $node, %login,
 		MAIL_FROM_NAME => encode_utf8('Läden'),
-		PGTZ           => 'UTC'),
+		PGTZ           => 'UTC',
+		SMTP_TIMEOUT   => 120,
+		MAIL_LEASE     => 300),
 	1,
 	'--once: status 1, as something was left');
 @accepted = occurrences($smtp, 'accepted');
@@ -203,12 +210,12 @@ like($sent->{text}, qr/Hello 王{60000},/, 'but not in the text');
 
 $sent  = $mail{'many@example.test'};
 $lines = () = $sent->{text} =~ /^    7 x \d[.]\d{4} = \d[.]\d{4} EUR$/mg;
-is($lines, 1000, 'a thousand lines');
+is($lines, $many, 'ten thousand lines');
 like(
 	$sent->{text},
 	qr/^Part 1\n    7 x 0.0001 = 0.0007 EUR\n\nPart 2\n    x\n    7/m,
 	'with a description if there is one');
-like($sent->{text}, qr/^Total: 350[.]3500 EUR$/m, 'and their sum');
+like($sent->{text}, qr/^Total: 35003[.]5000 EUR$/m, 'and their sum');
 
 like(
 	$mail{'cancelled@example.test'}->{text},
@@ -247,6 +254,35 @@ like(
 unlike($log, qr/\@|Evil|kasz|Stra/, 'but not to whom');
 
 
+# A database that does not give out two events at once, as if their orders were too large
+# together, and that says more than it should.
+$node->safe_psql(
+	'postgres', q{
+	SELECT ecommerce.acknowledge_order_events(array_agg(id)) FROM ecommerce.order_events;
+	CREATE FUNCTION be_difficult() RETURNS trigger LANGUAGE plpgsql AS $$
+	BEGIN
+		IF (SELECT count(*) > 1 FROM changed) THEN
+			RAISE 'too many';
+		END IF;
+		RAISE WARNING 'customer@example.test';
+		RETURN NULL;
+	END $$;
+	CREATE TRIGGER be_difficult AFTER UPDATE ON ecommerce.order_events
+	REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION be_difficult();
+});
+place('Large', "large$_\@example.test", 'Street') foreach 1 .. 3;
+is(run_mailer($mailer, $node, %login),
+	1, 'status 1 when several events cannot be taken at once');
+like(
+	join(' ', map { $_->{to} } occurrences($smtp, 'accepted')),
+	qr/ large1\S+ large2\S+ large3\S+$/,
+	'but each is taken by itself');
+like(mailer_log(), qr/too many/, 'the log has the error');
+unlike(mailer_log(), qr/\@/, 'but no warning');
+$node->safe_psql('postgres',
+	'DROP TRIGGER be_difficult ON ecommerce.order_events');
+
+
 # Servers that must get nothing. Only this order is in the outbox.
 $node->safe_psql(
 	'postgres', q{
@@ -278,6 +314,35 @@ refused(
 	SMTP_URL     => smtp_url($tls, 'smtps'));
 refused('a certificate of another host',
 	$smtp, SMTP_URL => smtp_url($smtp) =~ s/localhost/127.0.0.1/r);
+
+# The system's authorities are those of a folder here: the test must not change others.
+my $authorities = "$smtp/authorities";
+mkdir $authorities or die "could not make $authorities: $!";
+run_command([ 'cp', "$smtp/cert.pem", $authorities ]);
+run_command([ 'openssl', 'rehash', $authorities ]);
+run_command(
+	[
+		qw(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1),
+		qw(-nodes -days 2 -subj /CN=other),
+		'-keyout',
+		"$smtp/other.key",
+		'-out',
+		"$smtp/other.pem"
+	]);
+my $trusting = build_mailer(
+	[
+		'smtp.c',
+		'curl_easy_setopt(curl, CURLOPT_URL, settings->smtp_url);',
+		qq{curl_easy_setopt(curl, CURLOPT_URL, settings->smtp_url);
+			curl_easy_setopt(curl, CURLOPT_CAPATH, "$authorities");}
+	]);
+make_available();
+is(run_mailer($trusting, $node, %login, SMTP_CA_FILE => undef),
+	0, 'a certificate of an authority of the system');
+refused(
+	'the same, if SMTP_CA_FILE has others', $smtp,
+	program      => $trusting,
+	SMTP_CA_FILE => "$smtp/other.pem");
 refused('a wrong password', $smtp, SMTP_PASSWORD => 'wrong', logins => 1);
 like(
 	mailer_log(),
@@ -328,6 +393,17 @@ is( $node->safe_psql(
 	'0',
 	'and takes nothing');
 
+
+# The program is built again when the version changes.
+my $copy = dirname(dirname(build_mailer()));
+system_or_bail(
+	'sed', '-i',
+	"s/^default_version.*/default_version = '12.3'/",
+	"$copy/ecommerce.control");
+system_or_bail('make', '-s', '-C', "$copy/mailer");
+is(`$copy/mailer/ecommerce-mailer --version`,
+	"ecommerce-mailer 12.3\n", 'a new version is built in');
+
 done_testing();
 
 
@@ -365,12 +441,13 @@ sub check_messages
 sub refused
 {
 	my ($what, $server, %settings) = @_;
-	my $logins = delete $settings{logins} // 0;
+	my $logins  = delete $settings{logins}  // 0;
+	my $program = delete $settings{program} // $mailer;
 	my $before = () = slurp_file("$server/log") =~ /\n/g;
 	my $after;
 
 	make_available();
-	is(run_mailer($mailer, $node, %login, %settings), 1, "$what: status 1");
+	is(run_mailer($program, $node, %login, %settings), 1, "$what: status 1");
 	$after = () = slurp_file("$server/log") =~ /\n/g;
 	is($after - $before, $logins, "$what: nothing is sent");
 	return;
