@@ -216,7 +216,7 @@ CREATE FUNCTION ecommerce.order_integrity(OUT invariant text, OUT customer_id bi
     AS 'MODULE_PATHNAME';
 REVOKE EXECUTE ON FUNCTION ecommerce.order_integrity() FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.order_integrity() IS
-'Checks every rule that the tables must keep, in one snapshot, and returns a row for each violation: the name of the rule, what breaks it, and the values that do; no row is healthy. Reads all tables and locks none. For roles that may INSERT into ecommerce.orders.
+'Checks the rules by which orders, lines, history, stock, carts and sequences agree, in one snapshot, and returns a row for each violation: the name of the rule, what breaks it, and the values that do; no row is healthy. Reads all tables and locks none. For roles that may INSERT into ecommerce.orders.
 Errors: 42501 for other roles; 55000 before migrate().';
 
 CREATE FUNCTION ecommerce.erase_user(user_id bigint, order_addresses boolean DEFAULT false) RETURNS void
@@ -225,4 +225,4 @@ CREATE FUNCTION ecommerce.erase_user(user_id bigint, order_addresses boolean DEF
 REVOKE EXECUTE ON FUNCTION ecommerce.erase_user(bigint, boolean) FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.erase_user(bigint, boolean) IS
 'Removes a user''s personal data: name, e-mail and address, the cart, the idempotency keys of the orders, and with order_addresses the addresses of the orders too. Orders, lines, amounts and events stay. Safe to repeat. For roles that may INSERT into ecommerce.orders.
-Errors: 22004 for a null; PT404 for an unknown user; 42501 for other roles; 55000 before migrate().';
+Errors: 22004 for a null; PT404 for an unknown user; 42501 for other roles; 09000 if a trigger keeps rows as they are; 55000 before migrate().';

@@ -25,10 +25,24 @@ static Statement lock_user = {
 	PARAMETERS(INT8OID)
 };
 
-/* The items go with the cart. */
 static Statement delete_cart = {
 	.query = "DELETE FROM ecommerce.carts WHERE user_id = $1",
 	.result = SPI_OK_DELETE,
+	PARAMETERS(INT8OID)
+};
+
+/* They go with the cart, but where there is no foreign key. */
+static Statement delete_items = {
+	.query = "DELETE FROM ecommerce.cart_items WHERE user_id = $1",
+	.result = SPI_OK_DELETE,
+	PARAMETERS(INT8OID)
+};
+
+static Statement select_cart = {
+	.query =
+	"SELECT 1 FROM ecommerce.carts WHERE user_id = $1"
+	" UNION ALL SELECT 1 FROM ecommerce.cart_items WHERE user_id = $1",
+	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8OID)
 };
 
@@ -42,13 +56,22 @@ static Statement erase_account = {
 };
 
 /* A key is whatever the client made it of. */
+#define WITH_PERSONAL_DATA \
+	" WHERE customer_id = $1 AND ($2 OR idempotency_key IS NOT NULL)"
+
+static Statement select_orders = {
+	.query = "SELECT 1 FROM ecommerce.orders" WITH_PERSONAL_DATA,
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, BOOLOID)
+};
+
 static Statement erase_orders = {
 	.query =
 	"UPDATE ecommerce.orders"
 	"   SET idempotency_key = NULL,"
 	"       shipping_address ="
 	"           CASE WHEN $2 THEN 'erased' ELSE shipping_address END"
-	" WHERE customer_id = $1 AND ($2 OR idempotency_key IS NOT NULL)",
+	WITH_PERSONAL_DATA,
 	.result = SPI_OK_UPDATE,
 	PARAMETERS(INT8OID, BOOLOID)
 };
@@ -71,12 +94,18 @@ erase(int64 user_id, Datum order_addresses)
 {
 	Access		access;
 	Datum		values[] = {Int64GetDatum(user_id), order_addresses};
+	uint64		norders;
 
 	begin_staff_access(&access);
 	if (execute(&lock_user, values, NULL, FRESH_SNAPSHOT) == 0)
 		refuse_unknown_user(user_id);
 	execute(&delete_cart, values, NULL, LATEST_SNAPSHOT);
+	execute(&delete_items, values, NULL, LATEST_SNAPSHOT);
+	/* A trigger of the shop's may have kept rows. */
+	require_written(0, execute(&select_cart, values, NULL, LATEST_SNAPSHOT));
 	require_written(execute(&erase_account, values, NULL, FRESH_SNAPSHOT), 1);
-	execute(&erase_orders, values, NULL, LATEST_SNAPSHOT);
+	norders = execute(&select_orders, values, NULL, LATEST_SNAPSHOT);
+	require_written(execute(&erase_orders, values, NULL, LATEST_SNAPSHOT),
+					norders);
 	end_access(&access);
 }

@@ -207,6 +207,29 @@ foreach my $text (@personal, @addresses)
 	is(files_with($text), '', 'nor in any file after VACUUM FULL');
 }
 
+# A trigger of the shop's that keeps what should go is noticed, wherever it is.
+foreach my $kept (
+	[ 'DELETE', 'carts' ],
+	[ 'DELETE', 'cart_items' ],
+	[ 'UPDATE', 'users' ],
+	[ 'UPDATE', 'orders' ])
+{
+	my ($stdout, $stderr);
+
+	$node->psql(
+		$database, qq{
+		BEGIN;
+		SELECT ecommerce.add_to_cart(2, 1);
+		SELECT ecommerce.place_order(2, 'Street', 'key');
+		SELECT ecommerce.add_to_cart(2, 1);
+		CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+		CREATE TRIGGER a BEFORE $kept->[0] ON ecommerce.$kept->[1]
+		FOR EACH ROW EXECUTE FUNCTION keep();
+		SELECT ecommerce.erase_user(2, true);
+	}, stdout => \$stdout, stderr => \$stderr, on_error_stop => 1);
+	like($stderr, qr/rows were not written/, "$kept->[1] that stay are noticed");
+}
+
 done_testing();
 
 
