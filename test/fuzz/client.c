@@ -179,7 +179,7 @@ static const Condition settings[] = {
 	{"extra_float_digits = -15", ""}, {"search_path = ''", ""},
 	{"search_path = ecommerce, ecommerce_api, pg_temp", ""},
 	{"search_path = decoy, pg_catalog", ""}, {"row_security = off", ""},
-	{"standard_conforming_strings = off", ""}, {"array_nulls = off", ""},
+	{"standard_conforming_strings = off", "0A000"}, {"array_nulls = off", ""},
 	{"transform_null_equals = on", ""}, {"max_stack_depth = '100kB'", ""},
 	{"work_mem = '64kB'", ""}, {"plan_cache_mode = force_custom_plan", ""},
 	{"enable_indexscan = off", ""}, {"enable_seqscan = off", ""},

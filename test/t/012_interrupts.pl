@@ -180,6 +180,8 @@ foreach my $name (sort keys %mistake)
 	like($result{violations}, $found, "$name: it is noticed (seed $seed)");
 }
 
+undef $state;
+$_->disconnect foreach ($observer, $holder);
 done_testing();
 
 
@@ -295,7 +297,7 @@ sub torment
 	{
 		my $choice = rand();
 
-		if ($params{calls_of_owner} && $choice < 0.05)
+		if ($params{calls_of_owner} && $choice < 0.1)
 		{
 			make_calls(\%torment, $session{postgres}, $params{calls_of_owner});
 		}
