@@ -51,8 +51,7 @@ foreach my $how (sort keys %crash)
 	$crash{$how}->($client->pid);
 	unlike($client->answer, qr/order_amount/, "$how: the client has no answer");
 
-	$node->poll_query_until('postgres', 'SELECT true')
-	  or die 'the server did not come back';
+	connect_when_up($node)->disconnect;
 	is(contents($node), $before,
 		"$how: cart and stock are as they were, and there is no order");
 	is($node->safe_psql('postgres', "$place->'replayed'"),

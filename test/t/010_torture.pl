@@ -328,8 +328,7 @@ my $session = connect_when_up($other_node);
 crashes($other_node);
 kill 'SEGV', $session->{pg_pid};
 eval { $session->do('SELECT pg_sleep(30)') };
-$other_node->poll_query_until('postgres', 'SELECT true')
-  or die 'the server did not come back';
+connect_when_up($other_node)->disconnect;
 like(crashes($other_node), qr/signal 11/, 'a crash of another kind is noticed');
 
 done_testing();
@@ -422,8 +421,7 @@ sub torment
 		kill_something($victim, $level, $turn++, rand(2 * $params{pause}));
 	}
 	$clients->finish or die "the clients gave up: $stderr";
-	$victim->poll_query_until('postgres', 'SELECT true')
-	  or die 'the server did not come back';
+	connect_when_up($victim)->disconnect;
 
 	return $victim->safe_psql(
 		$database, qq{
