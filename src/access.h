@@ -46,6 +46,10 @@ extern int64 require_claimed_user(void);
  * pinning and undoes every SET in between; or to the end of the (sub)transaction.
  */
 extern int	pin_search_path(void);
+
+/* The same for a setting besides search_path. */
+extern void pin_setting(const char *name, const char *value);
+
 extern void unpin_search_path(int nest_level);
 
 /* PostgREST, if it listens, reads the schema again after the commit. */

@@ -26,7 +26,6 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/timestamp.h"
 
 #include "access.h"
@@ -187,12 +186,11 @@ take(const Request *request)
 	require_version_2();
 
 	/*
-	 * The planner takes a LIMIT that it does not know for a tenth of the rows,
-	 * and would have code compiled, at a hundred times the cost of the query.
-	 * end_access() undoes this.
+	 * The planner takes a LIMIT that it does not know for a tenth of the
+	 * rows, and would have code compiled, at a hundred times the cost of the
+	 * query.
 	 */
-	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	pin_setting("jit", "off");
 	count = lock_available_events(request, now);
 	events = SPI_tuptable;
 	lease(request, events, count, now);

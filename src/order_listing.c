@@ -131,6 +131,9 @@ PG_FUNCTION_INFO_V1(order_json);
 static void check_status(Datum status);
 static Jsonb *list_orders(const Listing *listing);
 static Jsonb *find_order(int64 customer_id, int64 order_id);
+static Jsonb *read_order_if_any(const Access *access, int64 customer_id,
+								int64 order_id, Replayed replayed,
+								Visibility visibility);
 static SPITupleTable *select_orders(const Listing *listing, uint64 *count);
 static void require_order(int64 customer_id, int64 order_id);
 static void put_orders(OrderDocument *document, const Listing *listing,
@@ -214,8 +217,8 @@ find_order(int64 customer_id, int64 order_id)
 	Jsonb	   *order;
 
 	begin_access(&access, customer_id);
-	order = read_order(&access, customer_id, order_id, NOT_A_PLACEMENT,
-					   CALLERS_SNAPSHOT);
+	order = read_order_if_any(&access, customer_id, order_id, NOT_A_PLACEMENT,
+							  CALLERS_SNAPSHOT);
 	end_access(&access);
 	return order;
 }
@@ -223,6 +226,19 @@ find_order(int64 customer_id, int64 order_id)
 Jsonb *
 read_order(const Access *access, int64 customer_id, int64 order_id,
 		   Replayed replayed, Visibility visibility)
+{
+	Jsonb	   *order = read_order_if_any(access, customer_id, order_id, replayed,
+										  visibility);
+
+	if (order == NULL)
+		refuse_unknown_order(customer_id, order_id);
+	return order;
+}
+
+/* NULL when the customer has no such order. */
+static Jsonb *
+read_order_if_any(const Access *access, int64 customer_id, int64 order_id,
+				  Replayed replayed, Visibility visibility)
 {
 	OrderDocument document;
 

@@ -13,8 +13,8 @@
 #include "statement.h"
 
 /*
- * One order as a document, or NULL when the customer has no such order.  Called
- * between begin_access() and end_access(); the result is the caller's.
+ * One order as a document; raises PT404 when the customer has no such order.
+ * Called between begin_access() and end_access(); the result is the caller's.
  */
 extern Jsonb *read_order(const Access *access, int64 customer_id,
 						 int64 order_id, Replayed replayed,

@@ -228,7 +228,6 @@ change_status(const Access *access, int64 user_id, int64 order_id,
 {
 	int32		stock_bucket;
 	const char *old_status;
-	Jsonb	   *order;
 
 	/* migrate() first completes the history of orders changed by hand. */
 	require_version_2();
@@ -251,11 +250,8 @@ change_status(const Access *access, int64 user_id, int64 order_id,
 		require_written(execute(&update_status, values, NULL, FRESH_SNAPSHOT),
 						1);
 	}
-	order = read_order(access, user_id, order_id, NOT_A_PLACEMENT,
-					   FRESH_SNAPSHOT);
-	if (order == NULL)
-		refuse_unknown_order(user_id, order_id);
-	return order;
+	return read_order(access, user_id, order_id, NOT_A_PLACEMENT,
+					  FRESH_SNAPSHOT);
 }
 
 /* Returns the status; a table that has lost its NOT NULL may have none. */

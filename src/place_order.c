@@ -17,9 +17,9 @@
  *	 never wait for each other; then it is decremented.
  *
  * Locks are taken in this order within every call: user, cart, cart items,
- * order, stock by product id, new rows.  There is no subtransaction and no retry in here: an
- * error, the server's or ours, aborts the caller's transaction and leaves cart
- * and stock as they were.
+ * order, stock by product id, new rows.  There is no subtransaction and no
+ * retry in here: an error, the server's or ours, aborts the caller's
+ * transaction and leaves cart and stock as they were.
  *
  * Statements keep to forms that stay on one shard when the tables are
  * distributed by customer: each has the customer or the bucket as "= $1", and
@@ -46,7 +46,6 @@
 #include "errors.h"
 #include "order_document.h"
 #include "order_listing.h"
-#include "order_status.h"
 #include "statement.h"
 
 #define IDEMPOTENCY_KEY_MAX_LENGTH	255
@@ -382,12 +381,8 @@ place(const Request *request)
 	begin_access(&access, request->user_id);
 	has_cart = lock_user_and_cart(&cart, request->user_id);
 	if (find_earlier_order(request, &earlier_order_id))
-	{
 		document = read_order(&access, request->user_id, earlier_order_id,
 							  PLACED_EARLIER, FRESH_SNAPSHOT);
-		if (document == NULL)
-			refuse_unknown_order(request->user_id, earlier_order_id);
-	}
 	else
 	{
 		if (!has_cart || take_items(&cart, request->user_id) == 0)

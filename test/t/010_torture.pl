@@ -440,20 +440,28 @@ sub kill_something
 {
 	my ($victim, $level, $turn, $pause) = @_;
 	my $session = connect_when_up($victim);
-	my ($pid, $what);
+	my $what = 'server';
 
 	usleep(1_000_000 * $pause);
 	if ($turn % 8 == 1)
 	{
 		$victim->kill9;
 		start_again($victim);
-		$kills{"$level: killed: server"}++;
-		$kills{'killed: server'}++;
-		$kills{'killed: all'}++;
-		return;
 	}
+	else
+	{
+		$what = kill_backend($session) or return;
+	}
+	$kills{$_}++
+	  foreach ('killed: all', "killed: $what", "$level: killed: $what");
+	return;
+}
 
-	($pid) = $session->selectrow_array(
+# Returns how, if the server has noticed it.
+sub kill_backend
+{
+	my ($session) = @_;
+	my ($pid) = $session->selectrow_array(
 		q{
 		SELECT pid FROM pg_stat_activity
 		WHERE application_name = 'torture' OR backend_type <> 'client backend'
@@ -461,21 +469,14 @@ sub kill_something
 	);
 	if (($kills{'killed: all'} // 0) % 4 == 2)
 	{
-		($what) = $session->selectrow_array(
+		return ($session->selectrow_array(
 			q{SELECT 'backend, by pg_terminate_backend' WHERE pg_terminate_backend(?, 30000)},
-			undef, $pid);
+			undef, $pid))[0];
 	}
-	elsif (kill('KILL', $pid)
-		&& !eval { $session->do('SELECT pg_sleep(30)') })
-	{
-		# The server has noticed it, and ended everybody's session.
-		$what = 'backend';
-	}
-	if ($what)
-	{
-		$kills{"killed: $what"}++;
-		$kills{'killed: all'}++;
-	}
+
+	# It ends everybody's session.
+	return 'backend'
+	  if kill('KILL', $pid) && !eval { $session->do('SELECT pg_sleep(30)') };
 	return;
 }
 
