@@ -16,6 +16,11 @@ TAP_TESTS = 1
 PROVE_TESTS ?= test/t/*.pl
 EXTRA_CLEAN = results typedefs.list src/*.indented mailer/*.indented
 
+# A build in another folder finds the tests as one in this folder does.
+ifdef VPATH
+$(shell mkdir -p src && ln -sfn $(VPATH)/test $(VPATH)/expected .)
+endif
+
 PG_CONFIG ?= pg_config
 export PG_CONFIG
 
@@ -25,8 +30,8 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(or $(PGXS),$(error there is no $(PG_CONFIG): install PostgreSQL's development files))
 endif
 
-# PGXS does not track headers unless the server was built to.
-$(OBJS): $(wildcard src/*.h)
+# PGXS does not track headers unless the server was built to, nor what is listed above.
+$(OBJS): $(wildcard $(srcdir)/src/*.h) Makefile
 
 .PHONY: demo test versions soak coverage memory bench mailer indent
 

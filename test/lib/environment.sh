@@ -1,24 +1,33 @@
 # shellcheck shell=bash
 #
-# The machine that demo/run, test/run and test/bench/run work on: a private copy
-# of the PostgreSQL server in a temporary folder, run by an unprivileged user, with
-# a copy of this checkout built and installed into it.
+# The box that demo/run, test/run, test/bench/run and test/memory/run work in: a folder
+# with a private copy of the PostgreSQL server, run by an unprivileged user, and a copy of
+# this checkout, built and installed into it.
 #
 # PostgreSQL finds its files from where its programs are, so a copied server is a
 # whole one. Nothing is written to the checkout, nor to the server installed on
 # this machine, whose users must never meet half-tested code; two runs at once do
 # not meet either; and one folder removed leaves nothing behind.
 #
-# A script has two halves. Outside it calls need and install_missing, then
+# A script has two halves. Outside it calls need_server, need and install_missing, then
 # make_workspace, then run_inside, which runs the script again as the unprivileged
-# user, in the copied checkout. Inside, where $workspace is set from the start, it
-# calls build and start_server and does its work.
+# user, in the copied checkout. Inside, where $workspace, the box, is set from the start,
+# it calls build and start_server and does its work.
+#
+# A box is removed when its script ends, unless $keep says otherwise: "always", or "failed",
+# if the script does. The link .box in the checkout leads to the one that was kept last.
 
 set -euo pipefail
 
+# The supported major versions.
+oldest=15
+newest=19
+
 PG_CONFIG=${PG_CONFIG:-pg_config}
+checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 workspace=${ECOMMERCE_WORKSPACE:-}
 missing=()
+keep=
 
 fail() {
 	echo "error: $*" >&2
@@ -46,27 +55,57 @@ expect() {
 	fi
 }
 
-# Notes that a Debian package is missing unless the command after it succeeds.
-need() {
-	local package=$1
-	shift
-	"$@" >/dev/null 2>&1 || missing+=("$package")
-}
-
 # Where the installed server keeps its files, or nothing if there is none.
 installed() {
 	"$PG_CONFIG" "--$1" 2>/dev/null || true
 }
 
-# The major version of PostgreSQL to work with.
+# The major version of PostgreSQL to work with, which may have to be installed yet.
 major() {
 	local version
-	version=$(installed version | sed -n '1s/[^0-9]*\([0-9]*\).*/\1/p')
-	echo "${version:-15}"
+	version=$(installed version)
+	sed -n '1s/[^0-9]*\([0-9]*\).*/\1/p' <<<"${version:-$PG_CONFIG}"
 }
 
+is_supported() {
+	[ -n "$1" ] && [ "$1" -ge "$oldest" ] && [ "$1" -le "$newest" ]
+}
+
+# Finds the PostgreSQL to work with: the one that the caller names in PG_CONFIG, or else
+# one that is here with its development files. Fails if there is none.
+find_server() {
+	local candidate
+	if [ "$PG_CONFIG" != pg_config ]; then
+		command -v "$PG_CONFIG" >/dev/null || fail "there is no program \"$PG_CONFIG\""
+		return
+	fi
+	for candidate in pg_config $(printf '%s\n' /usr/lib/postgresql/*/bin/pg_config | sort -rV); do
+		PG_CONFIG=$candidate
+		if [ -x "$(installed bindir)/postgres" ] && [ -f "$(installed includedir-server)/postgres.h" ] &&
+			is_supported "$(major)"; then
+			return
+		fi
+	done
+	return 1
+}
+
+# Notes that a Debian package is missing unless the command after it succeeds.
+need() {
+	local package=$1
+	shift
+	"$@" >/dev/null 2>&1 || [[ " ${missing[*]} " = *" $package "* ]] || missing+=("$package")
+}
+
+# Without a server, the one to have is the distribution's.
 need_server() {
-	[ "$PG_CONFIG" = pg_config ] || command -v "$PG_CONFIG" >/dev/null || fail "there is no program \"$PG_CONFIG\""
+	local version
+	if ! find_server; then
+		read_packages
+		version=$(apt-cache depends postgresql 2>/dev/null | sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p')
+		is_supported "$version" ||
+			fail "no PostgreSQL from $oldest to $newest can be installed: the package \"postgresql\" is ${version:-not to be had}${reason:+ ($reason)}"
+		PG_CONFIG=/usr/lib/postgresql/$version/bin/pg_config
+	fi
 	need gcc command -v cc
 	need libc6-dev cc -include stdio.h -x c -fsyntax-only /dev/null
 	need make command -v make
@@ -74,21 +113,41 @@ need_server() {
 	need "postgresql-server-dev-$(major)" test -f "$(installed includedir-server)/postgres.h"
 }
 
+# Sets $as_root to what a command that needs root begins with.
+become_root() {
+	as_root=(env)
+	[ "$(id -u)" -eq 0 ] || as_root=(sudo env)
+	type apt-get "${as_root[0]}" >/dev/null 2>&1 ||
+		fail "please install these first (Debian's names): ${missing[*]:-postgresql postgresql-server-dev-all}"
+}
+
+# Runs apt-get. Of what it says when it fails, one line is kept, in $reason.
+apt_get() {
+	local output
+	output=$("${as_root[@]}" DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 "$@" 2>&1) || {
+		reason=$(grep -m 1 '^E: ' <<<"$output")
+		return 1
+	}
+}
+
+# Reads anew which packages there are. A list that cannot be had matters only if a
+# package cannot then.
+read_packages() {
+	become_root
+	if [ -z "${reason+read}" ]; then
+		reason=
+		apt_get update || true
+	fi
+}
+
 # Installs what need found missing. Debian's packages would create and start servers
 # for the whole machine, which nobody asked for, so they are told not to.
 install_missing() {
-	local as_root=(env) no_cluster=/etc/postgresql-common/createcluster.d/ecommerce.conf
+	local no_cluster=/etc/postgresql-common/createcluster.d/ecommerce.conf
 	local no_start=/usr/sbin/policy-rc.d
 
 	[ ${#missing[@]} -gt 0 ] || return 0
-	command -v apt-get >/dev/null ||
-		fail "please install these first (Debian's names): ${missing[*]}"
-	if [ "$(id -u)" -ne 0 ]; then
-		command -v sudo >/dev/null ||
-			fail "please run as root: apt-get install ${missing[*]}"
-		as_root=(sudo env)
-	fi
-
+	become_root
 	echo "Installing from Debian's packages: ${missing[*]}"
 	(
 		[ ! -e "$no_start" ] || no_start=
@@ -99,17 +158,45 @@ install_missing() {
 			printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$no_start" >/dev/null
 			"${as_root[@]}" chmod 755 "$no_start"
 		fi
-		quietly "${as_root[@]}" apt-get update
-		quietly "${as_root[@]}" DEBIAN_FRONTEND=noninteractive \
-			apt-get install --yes --no-install-recommends "${missing[@]}"
+		read_packages
+		apt_get install --yes --no-install-recommends "${missing[@]}" ||
+			fail "these packages could not be installed: ${missing[*]} ($reason)"
 	)
 }
 
-# Ends whatever still runs inside and removes the workspace, however we got here.
-# A server leaves the process group it was started from, so servers are found by
-# their program or, where that is valgrind, by the data directory they work in.
+# Ends what still runs in a box, and removes it. A server leaves the process group it was
+# started from, so servers are found by their program or, where that is valgrind, by the
+# data directory they work in.
+remove_box() {
+	local box=${1:?} servers
+	for _ in {1..100}; do
+		servers=$(find /proc/[0-9]*/exe /proc/[0-9]*/cwd -maxdepth 0 \
+			'(' -lname "$box/server/*" -o -lname "$box/data*" ')' 2>/dev/null |
+			tr -dc '0-9\n') || true
+		[ -n "$servers" ] || break
+		# shellcheck disable=SC2086 # these are several process ids
+		kill -QUIT $servers 2>/dev/null || true
+		sleep 0.1
+	done
+	rm -rf "$box"
+}
+
+# Where the box is that was kept, if there is one.
+kept_box() {
+	readlink "$checkout/.box" || true
+}
+
+keep_box() {
+	local before
+	before=$(kept_box)
+	[ "$before" != "$workspace" ] || return 0
+	ln -sfn "$workspace" "$checkout/.box"
+	[ -z "$before" ] || remove_box "$before"
+}
+
+# Ends the half inside, and removes or keeps the box, however we got here.
 clean_up() {
-	local servers
+	local status=$?
 	: "${workspace:?}"
 	set +e
 	trap '' HUP INT TERM
@@ -117,87 +204,128 @@ clean_up() {
 		kill -TERM -- "-$inside" 2>/dev/null
 		wait "$inside" 2>/dev/null
 	fi
-	for _ in {1..100}; do
-		servers=$(find /proc/[0-9]*/exe /proc/[0-9]*/cwd -maxdepth 0 \
-			'(' -lname "$workspace/server/*" -o -lname "$workspace/data.*" ')' 2>/dev/null |
-			tr -dc '0-9\n')
-		[ -n "$servers" ] || break
-		# shellcheck disable=SC2086 # these are several process ids
-		kill -QUIT $servers 2>/dev/null
-		sleep 0.1
-	done
-	rm -rf "$workspace"
+	if [ "$keep" = always ] || { [ "$keep" = failed ] && [ "$status" -eq 1 ]; }; then
+		keep_box
+		[ "$status" -eq 0 ] || printf '%s\n' \
+			"The box is kept: $workspace, with the server's log, data.log, and the results, in build." \
+			'"test/run shell" enters it, "test/run remove" removes it.'
+	else
+		remove_box "$workspace"
+	fi
 }
 
-# Copies the checkout and the installed server to a folder of the unprivileged user.
-make_workspace() {
-	local checkout directory path
-	checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# Sets $workspace to the box that was kept. Fails if there is none of this server.
+take_kept_box() {
+	workspace=$(kept_box)
+	[ -n "$workspace" ] && [ -x "$workspace/server$(installed bindir)/postgres" ]
+}
 
-	# The trap comes second: clean_up ends what runs in $workspace, which an empty name
-	# would make every process.
-	workspace=$(mktemp -d "${TMPDIR:-/tmp}/ecommerce.XXXXXX")
+# Makes a box, or takes the one that was kept, if there is one and the argument is "kept":
+# what has been built in it need not be built again.
+make_workspace() {
+	local directory path wanted=$keep
+	# The trap comes after the name: clean_up ends what runs in $workspace, which an empty
+	# one would make every process. What is half made is not kept.
+	keep=
+	if [ "${1:-}" = kept ] && take_kept_box; then
+		wanted=always
+		keep=always
+	else
+		workspace=$(mktemp -d "${TMPDIR:-/tmp}/ecommerce.XXXXXX")
+	fi
+	exec {lock}<"$workspace"
+	flock --nonblock "$lock" || fail "another run is in the box, $workspace"
 	trap clean_up EXIT
 	trap 'exit 129' HUP
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
 
-	mkdir "$workspace/checkout" "$workspace/tmp"
-	tar -C "$checkout" --exclude=./.git -cf - . | tar -C "$workspace/checkout" -xf -
-	for directory in bindir pkglibdir sharedir includedir-server; do
-		path=$("$PG_CONFIG" "--$directory")
-		mkdir -p "$workspace/server${path:?}"
-		cp -RL "$path/." "$workspace/server$path"
-	done
+	if [ -z "$keep" ]; then
+		mkdir "$workspace/build" "$workspace/tmp"
+		for directory in bindir pkglibdir sharedir includedir-server; do
+			path=$(installed "$directory")
+			mkdir -p "$workspace/server${path:?}"
+			cp -RL "$path/." "$workspace/server$path"
+		done
+	fi
+	# What was built in the checkout was built for another server.
+	rm -rf "$workspace/checkout"
+	mkdir "$workspace/checkout"
+	tar -C "$checkout" --exclude=./.git --exclude='*.o' --exclude='*.so' -cf - . |
+		tar -C "$workspace/checkout" -xf -
+	keep=$wanted
 }
 
-# Runs a script of the checkout again as the unprivileged user, in the copied
-# checkout and in an environment that no setting of the caller's reaches, but for
-# those that repeat or prolong a random test, and ends with its status.
-run_inside() {
-	local bindir user as_user=(env)
+# Sets $enter to what a command begins with that is to run as the unprivileged user, in the
+# copied checkout, and in an environment that no setting of the caller's reaches, but for
+# those that repeat or prolong a random test.
+prepare_entry() {
+	local bindir user
 	bindir=$workspace/server$(installed bindir)
 
 	# The server refuses to run as root.
+	enter=()
 	if [ "$(id -u)" -eq 0 ]; then
 		user=$(id -un postgres 2>/dev/null || echo nobody)
 		chown -R "$user" "$workspace"
-		as_user=(setpriv "--reuid=$user" "--regid=$(id -g "$user")" --init-groups)
+		enter=(setpriv "--reuid=$user" "--regid=$(id -g "$user")" --init-groups)
 	fi
+	enter+=(env --chdir="$workspace/checkout" -i PATH="$bindir:$PATH" PG_CONFIG="$bindir/pg_config"
+		HOME="$workspace" TMPDIR="$workspace/tmp" TERM="${TERM:-dumb}" LANG=C.UTF-8
+		ECOMMERCE_WORKSPACE="$workspace" ECOMMERCE_KEEP="$keep"
+		${SEED:+"SEED=$SEED"} ${SOAK_SECONDS:+"SOAK_SECONDS=$SOAK_SECONDS"})
+}
 
-	cd "$workspace/checkout"
+# Runs a script of the checkout again, inside, and ends with its status.
+run_inside() {
+	prepare_entry
 	# A process group of its own, so that clean_up can end all of it.
 	set -m
-	"${as_user[@]}" env -i PATH="$bindir:$PATH" PG_CONFIG="$bindir/pg_config" \
-		HOME="$workspace" TMPDIR="$workspace/tmp" TERM="${TERM:-dumb}" LANG=C.UTF-8 \
-		ECOMMERCE_WORKSPACE="$workspace" ${SEED:+"SEED=$SEED"} \
-		${SOAK_SECONDS:+"SOAK_SECONDS=$SOAK_SECONDS"} "$@" </dev/null &
+	"${enter[@]}" "$@" </dev/null {lock}<&- &
 	inside=$!
 	wait "$inside"
 	exit
 }
 
-# Inside: builds the extension once and installs it into the copied server. The
-# arguments are for make.
-build() {
-	[ ! -e "$workspace/built" ] || return 0
-	echo "Building the extension for $("$PG_CONFIG" --version)"
-	quietly make clean
-	quietly make with_llvm=no "$@"
-	touch "$workspace/built"
+# Inside: what PGXS makes it makes outside the copied checkout, which the next run in this
+# box replaces.
+make_here() {
+	mkdir -p "$workspace/build"
+	make --silent --no-print-directory --directory="$workspace/build" \
+		--file="$PWD/Makefile" VPATH="$PWD" with_llvm=no "$@"
 }
 
-# Inside: starts a server that only this user can reach and makes it the default of
-# every client. The arguments are lines for postgresql.conf.
+# Inside: builds the extension and installs it into the copied server. What has not
+# changed since the last time is not compiled again, and only the compiler has something to
+# say, of the files as they are named in the checkout. The arguments are for make.
+build() {
+	echo "Building the extension for $("$PG_CONFIG" --version)"
+	make_here --jobs="$(nproc)" --output-sync=target "$@" 2>&1 | sed "s|$PWD/||g" ||
+		fail "the extension could not be built"
+}
+
+# Inside: starts a new server that only this user can reach and makes it the default of
+# every client. The arguments are lines for postgresql.conf. It works in the folder
+# $data, if that is set, and takes the place of the server that works there.
 start_server() {
-	data=$(mktemp -d "$workspace/data.XXXXXX")
-	quietly initdb --pgdata="$data" --username=postgres --auth=trust \
-		--encoding=UTF8 --locale=C.UTF-8 --no-sync
+	if [ ! -e "$workspace/data.new" ]; then
+		quietly initdb --pgdata="$workspace/data.new" --username=postgres --auth=trust \
+			--encoding=UTF8 --locale=C.UTF-8 --no-sync
+	fi
+	data=${data:-$(mktemp -d "$workspace/data.XXXXXX")}
+	[ ! -e "$data/postmaster.pid" ] || pg_ctl --pgdata="$data" --mode=immediate stop >/dev/null 2>&1 || true
+	rm -rf "$data" "$data.log"
+	cp -R "$workspace/data.new" "$data"
 	printf '%s\n' "listen_addresses = ''" "unix_socket_directories = '$data'" "$@" >>"$data/postgresql.conf"
 	pg_ctl --pgdata="$data" --log="$data.log" --wait start >/dev/null || {
 		cat "$data.log" >&2
 		fail "the server did not start"
 	}
-	trap 'pg_ctl --pgdata="$data" --mode=immediate stop >/dev/null' EXIT
+	# The half outside ends a server that may be kept.
+	[ -n "${ECOMMERCE_KEEP:-}" ] || trap 'pg_ctl --pgdata="$data" --mode=immediate stop >/dev/null' EXIT
+	connect_to_server
+}
+
+connect_to_server() {
 	export PGHOST=$data PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
 }
