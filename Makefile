@@ -14,7 +14,7 @@ ISOLATION = $(sort $(basename $(notdir $(wildcard test/specs/*.spec))))
 ISOLATION_OPTS = --inputdir=test --outputdir=.
 TAP_TESTS = 1
 PROVE_TESTS ?= test/t/*.pl
-EXTRA_CLEAN = results typedefs.list src/*.indented mailer/*.indented
+EXTRA_CLEAN = results compile_flags.txt typedefs.list src/*.indented mailer/*.indented
 
 # A build in another folder finds the tests as one in this folder does.
 ifdef VPATH
@@ -25,7 +25,7 @@ PG_CONFIG ?= pg_config
 export PG_CONFIG
 
 # The scripts install what they need, PostgreSQL too, so their targets do without PGXS.
-ifneq ($(filter-out demo test versions soak coverage memory bench mailer,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out demo test lint versions debian soak coverage memory bench mailer,$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(or $(PGXS),$(error there is no $(PG_CONFIG): install PostgreSQL's development files))
 endif
@@ -33,7 +33,7 @@ endif
 # PGXS does not track headers unless the server was built to, nor what is listed above.
 $(OBJS): $(wildcard $(srcdir)/src/*.h) Makefile
 
-.PHONY: demo test versions soak coverage memory bench mailer indent
+.PHONY: demo test lint versions debian soak coverage memory bench mailer indent
 
 # DATA=file.csv on the command line names a retailer's file to replay.
 demo:
@@ -42,9 +42,17 @@ demo:
 test:
 	@test/run
 
-# The same with the other major versions of PostgreSQL.
+# What compilers and other tools find in the code, and what the C language leaves undefined.
+lint:
+	@test/run analysis undefined
+
+# The tests with the other major versions of PostgreSQL.
 versions:
 	@test/versions/run
+
+# The demo and the tests on a minimal system of Debian's present release.
+debian:
+	@test/debian/run
 
 # The long form of the random tests. TIME is what each of them may take, in seconds.
 TIME = 3600
@@ -62,6 +70,11 @@ bench:
 
 mailer:
 	@$(MAKE) -C mailer
+
+# Where the headers are, for clangd and so for most editors.
+compile_flags.txt:
+	printf '%s\n' -D_GNU_SOURCE '-DVERSION=""' -Wall -Wextra \
+		-isystem $(includedir_server) -isystem $(includedir) >$@
 
 # The options are those of pgindent, and the types are those that the compiler met.
 indent: all mailer

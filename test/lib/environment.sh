@@ -15,7 +15,8 @@
 # it calls build and start_server and does its work.
 #
 # A box is removed when its script ends, unless $keep says otherwise: "always", or "failed",
-# if the script does. The link .box in the checkout leads to the one that was kept last.
+# if the script does. The link .box in the checkout leads to the one that was kept last, in
+# which a script goes on if it sets $reuse.
 
 set -euo pipefail
 
@@ -28,6 +29,7 @@ checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 workspace=${ECOMMERCE_WORKSPACE:-}
 missing=()
 keep=
+reuse=
 
 fail() {
 	echo "error: $*" >&2
@@ -220,14 +222,14 @@ take_kept_box() {
 	[ -n "$workspace" ] && [ -x "$workspace/server$(installed bindir)/postgres" ]
 }
 
-# Makes a box, or takes the one that was kept, if there is one and the argument is "kept":
-# what has been built in it need not be built again.
+# Makes a box, or goes on in the one that was kept: what has been built in it need not be
+# built again.
 make_workspace() {
 	local directory path wanted=$keep
 	# The trap comes after the name: clean_up ends what runs in $workspace, which an empty
 	# one would make every process. What is half made is not kept.
 	keep=
-	if [ "${1:-}" = kept ] && take_kept_box; then
+	if [ -n "$reuse" ] && take_kept_box; then
 		wanted=always
 		keep=always
 	else
