@@ -126,7 +126,7 @@ become_root() {
 # Runs apt-get. Of what it says when it fails, one line is kept, in $reason.
 apt_get() {
 	local output
-	output=$("${as_root[@]}" DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 "$@" 2>&1) || {
+	output=$("${as_root[@]}" DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 -o APT::Keep-Downloaded-Packages=false "$@" 2>&1) || {
 		reason=$(grep -m 1 '^E: ' <<<"$output")
 		return 1
 	}

@@ -181,7 +181,7 @@ ALTER SEQUENCE ecommerce.orders_id_seq RESTART WITH 7;
 SELECT * FROM ecommerce.order_integrity();
 
 -- No rule of the source is left out.
-\set source `cat src/order_integrity.c`
+\set source `cat "$PG_ABS_SRCDIR"/../src/order_integrity.c`
 SELECT count(*) >= 25 AS there_are_rules,
        bool_and(EXISTS (SELECT FROM pg_temp.findings WHERE finding = name AND invariant = name)) AS each_was_broken
 FROM regexp_matches(:'source', 'INVARIANT\("(\w+)"', 'g') AS rules (names), unnest(names) AS name;
