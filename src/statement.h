@@ -9,6 +9,10 @@
 #define ECOMMERCE_STATEMENT_H
 
 #include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
 
 #include "compat.h"
 
@@ -41,24 +45,86 @@ typedef enum Visibility
 	LATEST_SNAPSHOT
 } Visibility;
 
+/* The values of parameters. */
+
+#define NULL_VALUE	((NullableDatum) {.isnull = true})
+
+static inline NullableDatum
+bigint_value(int64 value)
+{
+	return (NullableDatum)
+	{
+		.value = Int64GetDatum(value)
+	};
+}
+
+static inline NullableDatum
+integer_value(int32 value)
+{
+	return (NullableDatum)
+	{
+		.value = Int32GetDatum(value)
+	};
+}
+
+static inline NullableDatum
+text_value(const char *value)
+{
+	return (NullableDatum)
+	{
+		.value = CStringGetTextDatum(value)
+	};
+}
+
+static inline NullableDatum
+numeric_value(Numeric value)
+{
+	return (NullableDatum)
+	{
+		.value = NumericGetDatum(value)
+	};
+}
+
+static inline NullableDatum
+timestamptz_value(TimestampTz value)
+{
+	return (NullableDatum)
+	{
+		.value = TimestampTzGetDatum(value)
+	};
+}
+
+static inline NullableDatum
+jsonb_value(Jsonb *value)
+{
+	return (NullableDatum)
+	{
+		.value = JsonbPGetDatum(value),.isnull = value == NULL
+	};
+}
+
 /*
  * Executes the statement and returns the number of rows; the rows are in
- * SPI_tuptable.  nulls is as in SPI_execute_plan(), NULL when nothing is null.
- * SPI must be connected.  Any error of the server's passes through.
+ * SPI_tuptable.  There is a value for each parameter.  SPI must be connected.
+ * Any error of the server's passes through.
  */
-extern uint64 execute(Statement *statement, Datum *values, const char *nulls,
+extern uint64 execute(Statement *statement, const NullableDatum *values,
 					  Visibility visibility);
 
-/* For a SELECT without null parameters: each row goes to the receiver. */
-extern void execute_into(Statement *statement, Datum *values,
+/* For a SELECT: each row goes to the receiver. */
+extern void execute_into(Statement *statement, const NullableDatum *values,
 						 Visibility visibility, DestReceiver *receiver);
 
 /* Reads a row of a result into one field for each column; 0 where it is null. */
 extern void read_row(SPITupleTable *rows, uint64 row, NullableDatum *fields,
 					 int nfields);
 
+/* bigint values as an array. */
+extern NullableDatum bigint_array_value(Datum *elements, int count);
+
 /* The column of all rows as an array; it must be a bigint that is never null. */
-extern Datum bigint_array(SPITupleTable *rows, uint64 count, int column);
+extern NullableDatum bigint_array(SPITupleTable *rows, uint64 count,
+								  int column);
 
 /*
  * Raises 09000 unless as many rows were written as should have been.  Only a
