@@ -93,7 +93,7 @@ static void
 erase(int64 user_id, Datum order_addresses)
 {
 	Access		access;
-	NullableDatum values[] = {bigint_value(user_id), {.value = order_addresses}};
+	NullableDatum values[] = {bigint_value(user_id), not_null(order_addresses)};
 	uint64		norders;
 
 	begin_staff_access(&access);

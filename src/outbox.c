@@ -284,7 +284,7 @@ acknowledge(Datum ids)
 {
 	Access		access;
 	NullableDatum values[] = {
-		{.value = ids},
+		not_null(ids),
 		timestamptz_value(GetCurrentTimestamp())
 	};
 	uint64		outstanding;

@@ -169,10 +169,7 @@ bigint_array_value(Datum *elements, int count)
 										sizeof(int64), FLOAT8PASSBYVAL,
 										TYPALIGN_DOUBLE);
 
-	return (NullableDatum)
-	{
-		.value = PointerGetDatum(array)
-	};
+	return not_null(PointerGetDatum(array));
 }
 
 NullableDatum

@@ -50,57 +50,25 @@ typedef enum Visibility
 #define NULL_VALUE	((NullableDatum) {.isnull = true})
 
 static inline NullableDatum
-bigint_value(int64 value)
+not_null(Datum value)
 {
-	return (NullableDatum)
-	{
-		.value = Int64GetDatum(value)
-	};
+	NullableDatum result = {.value = value};
+
+	return result;
 }
 
-static inline NullableDatum
-integer_value(int32 value)
-{
-	return (NullableDatum)
-	{
-		.value = Int32GetDatum(value)
-	};
-}
+#define bigint_value(value)			not_null(Int64GetDatum(value))
+#define boolean_value(value)		not_null(BoolGetDatum(value))
+#define integer_value(value)		not_null(Int32GetDatum(value))
+#define numeric_value(value)		not_null(NumericGetDatum(value))
+#define text_value(value)			not_null(CStringGetTextDatum(value))
+#define timestamptz_value(value)	not_null(TimestampTzGetDatum(value))
 
-static inline NullableDatum
-text_value(const char *value)
-{
-	return (NullableDatum)
-	{
-		.value = CStringGetTextDatum(value)
-	};
-}
-
-static inline NullableDatum
-numeric_value(Numeric value)
-{
-	return (NullableDatum)
-	{
-		.value = NumericGetDatum(value)
-	};
-}
-
-static inline NullableDatum
-timestamptz_value(TimestampTz value)
-{
-	return (NullableDatum)
-	{
-		.value = TimestampTzGetDatum(value)
-	};
-}
-
+/* NULL is null. */
 static inline NullableDatum
 jsonb_value(Jsonb *value)
 {
-	return (NullableDatum)
-	{
-		.value = JsonbPGetDatum(value),.isnull = value == NULL
-	};
+	return value == NULL ? NULL_VALUE : not_null(JsonbPGetDatum(value));
 }
 
 /*
