@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 
 #include "access.h"
+#include "tables.h"
 
 /* The view of products shows no other columns of the tables behind it. */
 #define CATALOGUE \

@@ -28,6 +28,7 @@
 #include "utils/lsyscache.h"
 
 #include "access.h"
+#include "tables.h"
 
 /* The number of the last migration_N() in the install script. */
 #define SCHEMA_VERSION	2
