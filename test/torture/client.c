@@ -187,7 +187,7 @@ execute_with_numbers(Worker *worker, Step step, int count,
 					 const long long *numbers)
 {
 	char		texts[4][24];
-	const char *values[4];
+	const char *values[4] = {NULL};
 
 	for (int i = 0; i < count; i++)
 	{
