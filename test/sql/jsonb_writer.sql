@@ -113,7 +113,7 @@ CALL pg_temp.make_customer(31, 3, 10);
 CALL pg_temp.make_customer(32, 3, 10);
 CALL pg_temp.make_customer(33, 3, 10);
 CALL pg_temp.make_customer(1000, 5, 20);
-CALL pg_temp.make_customer(10000, 4, 1);
+CALL pg_temp.make_customer(10000, 1, 1);
 CALL pg_temp.make_customer(300, 40, 60);
 
 -- Orders of 1 to 100 lines exactly.
@@ -175,7 +175,7 @@ SELECT max(octet_length(product_description)) > 1000000 AS over_1_mb,
        bool_or(product_description IS NULL) AND bool_or(category_name IS NULL) AS nulls,
        bool_or(product_description = '') AS empty,
        count(DISTINCT scale(unit_price)) > 5 AS scales,
-       count(*) > 30000 AS many
+       count(*) > 15000 AS many
 FROM ecommerce.order_details;
 
 -- Dates are those of the server in any time zone, also one with seconds.
@@ -232,30 +232,34 @@ END
 $$;
 SELECT count(*), bool_and(cart_is_right) AS carts, bool_and(order_is_right) AS orders,
        bool_and(replay_is_right) AS replays
-FROM generate_series(2, 150) AS size, LATERAL pg_temp.try_cart(size);
+FROM generate_series(2, 150) AS size, LATERAL pg_temp.try_cart(size)
+WHERE size <= 40 OR size % 10 IN (0, 7);
 
 -- A document is at most 256 MB. Just below, it works; above, it says what to do,
--- a page works, and the session goes on.
+-- a page works, and the session goes on. The text is compressed once, and copied so.
+CREATE TABLE pg_temp.long (description text);
+ALTER TABLE long ALTER description SET STORAGE MAIN;
+INSERT INTO long VALUES (repeat('x', 600000));
 INSERT INTO ecommerce.users (id, name) VALUES (2000, '269 MB');
 INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address)
-SELECT 2000, n, 1, 'USD', '' FROM generate_series(1, 269) AS n;
+SELECT 2000, n, 1, 'USD', '' FROM generate_series(1, 448) AS n;
 INSERT INTO ecommerce.order_details
-SELECT 2000, n, n, 1, '', repeat('x', 1000000), NULL, NULL, 1, 1, 1 FROM generate_series(1, 269) AS n;
+SELECT 2000, n, n, 1, '', description, NULL, NULL, 1, 1, 1 FROM long, generate_series(1, 448) AS n;
 SELECT ecommerce.order_listing_json(2000);
 \echo :SQLSTATE
 SELECT jsonb_array_length(listing) AS orders, pg_column_size(listing) BETWEEN 268000000 AND 268435455 + 4 AS nearly_full
-FROM ecommerce.order_listing_json(2000, 268) AS listing;
-SELECT jsonb_array_length(ecommerce.order_listing_json(2000, 100)) AS newest,
-       jsonb_array_length(ecommerce.order_listing_json(2000, 100, 170)) AS next,
-       jsonb_array_length(ecommerce.order_listing_json(2000, 100, 70)) AS oldest;
+FROM (SELECT ecommerce.order_listing_json(2000, 447) AS listing OFFSET 0) AS called_once;
+SELECT jsonb_array_length(ecommerce.order_listing_json(2000, 160)) AS newest,
+       jsonb_array_length(ecommerce.order_listing_json(2000, 160, 289)) AS next,
+       jsonb_array_length(ecommerce.order_listing_json(2000, 160, 129)) AS oldest;
 SELECT listing #> '{99,id}' AS last, length(listing #>> '{99,order_details,0,product_order_details,description}')
-FROM ecommerce.order_listing_json(2000, 100) AS listing;
+FROM (SELECT ecommerce.order_listing_json(2000, 100) AS listing OFFSET 0) AS called_once;
 
--- The same as one order of 269 lines, of which there are no pages.
+-- The same as one order of 448 lines, of which there are no pages.
 ALTER TABLE ecommerce.order_details DISABLE TRIGGER USER;
 UPDATE ecommerce.order_details SET order_id = 1 WHERE customer_id = 2000;
 SELECT ecommerce.order_json(2000, 1);
 \echo :SQLSTATE
-SELECT jsonb_array_length(ecommerce.order_listing_json(2000, 268)) AS others;
+SELECT jsonb_array_length(ecommerce.order_listing_json(2000, 447)) AS others;
 
 DROP SCHEMA ecommerce, ecommerce_api CASCADE;
