@@ -103,9 +103,9 @@ need_server() {
 	local version
 	if ! find_server; then
 		read_packages
-		version=$(apt-cache depends postgresql 2>/dev/null | sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p')
+		version=$(apt-cache depends postgresql 2>/dev/null | sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p') || true
 		is_supported "$version" ||
-			fail "no PostgreSQL from $oldest to $newest can be installed: the package \"postgresql\" is ${version:-not to be had}${reason:+ ($reason)}"
+			fail "no PostgreSQL from $oldest to $newest can be installed: the package \"postgresql\" is ${version:-not to be had}$unread"
 		PG_CONFIG=/usr/lib/postgresql/$version/bin/pg_config
 	fi
 	need gcc command -v cc
@@ -123,22 +123,22 @@ become_root() {
 		fail "please install these first (Debian's names): ${missing[*]:-postgresql postgresql-server-dev-all}"
 }
 
-# Runs apt-get. Of what it says when it fails, one line is kept, in $reason.
+# Runs apt-get. Of what it complains of, one line is kept, in $reason.
 apt_get() {
-	local output
-	output=$("${as_root[@]}" DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 -o APT::Keep-Downloaded-Packages=false "$@" 2>&1) || {
-		reason=$(grep -m 1 '^E: ' <<<"$output")
-		return 1
-	}
+	local output status=0
+	output=$("${as_root[@]}" DEBIAN_FRONTEND=noninteractive \
+		apt-get --quiet=2 -o APT::Keep-Downloaded-Packages=false "$@" 2>&1) || status=$?
+	reason=$(sed -n 's/^[EW]: //p' <<<"$output" | head -n 1)
+	return "$status"
 }
 
-# Reads anew which packages there are. A list that cannot be had matters only if a
+# Reads anew, once, which packages there are. A list that cannot be had matters only if a
 # package cannot then.
 read_packages() {
 	become_root
-	if [ -z "${reason+read}" ]; then
-		reason=
+	if [ -z "${unread+read}" ]; then
 		apt_get update || true
+		unread=${reason:+; of the lists of packages: $reason}
 	fi
 }
 
@@ -162,7 +162,7 @@ install_missing() {
 		fi
 		read_packages
 		apt_get install --yes --no-install-recommends "${missing[@]}" ||
-			fail "these packages could not be installed: ${missing[*]} ($reason)"
+			fail "these packages could not be installed: ${missing[*]} ($reason$unread)"
 	)
 }
 
