@@ -1,10 +1,14 @@
 EXTENSION = ecommerce
 MODULE_big = ecommerce
-OBJS = src/ecommerce.o src/access.o src/arguments.o src/statement.o \
-	src/jsonb_writer.o src/order_document.o src/order_listing.o \
-	src/place_order.o src/order_status.o src/order_events.o \
-	src/order_integrity.o src/erase_user.o src/cart.o src/api.o src/grants.o \
-	src/migrate.o src/set_owner.o
+OBJS = src/ecommerce.o src/statement.o src/arguments.o src/jsonb_writer.o \
+	src/access.o src/tables.o src/users.o \
+	src/money.o src/order_lifecycle.o src/stock.o src/order_lines.o src/pricing.o \
+	src/order_history.o src/order_document.o src/cart_document.o src/order_reader.o \
+	src/cart.o src/place_order.o src/order_listing.o src/order_status.o src/outbox.o \
+	src/erase_user.o src/order_integrity.o src/grants.o src/migrate.o \
+	src/set_owner.o
+# Ours are ours: another library's global function of the same name would take over.
+SHLIB_LINK = -Wl,-Bsymbolic
 
 # What is installed of the present version is built from what sql/ shows of it. The
 # migrations of the upgrade are those that the version before did not have.

@@ -20,11 +20,6 @@
  */
 #include "postgres.h"
 
-#include "access/attnum.h"
-#include "access/htup_details.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_type.h"
 #include "commands/async.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -33,23 +28,15 @@
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/jsonb.h"
-#include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
 #include "access.h"
 #include "errors.h"
-
-static Statement select_user_exists = {
-	.query = "SELECT 1 FROM ecommerce.users WHERE id = $1",
-	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID)
-};
+#include "tables.h"
 
 PG_FUNCTION_INFO_V1(current_user_id);
 
 static bool is_staff(Oid orders);
 static bool may_deliver(void);
-static Oid	events_table(void);
 pg_noreturn static void refuse_role(void);
 static void become_owner(Access *access, Oid orders);
 static bool claimed_user_id(int64 *user_id);
@@ -153,65 +140,6 @@ notify_postgrest(void)
 	Async_Notify("pgrst", "reload schema");
 }
 
-void
-require_user(int64 user_id, Visibility visibility)
-{
-	Datum		values[] = {Int64GetDatum(user_id)};
-
-	if (execute(&select_user_exists, values, NULL, visibility) == 0)
-		refuse_unknown_user(user_id);
-}
-
-void
-refuse_unknown_user(int64 user_id)
-{
-	ereport(ERROR,
-			errcode(ERRCODE_NOT_FOUND),
-			errmsg("user does not exist"),
-			errdetail_internal("{\"code\": \"user_not_found\", \"user_id\": " INT64_FORMAT "}",
-							   user_id),
-			errhint("Insert the user into ecommerce.users first."));
-}
-
-Oid
-orders_table(void)
-{
-	Oid			schema = get_namespace_oid("ecommerce", true);
-	Oid			orders = get_relname_relid("orders", schema);
-
-	if (!OidIsValid(orders))
-		ereport(ERROR,
-				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("ecommerce has no tables in this database"),
-				errdetail_internal("{\"code\": \"not_migrated\"}"),
-				errhint("Run SELECT ecommerce.migrate(); as the role that is to own the tables."));
-	return orders;
-}
-
-void
-require_version_2(void)
-{
-	if (get_attnum(events_table(), "taken_until") == InvalidAttrNumber)
-		ereport(ERROR,
-				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("tables are older than the code"),
-				errdetail_internal("{\"code\": \"not_migrated\"}"),
-				errhint("Run SELECT ecommerce.migrate(); as the owner of the tables."));
-}
-
-Oid
-table_owner(Oid table)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", table);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
 static bool
 is_staff(Oid orders)
 {
@@ -225,13 +153,6 @@ may_deliver(void)
 
 	return OidIsValid(events) &&
 		pg_class_aclcheck(events, GetUserId(), ACL_UPDATE) == ACLCHECK_OK;
-}
-
-static Oid
-events_table(void)
-{
-	return get_relname_relid("order_events",
-							 get_namespace_oid("ecommerce", false));
 }
 
 static void

@@ -33,11 +33,6 @@ extern void begin_staff_access(Access *access);
 extern void begin_delivery_access(Access *access);
 extern void end_access(Access *access);
 
-/* Raises 55000, with the hint to migrate, when there are no tables. */
-extern Oid	orders_table(void);
-
-extern Oid	table_owner(Oid table);
-
 /* The user of the request's token; raises PT401 when there is none. */
 extern int64 require_claimed_user(void);
 
@@ -54,12 +49,5 @@ extern void unpin_search_path(int nest_level);
 
 /* PostgREST, if it listens, reads the schema again after the commit. */
 extern void notify_postgrest(void);
-
-/* Raises 55000 for tables of version 1, which have no marks of delivery. */
-extern void require_version_2(void);
-
-/* Raises PT404 when there is no such user.  Between begin and end only. */
-extern void require_user(int64 user_id, Visibility visibility);
-pg_noreturn extern void refuse_unknown_user(int64 user_id);
 
 #endif							/* ECOMMERCE_ACCESS_H */

@@ -10,21 +10,35 @@
  */
 #include "postgres.h"
 
+#include "utils/builtins.h"
+
 #include "arguments.h"
 
 Datum
-required_argument(FunctionCallInfo fcinfo, int number, const char *name)
+required_argument(const NullableDatum *argument, const char *name)
 {
-	if (PG_ARGISNULL(number))
+	if (argument->isnull)
 		refuse_null(name);
-	return PG_GETARG_DATUM(number);
+	return argument->value;
+}
+
+int64
+bigint_argument(const NullableDatum *argument, const char *name)
+{
+	return DatumGetInt64(required_argument(argument, name));
+}
+
+char *
+text_argument(const NullableDatum *argument, const char *name)
+{
+	return TextDatumGetCString(required_argument(argument, name));
 }
 
 int32
-bounded_argument(FunctionCallInfo fcinfo, int number, const char *name,
+integer_argument(const NullableDatum *argument, const char *name,
 				 int32 minimum)
 {
-	int32		value = DatumGetInt32(required_argument(fcinfo, number, name));
+	int32		value = DatumGetInt32(required_argument(argument, name));
 
 	if (value < minimum)
 		refuse_argument(name, minimum == 0 ? "0 or more" : "1 or more");

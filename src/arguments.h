@@ -13,12 +13,14 @@
 #include "compat.h"
 
 /* The argument, or an error of SQLSTATE 22004 when it is null. */
-extern Datum required_argument(FunctionCallInfo fcinfo, int number,
+extern Datum required_argument(const NullableDatum *argument,
 							   const char *name);
+extern int64 bigint_argument(const NullableDatum *argument, const char *name);
+extern char *text_argument(const NullableDatum *argument, const char *name);
 
-/* An integer argument, or an error of SQLSTATE 22023 when it is below minimum. */
-extern int32 bounded_argument(FunctionCallInfo fcinfo, int number,
-							  const char *name, int32 minimum);
+/* The same, or an error of SQLSTATE 22023 when it is below minimum, 0 or 1. */
+extern int32 integer_argument(const NullableDatum *argument, const char *name,
+							  int32 minimum);
 
 /* Raises the error of SQLSTATE 22004. */
 pg_noreturn extern void refuse_null(const char *name);

@@ -16,59 +16,14 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "utils/numeric.h"
-
 #include "access.h"
 #include "arguments.h"
+#include "cart_document.h"
 #include "errors.h"
-#include "jsonb_writer.h"
-#include "statement.h"
-
-typedef struct CartItem
-{
-	NullableDatum product_id;
-	NullableDatum quantity;
-	NullableDatum created_at;
-	NullableDatum name;
-	NullableDatum description;
-	NullableDatum price;
-	NullableDatum currency;
-	bool		is_active;
-	NullableDatum category_id;
-	NullableDatum stock;
-	NullableDatum line_amount;
-	NullableDatum cart_amount;	/* of all items together */
-	bool		one_currency;	/* do all items have the same? */
-	bool		is_too_much;	/* is it more than an order may amount to? */
-} CartItem;
-
-/*
- * {id, currency, cart_amount, cart_items: [{id, quantity, line_amount,
- *	created_date, products: {id, name, description, price, currency, category_id,
- *		is_active, quantity (what is in stock)}}],
- *	problems: [{code, product_id, ...}]}
- *
- * As the web service had it, with keys added.  A cart is identified by its user
- * and an item by its product.  Keys are in stored order: by length, then bytes.
- */
-static const char *const cart_keys[] = {
-	"id", "currency", "problems", "cart_items", "cart_amount"
-};
-static const char *const item_keys[] = {
-	"id", "products", "quantity", "line_amount", "created_date"
-};
-static const char *const product_keys[] = {
-	"id", "name", "price", "currency", "quantity", "is_active", "category_id",
-	"description"
-};
-static const char *const problem_keys[] = {"code"};
-static const char *const inactive_keys[] = {"code", "product_id"};
-static const char *const shortage_keys[] = {
-	"code", "available", "requested", "product_id"
-};
+#include "users.h"
 
 /* As the foreign key of the item will lock it. */
-static Statement lock_cart = {
+static Statement lock_cart_key_share = {
 	.query = "SELECT 1 FROM ecommerce.carts WHERE user_id = $1 FOR KEY SHARE",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8OID)
@@ -124,48 +79,31 @@ static Statement delete_item = {
 	PARAMETERS(INT8OID, INT8OID)
 };
 
-enum item_column
-{
-	ITEM_PRODUCT_ID, ITEM_QUANTITY, ITEM_CREATED_AT, ITEM_NAME,
-	ITEM_DESCRIPTION, ITEM_PRICE, ITEM_CURRENCY, ITEM_IS_ACTIVE,
-	ITEM_CATEGORY_ID, ITEM_STOCK, ITEM_LINE_AMOUNT, ITEM_CART_AMOUNT,
-	ITEM_ONE_CURRENCY, ITEM_TOO_MUCH, ITEM_NCOLUMNS
+static Statement select_bucket = {
+	.query =
+	"SELECT stock_bucket::integer FROM ecommerce.carts WHERE user_id = $1",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
 };
 
-/*
- * OFFSET 0 and the sub-select keep products and stock from being joined any
- * other way than by looking up each item's: for a query that is run once,
- * reading all of a small catalogue looks cheaper.
- */
 static Statement select_items = {
 	.query =
-	"SELECT item.product_id::bigint, item.quantity::integer,"
-	"       item.created_at::timestamptz, product.name::text,"
-	"       product.description::text, product.price::numeric,"
-	"       product.currency::text, product.is_active::boolean,"
-	"       product.category_id::bigint,"
-	"       coalesce((SELECT stock.quantity FROM ecommerce.stock_levels AS stock"
-	"                  WHERE stock.bucket = cart.stock_bucket"
-	"                    AND stock.product_id = item.product_id), 0)::bigint,"
-	"       (product.price * item.quantity)::numeric,"
-	"       (sum(product.price * item.quantity) OVER ())::numeric,"
-	"       (min(product.currency) OVER () = max(product.currency) OVER ())::boolean,"
-	"       (sum(product.price * item.quantity) OVER () >= 1e15)::boolean"
-	"  FROM ecommerce.carts AS cart"
-	"  JOIN ecommerce.cart_items AS item ON item.user_id = cart.user_id"
-	" CROSS JOIN LATERAL"
-	"       (SELECT * FROM ecommerce.products WHERE id = item.product_id OFFSET 0)"
-	"       AS product"
-	" WHERE cart.user_id = $1 AND item.user_id = $1"
-	" ORDER BY item.created_at, item.product_id",
+	"SELECT product_id::bigint, quantity::integer, created_at::timestamptz"
+	"  FROM ecommerce.cart_items WHERE user_id = $1"
+	" ORDER BY product_id",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8OID)
 };
 
 PG_FUNCTION_INFO_V1(add_to_cart);
+PG_FUNCTION_INFO_V1(api_add_to_cart);
 PG_FUNCTION_INFO_V1(set_cart_item);
+PG_FUNCTION_INFO_V1(api_set_cart_item);
 PG_FUNCTION_INFO_V1(cart_json);
+PG_FUNCTION_INFO_V1(api_cart_json);
 
+static Jsonb *add_units(int64 user_id, const NullableDatum *arguments);
+static Jsonb *set_units(int64 user_id, const NullableDatum *arguments);
 static Jsonb *change_item(int64 user_id, int64 product_id, int32 quantity,
 						  Statement *statement);
 static Jsonb *show_cart(int64 user_id);
@@ -174,43 +112,66 @@ static void require_cart(int64 user_id);
 static void check_snapshot(int64 user_id, int64 product_id);
 static Jsonb *read_cart(const Access *access, int64 user_id,
 						Visibility visibility);
-static void read_item(CartItem *item, SPITupleTable *rows, uint64 row);
-static void put_problems(JsonbWriter *writer, SPITupleTable *rows,
-						 uint64 count);
-static void put_problem(JsonbWriter *writer, const char *code);
-static void put_shortage(JsonbWriter *writer, const JsonbShape *shape,
-						 const CartItem *item);
-static void put_inactive(JsonbWriter *writer, const JsonbShape *shape,
-						 const CartItem *item);
-static void put_items(JsonbWriter *writer, SPITupleTable *rows, uint64 count);
+static int32 stock_bucket_of(int64 user_id, Visibility visibility);
 
 Datum
 add_to_cart(PG_FUNCTION_ARGS)
 {
-	int64		user_id = DatumGetInt64(required_argument(fcinfo, 0, "user_id"));
-	int64		product_id = DatumGetInt64(required_argument(fcinfo, 1, "product_id"));
-	int32		quantity = bounded_argument(fcinfo, 2, "quantity", 1);
+	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 
-	PG_RETURN_JSONB_P(change_item(user_id, product_id, quantity, &add_item));
+	PG_RETURN_JSONB_P(add_units(user_id, &fcinfo->args[1]));
+}
+
+Datum
+api_add_to_cart(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_JSONB_P(add_units(require_claimed_user(), fcinfo->args));
 }
 
 Datum
 set_cart_item(PG_FUNCTION_ARGS)
 {
-	int64		user_id = DatumGetInt64(required_argument(fcinfo, 0, "user_id"));
-	int64		product_id = DatumGetInt64(required_argument(fcinfo, 1, "product_id"));
-	int32		quantity = bounded_argument(fcinfo, 2, "quantity", 0);
+	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 
-	PG_RETURN_JSONB_P(change_item(user_id, product_id, quantity,
-								  quantity > 0 ? &set_item : &delete_item));
+	PG_RETURN_JSONB_P(set_units(user_id, &fcinfo->args[1]));
+}
+
+Datum
+api_set_cart_item(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_JSONB_P(set_units(require_claimed_user(), fcinfo->args));
 }
 
 Datum
 cart_json(PG_FUNCTION_ARGS)
 {
-	int64		user_id = DatumGetInt64(required_argument(fcinfo, 0, "user_id"));
+	PG_RETURN_JSONB_P(show_cart(bigint_argument(&fcinfo->args[0], "user_id")));
+}
 
-	PG_RETURN_JSONB_P(show_cart(user_id));
+Datum
+api_cart_json(PG_FUNCTION_ARGS)
+{
+	(void) fcinfo;				/* there are no arguments */
+	PG_RETURN_JSONB_P(show_cart(require_claimed_user()));
+}
+
+static Jsonb *
+add_units(int64 user_id, const NullableDatum *arguments)
+{
+	int64		product_id = bigint_argument(&arguments[0], "product_id");
+	int32		quantity = integer_argument(&arguments[1], "quantity", 1);
+
+	return change_item(user_id, product_id, quantity, &add_item);
+}
+
+static Jsonb *
+set_units(int64 user_id, const NullableDatum *arguments)
+{
+	int64		product_id = bigint_argument(&arguments[0], "product_id");
+	int32		quantity = integer_argument(&arguments[1], "quantity", 0);
+
+	return change_item(user_id, product_id, quantity,
+					   quantity > 0 ? &set_item : &delete_item);
 }
 
 /*
@@ -222,10 +183,10 @@ change_item(int64 user_id, int64 product_id, int32 quantity,
 			Statement *statement)
 {
 	Access		access;
-	Datum		values[] = {
-		Int64GetDatum(user_id),
-		Int64GetDatum(product_id),
-		Int32GetDatum(quantity)
+	NullableDatum values[] = {
+		bigint_value(user_id),
+		bigint_value(product_id),
+		integer_value(quantity)
 	};
 	uint64		changed;
 	Jsonb	   *cart;
@@ -236,9 +197,9 @@ change_item(int64 user_id, int64 product_id, int32 quantity,
 	else
 		require_user(user_id, FRESH_SNAPSHOT);
 	require_product(product_id, quantity > 0);
-	changed = execute(statement, values, NULL, FRESH_SNAPSHOT);
+	changed = execute(statement, values, FRESH_SNAPSHOT);
 	if (statement == &add_item && changed == 0 &&
-		execute(&select_item, values, NULL, FRESH_SNAPSHOT) > 0)
+		execute(&select_item, values, FRESH_SNAPSHOT) > 0)
 		ereport(ERROR,
 				errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				errmsg("quantity in the cart is out of range"),
@@ -272,21 +233,21 @@ show_cart(int64 user_id)
 static void
 require_cart(int64 user_id)
 {
-	Datum		values[] = {Int64GetDatum(user_id)};
+	NullableDatum values[] = {bigint_value(user_id)};
 
-	if (execute(&lock_cart, values, NULL, FRESH_SNAPSHOT) > 0)
+	if (execute(&lock_cart_key_share, values, FRESH_SNAPSHOT) > 0)
 		return;
 	require_user(user_id, FRESH_SNAPSHOT);
-	execute(&insert_cart, values, NULL, FRESH_SNAPSHOT);
+	execute(&insert_cart, values, FRESH_SNAPSHOT);
 }
 
 static void
 require_product(int64 product_id, bool active)
 {
-	Datum		values[] = {Int64GetDatum(product_id)};
+	NullableDatum values[] = {bigint_value(product_id)};
 	bool		is_null;
 
-	if (execute(&select_product, values, NULL, FRESH_SNAPSHOT) == 0)
+	if (execute(&select_product, values, FRESH_SNAPSHOT) == 0)
 		ereport(ERROR,
 				errcode(ERRCODE_NOT_FOUND),
 				errmsg("product does not exist"),
@@ -312,10 +273,10 @@ require_product(int64 product_id, bool active)
 static void
 check_snapshot(int64 user_id, int64 product_id)
 {
-	Datum		values[] = {Int64GetDatum(user_id), Int64GetDatum(product_id)};
+	NullableDatum values[] = {bigint_value(user_id), bigint_value(product_id)};
 
 	if (IsolationUsesXactSnapshot() &&
-		execute(&select_item, values, NULL, FRESH_SNAPSHOT) > 1)
+		execute(&select_item, values, FRESH_SNAPSHOT) > 1)
 		ereport(ERROR,
 				errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				errmsg("could not serialize access due to concurrent update"),
@@ -324,150 +285,45 @@ check_snapshot(int64 user_id, int64 product_id)
 				errhint("The transaction might succeed if retried."));
 }
 
-/* The sum of amounts in different currencies is not an amount: it is null. */
 static Jsonb *
 read_cart(const Access *access, int64 user_id, Visibility visibility)
 {
-	Datum		values[] = {Int64GetDatum(user_id)};
-	uint64		count = execute(&select_items, values, NULL, visibility);
-	SPITupleTable *rows = SPI_tuptable;
-	NullableDatum currency = {.isnull = true};
-	NullableDatum amount = {.value = NumericGetDatum(int64_to_numeric(0))};
-	JsonbWriter writer;
+	NullableDatum values[] = {bigint_value(user_id)};
+	uint64		count = execute(&select_items, values, visibility);
+	SPITupleTable *items = SPI_tuptable;
+	Checkout	checkout;
 
 	if (count == 0)
 		require_user(user_id, visibility);
-	else
+	begin_checkout(&checkout, user_id, stock_bucket_of(user_id, visibility),
+				   count);
+	for (int i = 0; i < checkout.count; i++)
 	{
-		CartItem	first;
+		NullableDatum row[3];
 
-		read_item(&first, rows, 0);
-		currency = first.currency;
-		amount = first.cart_amount;
-		if (!first.one_currency)
-			currency.isnull = amount.isnull = true;
+		CHECK_FOR_INTERRUPTS();
+		read_row(items, i, row, lengthof(row));
+		checkout.units[i].product_id = DatumGetInt64(row[0].value);
+		checkout.units[i].quantity = DatumGetInt32(row[1].value);
+		checkout.items[i].created_at = row[2];
 	}
-
-	jsonb_begin(&writer, access->result_context);
-	jsonb_open_object(&writer, jsonb_shape(cart_keys, lengthof(cart_keys)));
-	jsonb_put_int64(&writer, user_id);
-	jsonb_put_text(&writer, currency);
-	put_problems(&writer, rows, count);
-	put_items(&writer, rows, count);
-	jsonb_put_numeric(&writer, amount);
-	jsonb_close_object(&writer);
-	return jsonb_finish(&writer);
+	price_checkout(&checkout, visibility);
+	read_stock(checkout.stock_bucket, checkout.units, checkout.count,
+			   visibility);
+	find_problems(&checkout);
+	find_shortages(&checkout);
+	return cart_to_jsonb(&checkout, access->result_context);
 }
 
-static void
-read_item(CartItem *item, SPITupleTable *rows, uint64 row)
+/* 0, as in a new cart, when the user has none. */
+static int32
+stock_bucket_of(int64 user_id, Visibility visibility)
 {
-	NullableDatum fields[ITEM_NCOLUMNS];
+	NullableDatum values[] = {bigint_value(user_id)};
+	NullableDatum bucket;
 
-	CHECK_FOR_INTERRUPTS();
-	read_row(rows, row, fields, lengthof(fields));
-	item->product_id = fields[ITEM_PRODUCT_ID];
-	item->quantity = fields[ITEM_QUANTITY];
-	item->created_at = fields[ITEM_CREATED_AT];
-	item->name = fields[ITEM_NAME];
-	item->description = fields[ITEM_DESCRIPTION];
-	item->price = fields[ITEM_PRICE];
-	item->currency = fields[ITEM_CURRENCY];
-	item->is_active = DatumGetBool(fields[ITEM_IS_ACTIVE].value);
-	item->category_id = fields[ITEM_CATEGORY_ID];
-	item->stock = fields[ITEM_STOCK];
-	item->line_amount = fields[ITEM_LINE_AMOUNT];
-	item->cart_amount = fields[ITEM_CART_AMOUNT];
-	item->one_currency = DatumGetBool(fields[ITEM_ONE_CURRENCY].value);
-	item->is_too_much = DatumGetBool(fields[ITEM_TOO_MUCH].value);
-}
-
-/* What would keep place_order() from accepting the cart as it is now. */
-static void
-put_problems(JsonbWriter *writer, SPITupleTable *rows, uint64 count)
-{
-	const JsonbShape *inactive = jsonb_shape(inactive_keys,
-											 lengthof(inactive_keys));
-	const JsonbShape *shortage = jsonb_shape(shortage_keys,
-											 lengthof(shortage_keys));
-	CartItem	item = {.one_currency = true};
-
-	jsonb_open_array(writer);
-	for (uint64 i = 0; i < count; i++)
-	{
-		read_item(&item, rows, i);
-		if (!item.is_active)
-			put_inactive(writer, inactive, &item);
-		if (DatumGetInt64(item.stock.value) < DatumGetInt32(item.quantity.value))
-			put_shortage(writer, shortage, &item);
-	}
-	if (!item.one_currency)
-		put_problem(writer, "mixed_currencies");
-	else if (item.is_too_much)
-		put_problem(writer, "amount_out_of_range");
-	jsonb_close_array(writer);
-}
-
-/* A problem of the whole cart. */
-static void
-put_problem(JsonbWriter *writer, const char *code)
-{
-	jsonb_open_object(writer, jsonb_shape(problem_keys, lengthof(problem_keys)));
-	jsonb_put_cstring(writer, code);
-	jsonb_close_object(writer);
-}
-
-static void
-put_inactive(JsonbWriter *writer, const JsonbShape *shape,
-			 const CartItem *item)
-{
-	jsonb_open_object(writer, shape);
-	jsonb_put_cstring(writer, "inactive_product");
-	jsonb_put_int8(writer, item->product_id);
-	jsonb_close_object(writer);
-}
-
-static void
-put_shortage(JsonbWriter *writer, const JsonbShape *shape,
-			 const CartItem *item)
-{
-	jsonb_open_object(writer, shape);
-	jsonb_put_cstring(writer, "insufficient_stock");
-	jsonb_put_int8(writer, item->stock);
-	jsonb_put_int4(writer, item->quantity);
-	jsonb_put_int8(writer, item->product_id);
-	jsonb_close_object(writer);
-}
-
-static void
-put_items(JsonbWriter *writer, SPITupleTable *rows, uint64 count)
-{
-	const JsonbShape *item_shape = jsonb_shape(item_keys, lengthof(item_keys));
-	const JsonbShape *product_shape = jsonb_shape(product_keys,
-												  lengthof(product_keys));
-
-	jsonb_open_array(writer);
-	for (uint64 i = 0; i < count; i++)
-	{
-		CartItem	item;
-
-		read_item(&item, rows, i);
-		jsonb_open_object(writer, item_shape);
-		jsonb_put_int8(writer, item.product_id);
-		jsonb_open_object(writer, product_shape);
-		jsonb_put_int8(writer, item.product_id);
-		jsonb_put_text(writer, item.name);
-		jsonb_put_numeric(writer, item.price);
-		jsonb_put_text(writer, item.currency);
-		jsonb_put_int8(writer, item.stock);
-		jsonb_put_bool(writer, item.is_active);
-		jsonb_put_int8(writer, item.category_id);
-		jsonb_put_text(writer, item.description);
-		jsonb_close_object(writer);
-		jsonb_put_int4(writer, item.quantity);
-		jsonb_put_numeric(writer, item.line_amount);
-		jsonb_put_timestamptz(writer, item.created_at);
-		jsonb_close_object(writer);
-	}
-	jsonb_close_array(writer);
+	if (execute(&select_bucket, values, visibility) == 0)
+		return 0;
+	read_row(SPI_tuptable, 0, &bucket, 1);
+	return DatumGetInt32(bucket.value);
 }

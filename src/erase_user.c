@@ -17,9 +17,9 @@
 
 #include "access.h"
 #include "arguments.h"
-#include "statement.h"
+#include "users.h"
 
-static Statement lock_user = {
+static Statement lock_user_for_update = {
 	.query = "SELECT 1 FROM ecommerce.users WHERE id = $1 FOR UPDATE",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8OID)
@@ -83,9 +83,9 @@ static void erase(int64 user_id, Datum order_addresses);
 Datum
 erase_user(PG_FUNCTION_ARGS)
 {
-	int64		user_id = DatumGetInt64(required_argument(fcinfo, 0, "user_id"));
+	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 
-	erase(user_id, required_argument(fcinfo, 1, "order_addresses"));
+	erase(user_id, required_argument(&fcinfo->args[1], "order_addresses"));
 	PG_RETURN_VOID();
 }
 
@@ -93,19 +93,19 @@ static void
 erase(int64 user_id, Datum order_addresses)
 {
 	Access		access;
-	Datum		values[] = {Int64GetDatum(user_id), order_addresses};
+	NullableDatum values[] = {bigint_value(user_id), not_null(order_addresses)};
 	uint64		norders;
 
 	begin_staff_access(&access);
-	if (execute(&lock_user, values, NULL, FRESH_SNAPSHOT) == 0)
+	if (execute(&lock_user_for_update, values, FRESH_SNAPSHOT) == 0)
 		refuse_unknown_user(user_id);
-	execute(&delete_cart, values, NULL, LATEST_SNAPSHOT);
-	execute(&delete_items, values, NULL, LATEST_SNAPSHOT);
+	execute(&delete_cart, values, LATEST_SNAPSHOT);
+	execute(&delete_items, values, LATEST_SNAPSHOT);
 	/* A trigger of the shop's may have kept rows. */
-	require_written(0, execute(&select_cart, values, NULL, LATEST_SNAPSHOT));
-	require_written(execute(&erase_account, values, NULL, FRESH_SNAPSHOT), 1);
-	norders = execute(&select_orders, values, NULL, LATEST_SNAPSHOT);
-	require_written(execute(&erase_orders, values, NULL, LATEST_SNAPSHOT),
+	require_written(0, execute(&select_cart, values, LATEST_SNAPSHOT));
+	require_written(execute(&erase_account, values, FRESH_SNAPSHOT), 1);
+	norders = execute(&select_orders, values, LATEST_SNAPSHOT);
+	require_written(execute(&erase_orders, values, LATEST_SNAPSHOT),
 					norders);
 	end_access(&access);
 }

@@ -9,26 +9,26 @@
  * on orders is what lets them act for any user.
  *
  * What a later version brings goes to whoever had everything of its kind: the
- * functions in the script that updates the extension, which runs with the rights
- * to grant them, the tables in migrate().
+ * functions by the script that updates the extension, which runs with the rights
+ * to grant them, the tables by migrate().
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 
 #include "access.h"
+#include "arguments.h"
 #include "grants.h"
+#include "statement.h"
+#include "tables.h"
 
 typedef enum Kind
 {
@@ -48,10 +48,10 @@ typedef struct FunctionPrivilege
 typedef struct TablePrivilege
 {
 	Kind		kind;
+	int			since;			/* the version of the tables that brought it */
 	const char *verbs;			/* only one if there are columns */
 	const char *relation;
-	const char *columns;		/* NULL for the whole relation */
-	int			since;			/* the version of the tables that has it */
+	const char *columns;		/* empty for the whole relation */
 } TablePrivilege;
 
 static const char *const schemas[] = {"ecommerce", "ecommerce_api"};
@@ -92,24 +92,24 @@ static const FunctionPrivilege functions[] = {
 
 /* The view of products shows no other columns of the tables behind it. */
 static const TablePrivilege tables[] = {
-	{CATALOGUE, "SELECT", "ecommerce_api.categories", NULL, 1},
-	{CATALOGUE, "SELECT", "ecommerce_api.products", NULL, 1},
-	{CATALOGUE, "SELECT", "ecommerce.categories", "id, name", 1},
-	{CATALOGUE, "SELECT", "ecommerce.products",
-	"id, name, description, price, currency, category_id, is_active", 1},
-	{CATALOGUE, "SELECT", "ecommerce.stock_levels", "product_id, quantity", 1},
-	{STAFF, "SELECT, INSERT, UPDATE", "ecommerce.users", NULL, 1},
-	{STAFF, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.categories", NULL, 1},
-	{STAFF, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.products", NULL, 1},
-	{STAFF, "SELECT, INSERT, UPDATE", "ecommerce.stock_levels", NULL, 1},
-	{STAFF, "SELECT", "ecommerce.carts", NULL, 1},
-	{STAFF, "SELECT", "ecommerce.cart_items", NULL, 1},
-	{STAFF, "SELECT, INSERT", "ecommerce.orders", NULL, 1},
-	{STAFF, "SELECT", "ecommerce.order_details", NULL, 1},
-	{STAFF, "SELECT", "ecommerce.order_events", NULL, 1},
-	{STAFF, "USAGE", "ecommerce.users_id_seq", NULL, 1},
-	{STAFF, "USAGE", "ecommerce.categories_id_seq", NULL, 1},
-	{STAFF, "USAGE", "ecommerce.products_id_seq", NULL, 1},
+	{CATALOGUE, 1, "SELECT", "ecommerce_api.categories", ""},
+	{CATALOGUE, 1, "SELECT", "ecommerce_api.products", ""},
+	{CATALOGUE, 1, "SELECT", "ecommerce.categories", "id, name"},
+	{CATALOGUE, 1, "SELECT", "ecommerce.products",
+	"id, name, description, price, currency, category_id, is_active"},
+	{CATALOGUE, 1, "SELECT", "ecommerce.stock_levels", "product_id, quantity"},
+	{STAFF, 1, "SELECT, INSERT, UPDATE", "ecommerce.users", ""},
+	{STAFF, 1, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.categories", ""},
+	{STAFF, 1, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.products", ""},
+	{STAFF, 1, "SELECT, INSERT, UPDATE", "ecommerce.stock_levels", ""},
+	{STAFF, 1, "SELECT", "ecommerce.carts", ""},
+	{STAFF, 1, "SELECT", "ecommerce.cart_items", ""},
+	{STAFF, 1, "SELECT, INSERT", "ecommerce.orders", ""},
+	{STAFF, 1, "SELECT", "ecommerce.order_details", ""},
+	{STAFF, 1, "SELECT", "ecommerce.order_events", ""},
+	{STAFF, 1, "USAGE", "ecommerce.users_id_seq", ""},
+	{STAFF, 1, "USAGE", "ecommerce.categories_id_seq", ""},
+	{STAFF, 1, "USAGE", "ecommerce.products_id_seq", ""},
 };
 
 /* The extension's functions for users, by their names with the schema. */
@@ -122,14 +122,18 @@ static const TablePrivilege tables[] = {
 	"  WHERE deptype = 'e' AND extname = 'ecommerce'" \
 	"    AND nspname IN ('ecommerce', 'ecommerce_api')) AS members"
 
-#define ROLE_NAME(oid) \
-	"CASE " oid " WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(" oid ")) END"
+#define ROLE_NAME \
+	"CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END"
 
-/* Names of $1, but for those that role $2, if any, may execute already. */
-static const char *const select_functions =
-"SELECT string_agg(oid::regprocedure::text, ', ') FROM " MEMBERS
-" WHERE name = ANY ($1)"
-"   AND ($2 = 0 OR NOT has_function_privilege($2, oid, 'EXECUTE'))";
+/* Those of the names that a role, if one is given, may not execute yet. */
+static Statement select_functions = {
+	.query = "SELECT string_agg(oid::regprocedure::text, ', ')"
+	"  FROM " MEMBERS
+	" WHERE name = ANY ($1)"
+	"   AND ($2 = 0 OR NOT has_function_privilege($2, oid, 'EXECUTE'))",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(TEXTARRAYOID, OIDOID)
+};
 
 /*
  * The GRANTs to make after an update.  $1 and $2 are the kinds and the names of
@@ -137,61 +141,85 @@ static const char *const select_functions =
  * What has been dropped and made again goes to those who had it, what is new to
  * those who had all that there was of its kind.
  */
-static const char *const select_grants_to_carry =
-"WITH listed AS (SELECT kind, name FROM unnest($1, $2) AS listed (kind, name)),"
-"     granted AS (SELECT name, grantee, is_grantable FROM json_to_recordset($3)"
-"                     AS granted (name text, grantee oid, is_grantable boolean)),"
-"     holders AS (SELECT kind, grantee FROM listed JOIN granted USING (name)"
-"                  GROUP BY kind, grantee"
-"                 HAVING count(*) = (SELECT count(DISTINCT name)"
-"                                      FROM listed AS same JOIN granted USING (name)"
-"                                     WHERE same.kind = listed.kind)),"
-"     heirs AS (SELECT name, grantee, is_grantable FROM granted"
-"               UNION ALL"
-"               SELECT name, grantee, false FROM listed JOIN holders USING (kind)"
-"                WHERE name NOT IN (SELECT name FROM granted))"
-" SELECT format('GRANT EXECUTE ON FUNCTION %s TO %s%s', oid::regprocedure,"
-"               " ROLE_NAME("grantee") ","
-"               CASE WHEN is_grantable THEN ' WITH GRANT OPTION' END)"
-"  FROM heirs JOIN " MEMBERS " USING (name)"
-" WHERE NOT EXISTS (SELECT FROM pg_proc, aclexplode(pg_proc.proacl) AS acl"
-"                    WHERE pg_proc.oid = members.oid AND acl.grantee = heirs.grantee)";
+static Statement select_grants_to_carry = {
+	.query = "WITH listed AS (SELECT kind, name FROM unnest($1, $2) AS listed (kind, name)),"
+	" granted AS (SELECT name, grantee, is_grantable FROM json_to_recordset($3)"
+	"                 AS granted (name text, grantee oid, is_grantable boolean)),"
+	" holders AS (SELECT kind, grantee FROM listed JOIN granted USING (name)"
+	"              GROUP BY kind, grantee"
+	"             HAVING count(*) = (SELECT count(DISTINCT name)"
+	"                                  FROM listed AS same JOIN granted USING (name)"
+	"                                 WHERE same.kind = listed.kind)),"
+	" heirs AS (SELECT name, grantee, is_grantable FROM granted"
+	"           UNION ALL"
+	"           SELECT name, grantee, false FROM listed JOIN holders USING (kind)"
+	"            WHERE name NOT IN (SELECT name FROM granted))"
+	" SELECT format('GRANT EXECUTE ON FUNCTION %s TO %s%s', oid::regprocedure, " ROLE_NAME ","
+	"               CASE WHEN is_grantable THEN ' WITH GRANT OPTION' END)"
+	"  FROM heirs JOIN " MEMBERS " USING (name)"
+	" WHERE NOT EXISTS (SELECT FROM pg_proc, aclexplode(pg_proc.proacl) AS acl"
+	"                    WHERE pg_proc.oid = members.oid AND acl.grantee = heirs.grantee)",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT4ARRAYOID, TEXTARRAYOID, JSONOID)
+};
 
 /* Who has all of these privileges, granted to the role itself, besides the owner $4. */
-static const char *const select_grantees =
-"WITH wanted AS (SELECT to_regclass(relation) AS relation, verb, name"
-"                  FROM unnest($1, $2, $3) AS listed (verbs, relation, names),"
-"                       LATERAL string_to_table(verbs, ', ') AS verb"
-"                  LEFT JOIN LATERAL string_to_table(names, ', ') AS name ON true)"
-" SELECT string_agg(" ROLE_NAME("grantee") ", ', ')"
-"  FROM (SELECT grantee FROM wanted, LATERAL ("
-"            SELECT grantee FROM pg_class, aclexplode(relacl)"
-"             WHERE oid = relation AND privilege_type = verb"
-"            UNION"
-"            SELECT grantee FROM pg_attribute, aclexplode(attacl)"
-"             WHERE attrelid = relation AND attname = name AND privilege_type = verb"
-"            ) AS holders"
-"         WHERE grantee <> $4"
-"         GROUP BY grantee HAVING count(*) = (SELECT count(*) FROM wanted)) AS grantees";
+static Statement select_grantees = {
+	.query = "WITH wanted AS (SELECT to_regclass(relation) AS relation, verb, column_name"
+	"                  FROM unnest($1, $2, $3) AS listed (verbs, relation, columns),"
+	"                       LATERAL string_to_table(verbs, ', ') AS verb"
+	"                  LEFT JOIN LATERAL string_to_table(columns, ', ') AS column_name ON true)"
+	" SELECT string_agg(" ROLE_NAME ", ', ')"
+	"  FROM (SELECT grantee FROM wanted, LATERAL ("
+	"            SELECT grantee FROM pg_class, aclexplode(relacl)"
+	"             WHERE oid = relation AND privilege_type = verb"
+	"            UNION"
+	"            SELECT grantee FROM pg_attribute, aclexplode(attacl)"
+	"             WHERE attrelid = relation AND attname = column_name"
+	"               AND privilege_type = verb) AS holders"
+	"         WHERE grantee <> $4"
+	"         GROUP BY grantee HAVING count(*) = (SELECT count(*) FROM wanted)) AS grantees",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, OIDOID)
+};
 
-/* A name of the extension's that another function has, too. */
-static const char *const select_overloaded =
-"SELECT min(format('%I.%I', pronamespace::regnamespace, proname)) FROM pg_proc"
-" WHERE pronamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace)"
-" GROUP BY pronamespace, proname"
-" HAVING count(*) > 1 AND bool_or(EXISTS ("
-"     SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass"
-"        AND objid = pg_proc.oid AND deptype = 'e'))"
-" LIMIT 1";
+/* A function of the extension's, if another one has its name. */
+static Statement select_overloaded = {
+	.query = "SELECT format('%I.%I', nspname, proname)"
+	"  FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace"
+	" WHERE nspname IN ('ecommerce', 'ecommerce_api')"
+	" GROUP BY nspname, proname"
+	" HAVING count(*) > 1 AND bool_or(EXISTS ("
+	"     SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass"
+	"        AND objid = pg_proc.oid AND deptype = 'e'))",
+	.result = SPI_OK_SELECT
+};
 
-static const char *const select_rights_on_schemas =
-"SELECT true FROM pg_namespace"
-" WHERE nspname IN ('ecommerce', 'ecommerce_api')"
-" HAVING bool_and(pg_has_role(nspowner, 'USAGE'))";
+/* A row if the role may do something in the schema. */
+static Statement select_right_in_schema = {
+	.query = "SELECT true WHERE has_schema_privilege($1, $2, $3)",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(OIDOID, TEXTOID, TEXTOID)
+};
 
-static const char *const select_rights_on_extension =
-"SELECT true FROM pg_extension"
-" WHERE extname = 'ecommerce' AND pg_has_role(extowner, 'USAGE')";
+/* A row if the caller has the rights of the owners. */
+static Statement select_rights_on_schemas = {
+	.query = "SELECT true FROM pg_namespace WHERE nspname IN ('ecommerce', 'ecommerce_api')"
+	" HAVING bool_and(pg_has_role(nspowner, 'USAGE'))",
+	.result = SPI_OK_SELECT
+};
+
+static Statement select_rights_on_extension = {
+	.query = "SELECT true FROM pg_extension"
+	" WHERE extname = 'ecommerce' AND pg_has_role(extowner, 'USAGE')",
+	.result = SPI_OK_SELECT
+};
+
+static Statement select_relation = {
+	.query = "SELECT to_regclass($1)",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(TEXTOID)
+};
 
 PG_FUNCTION_INFO_V1(grant_api);
 PG_FUNCTION_INFO_V1(revoke_api);
@@ -206,12 +234,9 @@ static void change_functions(Kind kind, Oid lacking, const char *verb,
 static void change_tables(Kind kind, int since, const char *verb,
 						  const char *preposition, const char *roles);
 static char *table_grantees(Kind kind, int version);
-static bool has_new_tables(Kind kind, int version);
 static bool may_in_schema(Oid role, const char *schema, const char *verb);
-static bool has_rights(const char *query);
-static char *ask(const char *query, int nargs, Oid *types, Datum *values);
-static void execute_utility(const char *command);
-static Datum text_array(const char *const *elements, int count);
+static char *first_value(Statement *statement, const NullableDatum *values);
+static NullableDatum text_array_value(const char *const *elements, int count);
 static const char *role_name(Oid role);
 
 Datum
@@ -264,8 +289,8 @@ change_api(FunctionCallInfo fcinfo, const char *verb, const char *preposition)
 void
 require_rights_of_owners(void)
 {
-	if (!has_rights(select_rights_on_schemas) ||
-		!has_rights(select_rights_on_extension) ||
+	if (execute(&select_rights_on_schemas, NULL, FRESH_SNAPSHOT) == 0 ||
+		execute(&select_rights_on_extension, NULL, FRESH_SNAPSHOT) == 0 ||
 		!has_privs_of_role(GetUserId(), table_owner(orders_table())))
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -283,43 +308,39 @@ Datum
 carry_grants(PG_FUNCTION_ARGS)
 {
 	bool		is_in_script = creating_extension;
-	Oid			types[] = {INT4ARRAYOID, TEXTARRAYOID, JSONOID};
-	Datum		values[lengthof(types)];
+	int			guc_nest_level = pin_search_path();
 	Datum		kinds[lengthof(functions)];
 	const char *names[lengthof(functions)];
-	SPITupleTable *commands;
+	NullableDatum values[3];
 
 	for (size_t i = 0; i < lengthof(functions); i++)
 	{
 		kinds[i] = Int32GetDatum(functions[i].kind);
 		names[i] = functions[i].name;
 	}
-	values[0] = PointerGetDatum(construct_array(kinds, lengthof(kinds), INT4OID,
-												sizeof(int32), true, TYPALIGN_INT));
-	values[1] = text_array(names, lengthof(names));
-	values[2] = PG_GETARG_DATUM(0);
+	values[0] = not_null(PointerGetDatum(construct_array(kinds, lengthof(kinds), INT4OID,
+														 sizeof(int32), true, TYPALIGN_INT)));
+	values[1] = text_array_value(names, lengthof(names));
+	values[2] = not_null(required_argument(fcinfo, 0, "before"));
 	SPI_connect();
-	if (SPI_execute_with_args(select_grants_to_carry, lengthof(types), types, values,
-							  NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the privileges from before the update");
-	commands = SPI_tuptable;
+	execute(&select_grants_to_carry, values, FRESH_SNAPSHOT);
 	creating_extension = false;
-	for (uint64 i = 0; i < commands->numvals; i++)
-		execute_utility(SPI_getvalue(commands->vals[i], commands->tupdesc, 1));
+	execute_commands(SPI_tuptable);
 	creating_extension = is_in_script;
 	SPI_finish();
+	unpin_search_path(guc_nest_level);
 	PG_RETURN_VOID();
 }
 
 void
 grant_to_owner(Oid owner)
 {
-	if (has_rights(select_rights_on_schemas))
+	if (execute(&select_rights_on_schemas, NULL, FRESH_SNAPSHOT) > 0)
 		for (size_t i = 0; i < lengthof(schemas); i++)
 			if (!may_in_schema(owner, schemas[i], "USAGE"))
-				execute_utility(psprintf("GRANT USAGE ON SCHEMA %s TO %s",
+				execute_command(psprintf("GRANT USAGE ON SCHEMA %s TO %s",
 										 schemas[i], role_name(owner)));
-	if (has_rights(select_rights_on_extension))
+	if (execute(&select_rights_on_extension, NULL, FRESH_SNAPSHOT) > 0)
 		for (Kind kind = 0; kind < KINDS; kind++)
 			change_functions(kind, owner, "GRANT", "TO", role_name(owner));
 }
@@ -330,7 +351,7 @@ revoke_from_owner(Oid owner)
 {
 	if (superuser_arg(owner))
 		return;
-	execute_utility(psprintf("REVOKE USAGE ON SCHEMA %s FROM %s", schemas_of[OWNER],
+	execute_command(psprintf("REVOKE USAGE ON SCHEMA %s FROM %s", schemas_of[OWNER],
 							 role_name(owner)));
 	for (Kind kind = 0; kind < KINDS; kind++)
 		change_functions(kind, InvalidOid, "REVOKE", "FROM", role_name(owner));
@@ -339,7 +360,7 @@ revoke_from_owner(Oid owner)
 int
 lend_create(Oid owner)
 {
-	bool		may_lend = has_rights(select_rights_on_schemas);
+	bool		may_lend = execute(&select_rights_on_schemas, NULL, FRESH_SNAPSHOT) > 0;
 	int			lent = 0;
 
 	for (size_t i = 0; i < lengthof(schemas); i++)
@@ -356,7 +377,7 @@ lend_create(Oid owner)
 					errhint("Have a superuser run SELECT ecommerce.migrate(owner => %s); or first GRANT USAGE, CREATE ON SCHEMA ecommerce, ecommerce_api TO %s.",
 							quote_literal_cstr(GetUserNameFromId(owner, false)),
 							role_name(owner)));
-		execute_utility(psprintf("GRANT CREATE ON SCHEMA %s TO %s", schemas[i],
+		execute_command(psprintf("GRANT CREATE ON SCHEMA %s TO %s", schemas[i],
 								 role_name(owner)));
 		lent |= 1 << i;
 	}
@@ -372,9 +393,9 @@ take_back_create(Oid owner, int lent)
 		return;
 	for (size_t i = 0; i < lengthof(schemas); i++)
 		if (lent & (1 << i))
-			execute_utility(psprintf("REVOKE CREATE ON SCHEMA %s FROM %s", schemas[i],
+			execute_command(psprintf("REVOKE CREATE ON SCHEMA %s FROM %s", schemas[i],
 									 role_name(owner)));
-	overloaded = ask(select_overloaded, 0, NULL, NULL);
+	overloaded = first_value(&select_overloaded, NULL);
 	if (overloaded)
 		ereport(ERROR,
 				errcode(ERRCODE_DUPLICATE_FUNCTION),
@@ -389,11 +410,8 @@ grant_new_tables(int version)
 {
 	for (Kind kind = 0; kind < KINDS; kind++)
 	{
-		char	   *grantees;
+		char	   *grantees = table_grantees(kind, version);
 
-		if (!has_new_tables(kind, version))
-			continue;
-		grantees = table_grantees(kind, version);
 		if (grantees)
 			change_tables(kind, version + 1, "GRANT", "TO", grantees);
 	}
@@ -402,7 +420,7 @@ grant_new_tables(int version)
 static void
 change_kind(Kind kind, const char *verb, const char *preposition, const char *role)
 {
-	execute_utility(psprintf("%s USAGE ON SCHEMA %s %s %s", verb, schemas_of[kind],
+	execute_command(psprintf("%s USAGE ON SCHEMA %s %s %s", verb, schemas_of[kind],
 							 preposition, role));
 	change_functions(kind, InvalidOid, verb, preposition, role);
 	change_tables(kind, 1, verb, preposition, role);
@@ -415,24 +433,23 @@ change_functions(Kind kind, Oid lacking, const char *verb, const char *prepositi
 {
 	const char *names[lengthof(functions)];
 	int			count = 0;
-	Oid			types[] = {TEXTARRAYOID, OIDOID};
-	Datum		values[lengthof(types)];
+	NullableDatum values[2];
 	char	   *list;
 
 	for (size_t i = 0; i < lengthof(functions); i++)
 		if (functions[i].kind == kind)
 			names[count++] = functions[i].name;
-	values[0] = text_array(names, count);
-	values[1] = ObjectIdGetDatum(lacking);
-	list = ask(select_functions, lengthof(types), types, values);
+	values[0] = text_array_value(names, count);
+	values[1] = not_null(ObjectIdGetDatum(lacking));
+	list = first_value(&select_functions, values);
 	if (list)
-		execute_utility(psprintf("%s EXECUTE ON FUNCTION %s %s %s", verb, list,
+		execute_command(psprintf("%s EXECUTE ON FUNCTION %s %s %s", verb, list,
 								 preposition, role));
 }
 
 /*
- * The tables that a version has brought, and later ones.  Some may not be there
- * yet: the code can be newer than the tables.
+ * What a version of the tables has brought, and later ones.  Some may not be
+ * there yet: the code can be newer than the tables.
  */
 static void
 change_tables(Kind kind, int since, const char *verb, const char *preposition,
@@ -440,15 +457,14 @@ change_tables(Kind kind, int since, const char *verb, const char *preposition,
 {
 	for (const TablePrivilege *table = tables; table < tables + lengthof(tables); table++)
 	{
-		Datum		name = CStringGetTextDatum(table->relation);
-		Oid			types[] = {TEXTOID};
+		NullableDatum name = text_value(table->relation);
+		bool		has_columns = *table->columns != '\0';
 
 		if (table->kind == kind && table->since >= since &&
-			ask("SELECT to_regclass($1)", 1, types, &name))
-			execute_utility(psprintf("%s %s%s%s%s ON %s %s %s", verb, table->verbs,
-									 table->columns ? " (" : "",
-									 table->columns ? table->columns : "",
-									 table->columns ? ")" : "",
+			first_value(&select_relation, &name))
+			execute_command(psprintf("%s %s%s%s%s ON %s %s %s", verb, table->verbs,
+									 has_columns ? " (" : "", table->columns,
+									 has_columns ? ")" : "",
 									 table->relation, preposition, roles));
 	}
 }
@@ -461,75 +477,50 @@ table_grantees(Kind kind, int version)
 	const char *relations[lengthof(tables)];
 	const char *columns[lengthof(tables)];
 	int			count = 0;
-	Oid			types[] = {TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, OIDOID};
-	Datum		values[lengthof(types)];
+	NullableDatum values[4];
 
 	for (size_t i = 0; i < lengthof(tables); i++)
 		if (tables[i].kind == kind && tables[i].since <= version)
 		{
 			verbs[count] = tables[i].verbs;
 			relations[count] = tables[i].relation;
-			columns[count++] = tables[i].columns ? tables[i].columns : "";
+			columns[count++] = tables[i].columns;
 		}
-	values[0] = text_array(verbs, count);
-	values[1] = text_array(relations, count);
-	values[2] = text_array(columns, count);
-	values[3] = ObjectIdGetDatum(GetUserId());
-	return ask(select_grantees, lengthof(types), types, values);
-}
-
-static bool
-has_new_tables(Kind kind, int version)
-{
-	for (size_t i = 0; i < lengthof(tables); i++)
-		if (tables[i].kind == kind && tables[i].since > version)
-			return true;
-	return false;
+	values[0] = text_array_value(verbs, count);
+	values[1] = text_array_value(relations, count);
+	values[2] = text_array_value(columns, count);
+	values[3] = not_null(ObjectIdGetDatum(GetUserId()));
+	return first_value(&select_grantees, values);
 }
 
 static bool
 may_in_schema(Oid role, const char *schema, const char *verb)
 {
-	Oid			types[] = {OIDOID, TEXTOID, TEXTOID};
-	Datum		values[] = {
-		ObjectIdGetDatum(role), CStringGetTextDatum(schema), CStringGetTextDatum(verb)
+	NullableDatum values[] = {
+		not_null(ObjectIdGetDatum(role)), text_value(schema), text_value(verb)
 	};
 
-	return ask("SELECT true WHERE has_schema_privilege($1, $2, $3)",
-			   lengthof(types), types, values) != NULL;
+	return execute(&select_right_in_schema, values, FRESH_SNAPSHOT) > 0;
 }
 
-static bool
-has_rights(const char *query)
-{
-	return ask(query, 0, NULL, NULL) != NULL;
-}
-
-/* The first column of the first row as text; NULL if it is null or there is no row. */
+/* The first column of the first row as text; NULL if it is null or there is none. */
 static char *
-ask(const char *query, int nargs, Oid *types, Datum *values)
+first_value(Statement *statement, const NullableDatum *values)
 {
-	if (SPI_execute_with_args(query, nargs, types, values, NULL, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not execute \"%s\"", query);
-	return SPI_processed == 0 ? NULL :
-		SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	if (execute(statement, values, FRESH_SNAPSHOT) == 0)
+		return NULL;
+	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
-static void
-execute_utility(const char *command)
+static NullableDatum
+text_array_value(const char *const *elements, int count)
 {
-	if (SPI_execute(command, false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "could not execute \"%s\"", command);
-}
-
-static Datum
-text_array(const char *const *elements, int count)
-{
-	Datum	   *texts = palloc(count * sizeof(Datum));
+	Datum		texts[Max(lengthof(functions), lengthof(tables))];
 
 	for (int i = 0; i < count; i++)
 		texts[i] = CStringGetTextDatum(elements[i]);
-	return PointerGetDatum(construct_array(texts, count, TEXTOID, -1, false, TYPALIGN_INT));
+	return not_null(PointerGetDatum(construct_array(texts, count, TEXTOID, -1, false,
+													TYPALIGN_INT)));
 }
 
 static const char *

@@ -31,6 +31,7 @@
 #include "access.h"
 #include "arguments.h"
 #include "grants.h"
+#include "tables.h"
 
 /* The number of the last migration_N() in the install script. */
 #define SCHEMA_VERSION	2

@@ -61,25 +61,26 @@ open_order(OrderDocument *document, const Order *order)
 	JsonbWriter *writer = &document->writer;
 
 	jsonb_open_object(writer, document->order_shape);
-	jsonb_put_int64(writer, order->id);
+	jsonb_put_int8(writer, order->id);
 	jsonb_put_text(writer, order->currency);
 	if (document->replayed != NOT_A_PLACEMENT)
 		jsonb_put_bool(writer, document->replayed == PLACED_EARLIER);
 	jsonb_put_timestamptz(writer, order->order_date);
-	jsonb_put_int64(writer, order->customer_id);
+	jsonb_put_int64(writer, order->user_id);
 	jsonb_put_numeric(writer, order->order_amount);
 	jsonb_put_text(writer, order->order_status);
 	jsonb_open_array(writer);
 }
 
 void
-put_order_line(OrderDocument *document, const OrderLine *line)
+put_order_line(OrderDocument *document, const Order *order,
+			   const OrderLine *line)
 {
 	JsonbWriter *writer = &document->writer;
 
 	jsonb_open_object(writer, document->line_shape);
-	jsonb_put_int64(writer, line->line_number);
-	jsonb_put_int64(writer, line->order_id);
+	jsonb_put_int4(writer, line->line_number);
+	jsonb_put_int8(writer, order->id);
 	jsonb_put_int4(writer, line->quantity);
 	jsonb_put_numeric(writer, line->unit_price);
 	jsonb_put_numeric(writer, line->line_amount);

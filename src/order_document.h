@@ -9,32 +9,32 @@
 #define ECOMMERCE_ORDER_DOCUMENT_H
 
 #include "jsonb_writer.h"
+#include "order_lines.h"
 
-/* Values point to wherever the caller read them from. */
+/* The columns of an order that its document shows. */
+#define ORDER_COLUMNS(COLUMN) \
+	COLUMN(id, bigint, INT8OID) \
+	COLUMN(order_date, timestamptz, TIMESTAMPTZOID) \
+	COLUMN(order_amount, numeric, NUMERICOID) \
+	COLUMN(currency, text, TEXTOID) \
+	COLUMN(order_status, text, TEXTOID) \
+	COLUMN(shipping_address, text, TEXTOID)
+
+#define ORDER_NCOLUMNS	(0 ORDER_COLUMNS(COLUMN_COUNT))
+
+/* Values point to wherever the order was read from. */
 typedef struct Order
 {
-	int64		id;
-	int64		customer_id;
-	NullableDatum order_date;
-	NullableDatum order_amount;
-	NullableDatum currency;
-	NullableDatum order_status;
-	NullableDatum shipping_address;
+	int64		user_id;
+	union
+	{
+		struct
+		{
+			ORDER_COLUMNS(COLUMN_FIELD)
+		};
+		NullableDatum columns[ORDER_NCOLUMNS];
+	};
 } Order;
-
-typedef struct OrderLine
-{
-	int64		order_id;
-	int32		line_number;
-	NullableDatum product_id;
-	NullableDatum product_name;
-	NullableDatum product_description;
-	NullableDatum category_id;
-	NullableDatum category_name;
-	NullableDatum unit_price;
-	NullableDatum quantity;
-	NullableDatum line_amount;
-} OrderLine;
 
 /* Whether a document says if the order was placed now or earlier. */
 typedef enum Replayed
@@ -68,7 +68,8 @@ typedef struct OrderDocument
 extern void begin_order_document(OrderDocument *document, Replayed replayed,
 								 MemoryContext context);
 extern void open_order(OrderDocument *document, const Order *order);
-extern void put_order_line(OrderDocument *document, const OrderLine *line);
+extern void put_order_line(OrderDocument *document, const Order *order,
+						   const OrderLine *line);
 extern void close_order(OrderDocument *document, const Order *order,
 						LineSequence sequence);
 

@@ -20,7 +20,8 @@
 #include "tcop/dest.h"
 
 #include "access.h"
-#include "statement.h"
+#include "money.h"
+#include "order_lifecycle.h"
 
 /* customer_id, order_id, product_id and details of what breaks the rule */
 #define INVARIANT(name, violations) { \
@@ -48,7 +49,7 @@ static Statement invariants[] = {
 			  " jsonb_build_object('order_amount', order_amount::text,"
 			  "                    'currency', currency)"
 			  " FROM ecommerce.orders"
-			  " WHERE (order_amount >= 0 AND order_amount < 1e15"
+			  " WHERE (order_amount >= 0 AND order_amount < " CppAsString2(AMOUNT_LIMIT) ""
 			  "        AND currency ~ '^[A-Z]{3}$') IS NOT TRUE"),
 	INVARIANT("order_has_a_customer",
 			  "customer_id::bigint, id::bigint, NULL::bigint,"
@@ -78,7 +79,7 @@ static Statement invariants[] = {
 			  "                    'line_amount', line_amount::text)"
 			  " FROM ecommerce.order_details"
 			  " WHERE (line_amount = unit_price * quantity AND quantity > 0"
-			  "        AND unit_price >= 0 AND unit_price < 1e12) IS NOT TRUE"),
+			  "        AND unit_price >= 0 AND unit_price < " CppAsString2(PRICE_LIMIT) ") IS NOT TRUE"),
 	INVARIANT("lines_are_numbered_from_1",
 			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
 			  " jsonb_build_object('line_numbers',"
@@ -119,14 +120,11 @@ static Statement invariants[] = {
 			  "               ORDER BY event_number) AS before"
 			  "         FROM ecommerce.order_events) AS history"
 			  " WHERE old_status IS DISTINCT FROM before"
-			  "    OR concat_ws(' ', coalesce(old_status, '-'), event,"
-			  "                 coalesce(new_status, '-')) NOT IN"
-			  "       ('- order_placed PROCESSING',"
-			  "        'PROCESSING order_shipped SHIPPED',"
-			  "        'PROCESSING order_cancelled CANCELLED',"
-			  "        'SHIPPED order_delivered DELIVERED',"
-			  "        'SHIPPED order_returned RETURNED',"
-			  "        'DELIVERED order_returned RETURNED')"),
+			  "    OR concat_ws(' ', coalesce(old_status, '-'),"
+			  "                 coalesce(new_status, '-'))"
+			  "       NOT IN ('- " STATUS_PLACED "', " TRANSITION_LITERALS ")"
+			  "    OR concat_ws(' ', new_status, event)"
+			  "       NOT IN (" STATUS_AND_EVENT_LITERALS ")"),
 	INVARIANT("status_is_that_of_the_last_event",
 			  "placed.customer_id::bigint, placed.id::bigint, NULL::bigint,"
 			  " jsonb_build_object('order_status', placed.order_status,"
@@ -146,8 +144,7 @@ static Statement invariants[] = {
 			  "                    'payload', payload)"
 			  " FROM ecommerce.order_events"
 			  " WHERE event = 'order_cancelled'"
-			  "   AND (payload ->> 'reason' IN ('customer', 'inventory', 'fraud',"
-			  "        'declined', 'staff', 'other')) IS NOT TRUE"),
+			  "   AND (payload ->> 'reason' IN (" REASON_LITERALS ")) IS NOT TRUE"),
 	INVARIANT("event_has_an_order",
 			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
 			  " jsonb_build_object('event_number', event_number, 'event', event)"
@@ -200,7 +197,7 @@ static Statement invariants[] = {
 			  "NULL::bigint, NULL::bigint, id::bigint,"
 			  " jsonb_build_object('price', price::text, 'currency', currency)"
 			  " FROM ecommerce.products"
-			  " WHERE (price >= 0 AND price < 1e12 AND scale(price) <= 4"
+			  " WHERE (price >= 0 AND price < " CppAsString2(PRICE_LIMIT) " AND scale(price) <= 4"
 			  "        AND currency ~ '^[A-Z]{3}$') IS NOT TRUE"),
 	INVARIANT("product_has_its_category",
 			  "NULL::bigint, NULL::bigint, id::bigint,"

@@ -10,7 +10,6 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -20,40 +19,45 @@
 #include "access.h"
 #include "arguments.h"
 #include "grants.h"
+#include "statement.h"
+#include "tables.h"
 
 /*
  * Everything that the owner of the tables has in the schemas, with what the shop
  * has added: indexes, and sequences of columns, follow their tables.  Tables come
  * in the order in which they were made, which is that of the locks of an order.
  */
-static const char *const select_changes_of_owner =
-"SELECT format('ALTER %s %s OWNER TO %s', kind, name, quote_ident($2))"
-"  FROM (SELECT 'pg_class'::regclass, oid, relnamespace, relowner,"
-"               CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'"
-"                    WHEN 'f' THEN 'FOREIGN TABLE' WHEN 'S' THEN 'SEQUENCE'"
-"                    ELSE 'TABLE' END, oid::regclass::text"
-"          FROM pg_class"
-"         WHERE relkind IN ('r', 'p', 'v', 'm', 'f') OR relkind = 'S' AND NOT EXISTS ("
-"                   SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass"
-"                      AND objid = pg_class.oid AND deptype IN ('a', 'i'))"
-"        UNION ALL"
-"        SELECT 'pg_type'::regclass, oid, typnamespace, typowner, 'TYPE', oid::regtype::text"
-"          FROM pg_type"
-"         WHERE typtype IN ('d', 'e', 'r') OR typtype = 'c' AND ("
-"                   SELECT relkind = 'c' FROM pg_class WHERE pg_class.oid = typrelid)"
-"        UNION ALL"
-"        SELECT 'pg_proc'::regclass, oid, pronamespace, proowner, 'ROUTINE',"
-"               oid::regprocedure::text"
-"          FROM pg_proc"
-"        UNION ALL"
-"        SELECT 'pg_statistic_ext'::regclass, oid, stxnamespace, stxowner, 'STATISTICS',"
-"               format('%I.%I', stxnamespace::regnamespace, stxname)"
-"          FROM pg_statistic_ext) AS objects (class, id, schema, owner, kind, name)"
-" WHERE owner = $1"
-"   AND schema IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace)"
-"   AND NOT EXISTS (SELECT FROM pg_depend"
-"                    WHERE classid = class AND objid = id AND deptype = 'e')"
-" ORDER BY class, id";
+static Statement select_changes_of_owner = {
+	.query = "SELECT format('ALTER %s %s OWNER TO %s', kind, name, quote_ident($2))"
+	"  FROM (SELECT 'pg_class'::regclass, oid, relnamespace, relowner,"
+	"               CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'"
+	"                    WHEN 'f' THEN 'FOREIGN TABLE' WHEN 'S' THEN 'SEQUENCE'"
+	"                    ELSE 'TABLE' END, oid::regclass::text"
+	"          FROM pg_class"
+	"         WHERE relkind IN ('r', 'p', 'v', 'm', 'f') OR relkind = 'S' AND NOT EXISTS ("
+	"                   SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass"
+	"                      AND objid = pg_class.oid AND deptype IN ('a', 'i'))"
+	"        UNION ALL"
+	"        SELECT 'pg_type'::regclass, oid, typnamespace, typowner, 'TYPE', oid::regtype::text"
+	"          FROM pg_type"
+	"         WHERE typtype IN ('d', 'e', 'r') OR typtype = 'c' AND ("
+	"                   SELECT relkind = 'c' FROM pg_class WHERE pg_class.oid = typrelid)"
+	"        UNION ALL"
+	"        SELECT 'pg_proc'::regclass, oid, pronamespace, proowner, 'ROUTINE',"
+	"               oid::regprocedure::text"
+	"          FROM pg_proc"
+	"        UNION ALL"
+	"        SELECT 'pg_statistic_ext'::regclass, oid, stxnamespace, stxowner, 'STATISTICS',"
+	"               format('%s.%I', stxnamespace::regnamespace, stxname)"
+	"          FROM pg_statistic_ext) AS objects (class, id, schema, owner, kind, name)"
+	"  JOIN pg_namespace ON pg_namespace.oid = schema"
+	" WHERE owner = $1 AND nspname IN ('ecommerce', 'ecommerce_api')"
+	"   AND NOT EXISTS (SELECT FROM pg_depend"
+	"                    WHERE classid = class AND objid = id AND deptype = 'e')"
+	" ORDER BY class, id",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(OIDOID, TEXTOID)
+};
 
 PG_FUNCTION_INFO_V1(set_owner);
 
@@ -84,10 +88,7 @@ give_shop(const char *owner)
 	grant_to_owner(new_owner);
 	if (new_owner != old_owner)
 	{
-		/*
-		 * Who gives a table to another role must see to it that it may be
-		 * there.
-		 */
+		/* What a role is given has to be where that role may CREATE. */
 		lent = lend_create(new_owner);
 		change_owners(old_owner, owner);
 		take_back_create(new_owner, lent);
@@ -100,19 +101,10 @@ give_shop(const char *owner)
 static void
 change_owners(Oid old_owner, const char *owner)
 {
-	Oid			types[] = {OIDOID, TEXTOID};
-	Datum		values[] = {ObjectIdGetDatum(old_owner), CStringGetTextDatum(owner)};
-	SPITupleTable *commands;
+	NullableDatum values[] = {
+		not_null(ObjectIdGetDatum(old_owner)), text_value(owner)
+	};
 
-	if (SPI_execute_with_args(select_changes_of_owner, lengthof(types), types, values,
-							  NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read what belongs to the owner of the tables");
-	commands = SPI_tuptable;
-	for (uint64 i = 0; i < commands->numvals; i++)
-	{
-		const char *command = SPI_getvalue(commands->vals[i], commands->tupdesc, 1);
-
-		if (SPI_execute(command, false, 0) != SPI_OK_UTILITY)
-			elog(ERROR, "could not execute \"%s\"", command);
-	}
+	execute(&select_changes_of_owner, values, FRESH_SNAPSHOT);
+	execute_commands(SPI_tuptable);
 }

@@ -31,39 +31,59 @@
 /* No query of ours has more. */
 #define MAX_COLUMNS	16
 
-static void refuse_rewritten(Statement *statement);
+static int	execute_plan(Statement *statement, const NullableDatum *values,
+						 Visibility visibility);
+static void forget_rewritten(Statement *statement);
+pg_noreturn static void refuse_written(uint64 written, uint64 expected);
 static void prepare(Statement *statement);
 
 uint64
-execute(Statement *statement, Datum *values, const char *nulls,
+execute(Statement *statement, const NullableDatum *values,
 		Visibility visibility)
 {
 	int			result;
 
 	prepare(statement);
-	if (visibility == LATEST_SNAPSHOT && IsolationUsesXactSnapshot())
-	{
-		/* As in ri_PerformCheck(): what this transaction did is seen, too. */
-		CommandCounterIncrement();
-		result = SPI_execute_snapshot(statement->plan, values, nulls,
-									  GetLatestSnapshot(),
-									  GetTransactionSnapshot(),
-									  false, true, 0);
-	}
-	else
-		result = SPI_execute_plan(statement->plan, values, nulls,
-								  visibility == CALLERS_SNAPSHOT, 0);
+	result = execute_plan(statement, values, visibility);
 	if (result == SPI_OK_REWRITTEN)
-		refuse_rewritten(statement);
+	{
+		forget_rewritten(statement);
+		refuse_written(0, 1);
+	}
 	if (result != statement->result)
 		elog(ERROR, "SPI_execute_plan returned %s for \"%s\"",
 			 SPI_result_code_string(result), statement->query);
 	return SPI_processed;
 }
 
+static int
+execute_plan(Statement *statement, const NullableDatum *values,
+			 Visibility visibility)
+{
+	Datum	   *datums = palloc(statement->nparameters * sizeof(Datum));
+	char	   *nulls = palloc(statement->nparameters * sizeof(char));
+
+	for (int i = 0; i < statement->nparameters; i++)
+	{
+		datums[i] = values[i].value;
+		nulls[i] = values[i].isnull ? 'n' : ' ';
+	}
+	if (visibility == LATEST_SNAPSHOT && IsolationUsesXactSnapshot())
+	{
+		/* As in ri_PerformCheck(): what this transaction did is seen, too. */
+		CommandCounterIncrement();
+		return SPI_execute_snapshot(statement->plan, datums, nulls,
+									GetLatestSnapshot(),
+									GetTransactionSnapshot(),
+									false, true, 0);
+	}
+	return SPI_execute_plan(statement->plan, datums, nulls,
+							visibility == CALLERS_SNAPSHOT, 0);
+}
+
 void
-execute_into(Statement *statement, Datum *values, Visibility visibility,
-			 DestReceiver *receiver)
+execute_into(Statement *statement, const NullableDatum *values,
+			 Visibility visibility, DestReceiver *receiver)
 {
 	SPIExecuteOptions options = {0};
 	int			result;
@@ -74,8 +94,8 @@ execute_into(Statement *statement, Datum *values, Visibility visibility,
 	{
 		ParamExternData *parameter = &options.params->params[i];
 
-		parameter->value = values[i];
-		parameter->isnull = false;
+		parameter->value = values[i].value;
+		parameter->isnull = values[i].isnull;
 		parameter->pflags = PARAM_FLAG_CONST;
 		parameter->ptype = statement->parameters[i];
 	}
@@ -92,32 +112,54 @@ execute_into(Statement *statement, Datum *values, Visibility visibility,
 			 SPI_result_code_string(result), statement->query);
 }
 
+void
+execute_command(const char *command)
+{
+	int			result = SPI_execute(command, false, 0);
+
+	if (result != SPI_OK_UTILITY)
+		elog(ERROR, "SPI_execute returned %s for \"%s\"",
+			 SPI_result_code_string(result), command);
+}
+
+void
+execute_commands(SPITupleTable *commands)
+{
+	for (uint64 i = 0; i < commands->numvals; i++)
+		execute_command(SPI_getvalue(commands->vals[i], commands->tupdesc, 1));
+}
+
 /*
  * A plan that a rule has emptied depends on no table, and would be valid for
  * ever: it is given up, so that the session recovers when the rule is gone.
  */
 static void
-refuse_rewritten(Statement *statement)
+forget_rewritten(Statement *statement)
 {
 	SPIPlanPtr	plan = statement->plan;
 
 	statement->plan = NULL;
 	SPI_freeplan(plan);
-	require_written(0, 1);
 }
 
 void
 require_written(uint64 written, uint64 expected)
 {
 	if (written != expected)
-		ereport(ERROR,
-				errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
-				errmsg("rows were not written"),
-				errdetail_internal("{\"code\": \"rows_not_written\", \"expected\": " UINT64_FORMAT ", \"written\": " UINT64_FORMAT "}",
-								   expected, written),
-				written < expected ?
-				errhint("Look for a trigger or rule on the ecommerce tables that suppresses rows.") :
-				errhint("Several rows have one key: order_integrity() shows which."));
+		refuse_written(written, expected);
+}
+
+static void
+refuse_written(uint64 written, uint64 expected)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+			errmsg("rows were not written"),
+			errdetail_internal("{\"code\": \"rows_not_written\", \"expected\": " UINT64_FORMAT ", \"written\": " UINT64_FORMAT "}",
+							   expected, written),
+			written < expected ?
+			errhint("Look for a trigger or rule on the ecommerce tables that suppresses rows.") :
+			errhint("Several rows have one key: order_integrity() shows which."));
 }
 
 void
@@ -137,7 +179,17 @@ read_row(SPITupleTable *rows, uint64 row, NullableDatum *fields, int nfields)
 	}
 }
 
-Datum
+NullableDatum
+bigint_array_value(Datum *elements, int count)
+{
+	ArrayType  *array = construct_array(elements, count, INT8OID,
+										sizeof(int64), FLOAT8PASSBYVAL,
+										TYPALIGN_DOUBLE);
+
+	return not_null(PointerGetDatum(array));
+}
+
+NullableDatum
 bigint_array(SPITupleTable *rows, uint64 count, int column)
 {
 	Datum	   *elements = palloc(count * sizeof(Datum));
@@ -146,9 +198,7 @@ bigint_array(SPITupleTable *rows, uint64 count, int column)
 	for (uint64 i = 0; i < count; i++)
 		elements[i] = SPI_getbinval(rows->vals[i], rows->tupdesc, column + 1,
 									&isnull);
-	return PointerGetDatum(construct_array(elements, count, INT8OID,
-										   sizeof(int64), FLOAT8PASSBYVAL,
-										   TYPALIGN_DOUBLE));
+	return bigint_array_value(elements, count);
 }
 
 static void

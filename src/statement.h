@@ -9,6 +9,10 @@
 #define ECOMMERCE_STATEMENT_H
 
 #include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
 
 #include "compat.h"
 
@@ -41,24 +45,61 @@ typedef enum Visibility
 	LATEST_SNAPSHOT
 } Visibility;
 
+/* The values of parameters. */
+
+#define NULL_VALUE	((NullableDatum) {.isnull = true})
+
+static inline NullableDatum
+not_null(Datum value)
+{
+	NullableDatum result = {.value = value};
+
+	return result;
+}
+
+#define bigint_value(value)			not_null(Int64GetDatum(value))
+#define boolean_value(value)		not_null(BoolGetDatum(value))
+#define integer_value(value)		not_null(Int32GetDatum(value))
+#define numeric_value(value)		not_null(NumericGetDatum(value))
+#define text_value(value)			not_null(CStringGetTextDatum(value))
+#define timestamptz_value(value)	not_null(TimestampTzGetDatum(value))
+
+/* NULL is null. */
+static inline NullableDatum
+jsonb_value(Jsonb *value)
+{
+	return value == NULL ? NULL_VALUE : not_null(JsonbPGetDatum(value));
+}
+
 /*
  * Executes the statement and returns the number of rows; the rows are in
- * SPI_tuptable.  nulls is as in SPI_execute_plan(), NULL when nothing is null.
- * SPI must be connected.  Any error of the server's passes through.
+ * SPI_tuptable.  There is a value for each parameter.  SPI must be connected.
+ * Any error of the server's passes through.
  */
-extern uint64 execute(Statement *statement, Datum *values, const char *nulls,
+extern uint64 execute(Statement *statement, const NullableDatum *values,
 					  Visibility visibility);
 
-/* For a SELECT without null parameters: each row goes to the receiver. */
-extern void execute_into(Statement *statement, Datum *values,
+/* For a SELECT: each row goes to the receiver. */
+extern void execute_into(Statement *statement, const NullableDatum *values,
 						 Visibility visibility, DestReceiver *receiver);
+
+/*
+ * Executes a command that is no query, such as GRANT, or those that a query has
+ * put together.  Names in it are quoted.
+ */
+extern void execute_command(const char *command);
+extern void execute_commands(SPITupleTable *commands);
 
 /* Reads a row of a result into one field for each column; 0 where it is null. */
 extern void read_row(SPITupleTable *rows, uint64 row, NullableDatum *fields,
 					 int nfields);
 
+/* bigint values as an array. */
+extern NullableDatum bigint_array_value(Datum *elements, int count);
+
 /* The column of all rows as an array; it must be a bigint that is never null. */
-extern Datum bigint_array(SPITupleTable *rows, uint64 count, int column);
+extern NullableDatum bigint_array(SPITupleTable *rows, uint64 count,
+								  int column);
 
 /*
  * Raises 09000 unless as many rows were written as should have been.  Only a

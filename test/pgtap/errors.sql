@@ -261,7 +261,7 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$SELECT ecommerce.cancel_order(10, 100, 'Customer')$$),
     ('22023', 'argument is out of range',
      '{"code": "argument_out_of_range", "argument": "status",
-       "accepted": "PROCESSING, SHIPPED, DELIVERED or RETURNED; to cancel, call cancel_order"}',
+       "accepted": "PROCESSING, SHIPPED, DELIVERED, CANCELLED or RETURNED; but CANCELLED only by cancel_order"}',
      $$SELECT ecommerce.set_order_status(10, 100, 'CANCELLED')$$),
     ('22023', 'argument is out of range',
      '{"code": "argument_out_of_range", "argument": "event",

@@ -79,31 +79,32 @@ DECLARE
 BEGIN
     EXECUTE $$
         WITH item AS (
-            SELECT item.product_id::bigint, item.quantity::integer, item.created_at::timestamptz, name::text,
-                   description::text, price::numeric, currency::text, coalesce(is_active::boolean, false) AS is_active,
+            SELECT item.product_id::bigint, coalesce(item.quantity::integer, 0) AS quantity,
+                   item.created_at::timestamptz, name::text, description::text, price::numeric, currency::text,
+                   coalesce(is_active::boolean, false) AND price IS NOT NULL AND currency IS NOT NULL AS is_active,
                    category_id::bigint, coalesce(stock.quantity, 0)::bigint AS stock
             FROM ecommerce.cart_items AS item JOIN ecommerce.carts ON carts.user_id = item.user_id
             JOIN ecommerce.products ON products.id = item.product_id
             LEFT JOIN ecommerce.stock_levels AS stock
-                   ON stock.bucket = stock_bucket AND stock.product_id = item.product_id
+                   ON stock.bucket = coalesce(stock_bucket, 0) AND stock.product_id = item.product_id
             WHERE item.user_id = 1
         ), problem AS (
-            SELECT created_at, product_id, 1 AS number, jsonb_build_object(
+            SELECT product_id, 1 AS number, jsonb_build_object(
                 'code', 'inactive_product', 'product_id', product_id) AS problem
             FROM item WHERE NOT is_active
             UNION ALL
-            SELECT created_at, product_id, 2, jsonb_build_object(
+            SELECT product_id, 3, jsonb_build_object(
                 'code', 'insufficient_stock', 'product_id', product_id, 'requested', quantity, 'available', stock)
             FROM item WHERE stock < quantity
             UNION ALL
-            SELECT 'infinity', NULL, 3, '{"code": "mixed_currencies"}'
-            FROM item HAVING (min(currency) = max(currency)) IS NOT TRUE
+            SELECT NULL, 2, '{"code": "mixed_currencies"}' FROM item HAVING min(currency) < max(currency)
         )
         SELECT jsonb_build_object(
             'id', 1,
             'currency', CASE WHEN min(currency) = max(currency) THEN min(currency) END,
-            'cart_amount', CASE WHEN min(currency) = max(currency) THEN sum(price * quantity) END,
-            'problems', (SELECT coalesce(jsonb_agg(problem ORDER BY created_at, product_id, number), '[]')
+            'cart_amount', CASE WHEN (min(currency) < max(currency)) IS NOT TRUE
+                                THEN coalesce(sum(price * quantity), 0) END,
+            'problems', (SELECT coalesce(jsonb_agg(problem ORDER BY number, product_id), '[]')
                          FROM problem),
             'cart_items', jsonb_agg(jsonb_build_object(
                 'id', product_id, 'quantity', quantity, 'line_amount', price * quantity, 'created_date', created_at,

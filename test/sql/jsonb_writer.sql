@@ -55,7 +55,7 @@ CREATE FUNCTION pg_temp.cart_in_sql(user_id bigint) RETURNS jsonb LANGUAGE sql A
             ORDER BY item.created_at, product_id), '[]'),
         'problems', coalesce(jsonb_agg(jsonb_build_object(
             'code', 'insufficient_stock', 'available', coalesce(stock.quantity, 0), 'requested', item.quantity,
-            'product_id', product_id) ORDER BY item.created_at, product_id)
+            'product_id', product_id) ORDER BY product_id)
             FILTER (WHERE coalesce(stock.quantity, 0) < item.quantity), '[]'))
     FROM ecommerce.cart_items AS item
     JOIN ecommerce.products AS product ON product.id = product_id

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * order_events.c
+ * outbox.c
  *		The outbox: events of orders go out to consumers, at least once.
  *
  * An event is written in the transaction of what it tells of, so there is none
@@ -25,14 +25,11 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/array.h"
-#include "utils/builtins.h"
-#include "utils/timestamp.h"
 
-#include "access.h"
 #include "arguments.h"
-#include "order_listing.h"
-#include "order_status.h"
-#include "statement.h"
+#include "order_lifecycle.h"
+#include "order_reader.h"
+#include "tables.h"
 
 typedef struct Request
 {
@@ -126,7 +123,6 @@ static Statement mark_delivered = {
 PG_FUNCTION_INFO_V1(take_order_events);
 PG_FUNCTION_INFO_V1(acknowledge_order_events);
 
-static void check_event(Datum event);
 static Jsonb *take(const Request *request);
 static uint64 lock_available_events(const Request *request, TimestampTz now);
 static void lease(const Request *request, SPITupleTable *events, uint64 count,
@@ -142,32 +138,25 @@ Datum
 take_order_events(PG_FUNCTION_ARGS)
 {
 	Request		request = {
-		.max = bounded_argument(fcinfo, 0, "max", 1),
+		.max = integer_argument(&fcinfo->args[0], "max", 1),
 		.event = fcinfo->args[1],
-		.lease_seconds = bounded_argument(fcinfo, 2, "lease_seconds", 1)
+		.lease_seconds = integer_argument(&fcinfo->args[2], "lease_seconds", 1)
 	};
 
-	if (!request.event.isnull)
-		check_event(request.event.value);
+	if (!request.event.isnull &&
+		!is_order_event(TextDatumGetCString(request.event.value)))
+		refuse_argument("event", EVENTS_PHRASE);
 	PG_RETURN_JSONB_P(take(&request));
 }
 
 Datum
 acknowledge_order_events(PG_FUNCTION_ARGS)
 {
-	Datum		ids = required_argument(fcinfo, 0, "ids");
+	Datum		ids = required_argument(&fcinfo->args[0], "ids");
 
 	if (array_contains_nulls(DatumGetArrayTypeP(ids)))
 		refuse_null("ids");
 	PG_RETURN_INT32(acknowledge(ids));
-}
-
-static void
-check_event(Datum event)
-{
-	if (!is_order_event(TextDatumGetCString(event)))
-		refuse_argument("event",
-						"order_placed, order_shipped, order_delivered, order_cancelled or order_returned");
 }
 
 static Jsonb *
@@ -211,27 +200,27 @@ take(const Request *request)
 static uint64
 lock_available_events(const Request *request, TimestampTz now)
 {
-	Datum		values[] = {
-		Int64GetDatum(request->max),
-		TimestampTzGetDatum(now),
-		request->event.value
+	NullableDatum values[] = {
+		bigint_value(request->max),
+		timestamptz_value(now),
+		request->event
 	};
 
 	return execute(request->event.isnull ? &lock_events : &lock_events_of_name,
-				   values, NULL, FRESH_SNAPSHOT);
+				   values, FRESH_SNAPSHOT);
 }
 
 static void
 lease(const Request *request, SPITupleTable *events, uint64 count,
 	  TimestampTz now)
 {
-	Datum		values[] = {
+	NullableDatum values[] = {
 		bigint_array(events, count, EVENT_ID),
-		TimestampTzGetDatum(now),
-		Int32GetDatum(request->lease_seconds)
+		timestamptz_value(now),
+		integer_value(request->lease_seconds)
 	};
 
-	require_written(execute(&lease_events, values, NULL, FRESH_SNAPSHOT),
+	require_written(execute(&lease_events, values, FRESH_SNAPSHOT),
 					count);
 }
 
@@ -270,8 +259,8 @@ put_event(OrderDocument *document, const JsonbShape *event_shape,
 static void
 put_customer(JsonbWriter *writer, const JsonbShape *shape, int64 customer_id)
 {
-	Datum		values[] = {Int64GetDatum(customer_id)};
-	uint64		count = execute(&select_customer, values, NULL, FRESH_SNAPSHOT);
+	NullableDatum values[] = {bigint_value(customer_id)};
+	uint64		count = execute(&select_customer, values, FRESH_SNAPSHOT);
 	SPITupleTable *customers = SPI_tuptable;
 
 	if (count == 0)
@@ -294,12 +283,15 @@ static int
 acknowledge(Datum ids)
 {
 	Access		access;
-	Datum		values[] = {ids, TimestampTzGetDatum(GetCurrentTimestamp())};
+	NullableDatum values[] = {
+		not_null(ids),
+		timestamptz_value(GetCurrentTimestamp())
+	};
 	uint64		outstanding;
 
 	begin_delivery_access(&access);
-	outstanding = execute(&lock_outstanding, values, NULL, FRESH_SNAPSHOT);
-	require_written(execute(&mark_delivered, values, NULL, FRESH_SNAPSHOT),
+	outstanding = execute(&lock_outstanding, values, FRESH_SNAPSHOT);
+	require_written(execute(&mark_delivered, values, FRESH_SNAPSHOT),
 					outstanding);
 	end_access(&access);
 	return outstanding;

@@ -1,0 +1,163 @@
+/*-------------------------------------------------------------------------
+ *
+ * cart_document.c
+ *		What a cart looks like as JSON.
+ *
+ * {id, currency, cart_amount, cart_items: [{id, quantity, line_amount,
+ *	created_date, products: {id, name, description, price, currency, category_id,
+ *		is_active, quantity (what is in stock)}}],
+ *	problems: [{code, product_id, ...}]}
+ *
+ * As the web service had it that this replaces, with keys added.  A cart is
+ * identified by its user and an item by its product.  Items come in the order
+ * in which they were added.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "cart_document.h"
+#include "jsonb_writer.h"
+
+/* In stored order: by length, then by bytes. */
+static const char *const cart_keys[] = {
+	"id", "currency", "problems", "cart_items", "cart_amount"
+};
+static const char *const item_keys[] = {
+	"id", "products", "quantity", "line_amount", "created_date"
+};
+static const char *const product_keys[] = {
+	"id", "name", "price", "currency", "quantity", "is_active", "category_id",
+	"description"
+};
+static const char *const problem_keys[] = {"code"};
+static const char *const product_problem_keys[] = {"code", "product_id"};
+static const char *const shortage_keys[] = {
+	"code", "available", "requested", "product_id"
+};
+
+static void put_problem(JsonbWriter *writer, const Checkout *checkout,
+						const Problem *problem);
+static int *by_age(const Checkout *checkout);
+static int	compare_ages(const void *a, const void *b, void *checkout);
+static void put_item(JsonbWriter *writer, const Checkout *checkout, int number,
+					 const JsonbShape *item_shape,
+					 const JsonbShape *product_shape);
+
+/* The sum of amounts in different currencies is not an amount: it is null. */
+Jsonb *
+cart_to_jsonb(const Checkout *checkout, MemoryContext context)
+{
+	const JsonbShape *item_shape = jsonb_shape(item_keys, lengthof(item_keys));
+	const JsonbShape *product_shape = jsonb_shape(product_keys,
+												  lengthof(product_keys));
+	const int  *items = by_age(checkout);
+	JsonbWriter writer;
+	ListCell   *cell;
+
+	jsonb_begin(&writer, context);
+	jsonb_open_object(&writer, jsonb_shape(cart_keys, lengthof(cart_keys)));
+	jsonb_put_int64(&writer, checkout->user_id);
+	jsonb_put_text(&writer, checkout->amount.isnull ? NULL_VALUE :
+				   checkout->currency);
+	jsonb_open_array(&writer);
+	foreach(cell, checkout->problems)
+		put_problem(&writer, checkout, lfirst(cell));
+	jsonb_close_array(&writer);
+	jsonb_open_array(&writer);
+	for (int i = 0; i < checkout->count; i++)
+		put_item(&writer, checkout, items[i], item_shape, product_shape);
+	jsonb_close_array(&writer);
+	jsonb_put_numeric(&writer, checkout->amount);
+	jsonb_close_object(&writer);
+	return jsonb_finish(&writer);
+}
+
+static void
+put_problem(JsonbWriter *writer, const Checkout *checkout,
+			const Problem *problem)
+{
+	const char *code = problem_code(problem->kind);
+
+	if (problem->item < 0)
+	{
+		jsonb_open_object(writer, jsonb_shape(problem_keys,
+											  lengthof(problem_keys)));
+		jsonb_put_cstring(writer, code);
+	}
+	else if (problem->kind == INSUFFICIENT_STOCK)
+	{
+		const StockUnits *units = &checkout->units[problem->item];
+
+		jsonb_open_object(writer, jsonb_shape(shortage_keys,
+											  lengthof(shortage_keys)));
+		jsonb_put_cstring(writer, code);
+		jsonb_put_int64(writer, units->available);
+		jsonb_put_int64(writer, units->quantity);
+		jsonb_put_int64(writer, units->product_id);
+	}
+	else
+	{
+		jsonb_open_object(writer, jsonb_shape(product_problem_keys,
+											  lengthof(product_problem_keys)));
+		jsonb_put_cstring(writer, code);
+		jsonb_put_int64(writer, checkout->units[problem->item].product_id);
+	}
+	jsonb_close_object(writer);
+}
+
+/* The numbers of the items in the order in which they were added. */
+static int *
+by_age(const Checkout *checkout)
+{
+	int		   *numbers = palloc_extended(checkout->count * sizeof(int),
+										  MCXT_ALLOC_HUGE);
+
+	for (int i = 0; i < checkout->count; i++)
+		numbers[i] = i;
+	qsort_arg(numbers, checkout->count, sizeof(int), compare_ages,
+			  unconstify(Checkout *, checkout));
+	return numbers;
+}
+
+/* Of the same age, by product id, in which the items of a checkout come. */
+static int
+compare_ages(const void *a, const void *b, void *checkout)
+{
+	int			left = *(const int *) a;
+	int			right = *(const int *) b;
+	const CartItem *items = ((const Checkout *) checkout)->items;
+	int			ages = timestamptz_cmp_internal(DatumGetTimestampTz(items[left].created_at.value),
+												DatumGetTimestampTz(items[right].created_at.value));
+
+	return ages != 0 ? ages : left - right;
+}
+
+static void
+put_item(JsonbWriter *writer, const Checkout *checkout, int number,
+		 const JsonbShape *item_shape, const JsonbShape *product_shape)
+{
+	const CartItem *item = &checkout->items[number];
+	const OrderLine *line = &checkout->lines[number];
+
+	CHECK_FOR_INTERRUPTS();
+	jsonb_open_object(writer, item_shape);
+	jsonb_put_int8(writer, line->product_id);
+	jsonb_open_object(writer, product_shape);
+	jsonb_put_int8(writer, line->product_id);
+	jsonb_put_text(writer, line->product_name);
+	jsonb_put_numeric(writer, line->unit_price);
+	jsonb_put_text(writer, item->currency);
+	jsonb_put_int64(writer, checkout->units[number].available);
+	jsonb_put_bool(writer, item->is_active);
+	jsonb_put_int8(writer, line->category_id);
+	jsonb_put_text(writer, line->product_description);
+	jsonb_close_object(writer);
+	jsonb_put_int4(writer, line->quantity);
+	jsonb_put_numeric(writer, line->line_amount);
+	jsonb_put_timestamptz(writer, item->created_at);
+	jsonb_close_object(writer);
+}

@@ -1,0 +1,84 @@
+/*-------------------------------------------------------------------------
+ *
+ * order_history.c
+ *		Writes what happens to orders: the only writer of order_events.
+ *
+ * An event is written in the transaction of what it tells of, so there is none
+ * without the other.  Delivering events is for outbox.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+
+#include "order_history.h"
+#include "order_lifecycle.h"
+
+static Statement select_last_number = {
+	.query =
+	"SELECT coalesce(max(event_number), 0)::integer FROM ecommerce.order_events"
+	" WHERE customer_id = $1 AND order_id = $2",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, INT8OID)
+};
+
+static Statement insert_event = {
+	.query =
+	"INSERT INTO ecommerce.order_events (customer_id, order_id, event_number,"
+	"       event, old_status, new_status, payload, actor)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+	.result = SPI_OK_INSERT,
+	PARAMETERS(INT8OID, INT8OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID,
+			   TEXTOID)
+};
+
+static int32 last_number(int64 user_id, int64 order_id);
+
+void
+write_placement(const Access *access, int64 user_id, int64 order_id,
+				NullableDatum status)
+{
+	NullableDatum values[] = {
+		bigint_value(user_id),
+		bigint_value(order_id),
+		integer_value(1),
+		text_value(event_of_status(STATUS_PLACED)),
+		NULL_VALUE,
+		status,
+		NULL_VALUE,
+		text_value(GetUserNameFromId(access->caller, false))
+	};
+
+	require_written(execute(&insert_event, values, FRESH_SNAPSHOT), 1);
+}
+
+void
+write_status_change(const Access *access, int64 user_id, int64 order_id,
+					const char *from, const char *to, Jsonb *payload)
+{
+	NullableDatum values[] = {
+		bigint_value(user_id),
+		bigint_value(order_id),
+		integer_value(last_number(user_id, order_id) + 1),
+		text_value(event_of_status(to)),
+		text_value(from),
+		text_value(to),
+		jsonb_value(payload),
+		text_value(GetUserNameFromId(access->caller, false))
+	};
+
+	require_written(execute(&insert_event, values, FRESH_SNAPSHOT), 1);
+}
+
+static int32
+last_number(int64 user_id, int64 order_id)
+{
+	NullableDatum values[] = {bigint_value(user_id), bigint_value(order_id)};
+	NullableDatum number;
+
+	require_written(execute(&select_last_number, values, FRESH_SNAPSHOT), 1);
+	read_row(SPI_tuptable, 0, &number, 1);
+	return DatumGetInt32(number.value);
+}

@@ -1,0 +1,25 @@
+/*-------------------------------------------------------------------------
+ *
+ * order_history.h
+ *		Writes what happens to orders: the only writer of order_events.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ECOMMERCE_ORDER_HISTORY_H
+#define ECOMMERCE_ORDER_HISTORY_H
+
+#include "access.h"
+
+/* The first event of an order that was just written. */
+extern void write_placement(const Access *access, int64 user_id,
+							int64 order_id, NullableDatum status);
+
+/*
+ * An event that gives an order a status.  The caller holds the lock of the
+ * order, so that nobody else writes an event of it.  The payload may be NULL.
+ */
+extern void write_status_change(const Access *access, int64 user_id,
+								int64 order_id, const char *from,
+								const char *to, Jsonb *payload);
+
+#endif							/* ECOMMERCE_ORDER_HISTORY_H */

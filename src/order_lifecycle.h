@@ -1,0 +1,68 @@
+/*-------------------------------------------------------------------------
+ *
+ * order_lifecycle.h
+ *		What can become of an order: statuses, events, transitions, reasons.
+ *
+ * Each fact is in one of the lists below.  The tables of the C code, the
+ * phrases of error messages and the conditions of queries are made from them.
+ * The triggers of the tables have the transitions once more, in SQL, because
+ * they belong to the shop; a test tries all of them both ways.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ECOMMERCE_ORDER_LIFECYCLE_H
+#define ECOMMERCE_ORDER_LIFECYCLE_H
+
+/*
+ * Takes what to make of an element, what to put between two of them, and what
+ * before the last one.
+ */
+#define ORDER_STATUSES(EACH, AND, OR) \
+	EACH("PROCESSING", "order_placed") AND \
+	EACH("SHIPPED", "order_shipped") AND \
+	EACH("DELIVERED", "order_delivered") AND \
+	EACH("CANCELLED", "order_cancelled") OR \
+	EACH("RETURNED", "order_returned")
+
+/* Which status can follow which. */
+#define ORDER_TRANSITIONS(EACH, AND) \
+	EACH("PROCESSING", "SHIPPED") AND \
+	EACH("PROCESSING", "CANCELLED") AND \
+	EACH("SHIPPED", "DELIVERED") AND \
+	EACH("SHIPPED", "RETURNED") AND \
+	EACH("DELIVERED", "RETURNED")
+
+/* The reasons of Shopify's Admin API, OrderCancelReason. */
+#define CANCEL_REASONS(EACH, AND, OR) \
+	EACH("customer") AND EACH("inventory") AND EACH("fraud") AND \
+	EACH("declined") AND EACH("staff") OR EACH("other")
+
+#define STATUS_PLACED		"PROCESSING"
+#define STATUS_CANCELLED	"CANCELLED"
+#define REASON_CUSTOMER		"customer"
+
+/* Phrases: "a, b or c". */
+#define PLAIN_STATUS(status, event)	status
+#define PLAIN_EVENT(status, event)	event
+#define PLAIN_REASON(reason)		reason
+#define STATUSES_PHRASE	ORDER_STATUSES(PLAIN_STATUS, ", ", " or ")
+#define EVENTS_PHRASE	ORDER_STATUSES(PLAIN_EVENT, ", ", " or ")
+#define REASONS_PHRASE	CANCEL_REASONS(PLAIN_REASON, ", ", " or ")
+
+/* Lists of SQL literals, for IN; of two words, with a space between them. */
+#define QUOTED_STATUS_AND_EVENT(status, event)	"'" status " " event "'"
+#define QUOTED_TRANSITION(from, to)				"'" from " " to "'"
+#define QUOTED_REASON(reason)					"'" reason "'"
+#define STATUS_AND_EVENT_LITERALS \
+	ORDER_STATUSES(QUOTED_STATUS_AND_EVENT, ", ", ", ")
+#define TRANSITION_LITERALS	ORDER_TRANSITIONS(QUOTED_TRANSITION, ", ")
+#define REASON_LITERALS		CANCEL_REASONS(QUOTED_REASON, ", ", ", ")
+
+/* The name of the event that gives an order the status, or NULL: no status. */
+extern const char *event_of_status(const char *status);
+
+extern bool is_order_event(const char *name);
+extern bool can_follow(const char *from, const char *to);
+extern bool is_cancel_reason(const char *reason);
+
+#endif							/* ECOMMERCE_ORDER_LIFECYCLE_H */

@@ -1,0 +1,39 @@
+/*-------------------------------------------------------------------------
+ *
+ * users.c
+ *		The shop's users, who own carts and orders.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+
+#include "errors.h"
+#include "users.h"
+
+static Statement select_user = {
+	.query = "SELECT 1 FROM ecommerce.users WHERE id = $1",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
+void
+require_user(int64 user_id, Visibility visibility)
+{
+	NullableDatum values[] = {bigint_value(user_id)};
+
+	if (execute(&select_user, values, visibility) == 0)
+		refuse_unknown_user(user_id);
+}
+
+void
+refuse_unknown_user(int64 user_id)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_NOT_FOUND),
+			errmsg("user does not exist"),
+			errdetail_internal("{\"code\": \"user_not_found\", \"user_id\": " INT64_FORMAT "}",
+							   user_id),
+			errhint("Insert the user into ecommerce.users first."));
+}
