@@ -321,7 +321,7 @@ carry_grants(PG_FUNCTION_ARGS)
 	values[0] = not_null(PointerGetDatum(construct_array(kinds, lengthof(kinds), INT4OID,
 														 sizeof(int32), true, TYPALIGN_INT)));
 	values[1] = text_array_value(names, lengthof(names));
-	values[2] = not_null(required_argument(fcinfo, 0, "before"));
+	values[2] = not_null(required_argument(&fcinfo->args[0], "before"));
 	SPI_connect();
 	execute(&select_grants_to_carry, values, FRESH_SNAPSHOT);
 	creating_extension = false;

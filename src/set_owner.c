@@ -67,7 +67,7 @@ static void change_owners(Oid old_owner, const char *owner);
 Datum
 set_owner(PG_FUNCTION_ARGS)
 {
-	give_shop(text_to_cstring(DatumGetTextPP(required_argument(fcinfo, 0, "owner"))));
+	give_shop(text_argument(&fcinfo->args[0], "owner"));
 	PG_RETURN_VOID();
 }
 
