@@ -5,10 +5,26 @@ OBJS = src/ecommerce.o src/statement.o src/arguments.o src/jsonb_writer.o \
 	src/money.o src/order_lifecycle.o src/stock.o src/order_lines.o src/pricing.o \
 	src/order_history.o src/order_document.o src/cart_document.o src/order_reader.o \
 	src/cart.o src/place_order.o src/order_listing.o src/order_status.o src/outbox.o \
-	src/erase_user.o src/order_integrity.o src/grants.o src/migrate.o
+	src/erase_user.o src/order_integrity.o src/grants.o src/migrate.o \
+	src/set_owner.o
 # Ours are ours: another library's global function of the same name would take over.
 SHLIB_LINK = -Wl,-Bsymbolic
+
+# What is installed of the present version is built from what sql/ shows of it. The
+# migrations of the upgrade are those that the version before did not have.
+here := $(dir $(lastword $(MAKEFILE_LIST)))
+EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(here)ecommerce.control)
 DATA = sql/ecommerce--1.0.sql sql/ecommerce--1.0--1.1.sql
+UPGRADE = sql/upgrades/1.1--$(EXTVERSION).sql
+MIGRATIONS = sql/migrations/001.sql sql/migrations/002.sql
+NEW_MIGRATIONS = $(MIGRATIONS)
+FUNCTIONS = sql/functions/migrate.sql sql/functions/set_owner.sql \
+	sql/functions/access.sql sql/functions/cart.sql sql/functions/place_order.sql \
+	sql/functions/order_listing.sql sql/functions/order_status.sql \
+	sql/functions/outbox.sql sql/functions/order_integrity.sql \
+	sql/functions/erase_user.sql sql/functions/grants.sql
+DATA_built = sql/ecommerce--$(EXTVERSION).sql \
+	$(UPGRADE:sql/upgrades/%=sql/ecommerce--%)
 
 # A test that exists is a test that runs: inputs are globbed, unlike what is installed.
 REGRESS = $(sort $(basename $(notdir $(wildcard test/sql/*.sql))))
@@ -32,6 +48,20 @@ ifneq ($(filter-out demo test lint versions debian soak coverage memory bench ma
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(or $(PGXS),$(error there is no $(PG_CONFIG): install PostgreSQL's development files))
 endif
+
+sql/ecommerce--$(EXTVERSION).sql: sql/schemas.sql $(MIGRATIONS) $(FUNCTIONS)
+	cd $(srcdir) && cat sql/schemas.sql $(MIGRATIONS) $(FUNCTIONS) >$(abspath $@)
+
+$(lastword $(DATA_built)): $(wildcard $(here)sql/upgrades/*) $(NEW_MIGRATIONS) $(FUNCTIONS) $(DATA)
+	cd $(srcdir) && { cat $(UPGRADE) $(NEW_MIGRATIONS) && awk -f sql/upgrades/functions.awk \
+		mode=released $(DATA) mode=upgrade $(UPGRADE) mode=present $(FUNCTIONS) && \
+		cat sql/upgrades/grants.sql; } >$(abspath $@)
+
+# In a VPATH build the folders are the build's.
+$(OBJS) $(OBJS:.o=.bc): | $(CURDIR)/src
+$(DATA_built): | $(CURDIR)/sql
+$(CURDIR)/src $(CURDIR)/sql:
+	mkdir -p $@
 
 # PGXS does not track headers unless the server was built to, nor what is listed above.
 $(OBJS): $(wildcard $(srcdir)/src/*.h) Makefile

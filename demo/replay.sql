@@ -8,7 +8,8 @@
 \pset tuples_only on
 
 CREATE EXTENSION ecommerce;
-SELECT ecommerce.migrate() \g /dev/null
+CREATE ROLE shop;
+SELECT ecommerce.migrate(owner => 'shop') \g /dev/null
 
 CREATE TEMPORARY TABLE staging (
     row_number bigserial,

@@ -9,7 +9,8 @@
 
 \echo '\n== The extension brings code; migrate() makes the tables, which are the shop\'s own'
 CREATE EXTENSION ecommerce;
-SELECT ecommerce.migrate();
+CREATE ROLE shop;
+SELECT ecommerce.migrate(owner => 'shop');
 
 \echo '\n== A small catalogue and a customer'
 INSERT INTO ecommerce.categories (name) VALUES ('MobilePhones'), ('Electronics');

@@ -4,10 +4,10 @@
  *		Brings the tables up to the version of the installed code.
  *
  * The tables belong to the shop, not to the extension: pg_dump dumps them like
- * any others, and DROP EXTENSION leaves them alone.  Each step is an SQL
- * function of the install script, ecommerce.migration_1() and so on; a step
- * that has been released never changes.  Sessions that migrate wait for each
- * other on a lock on the schema.
+ * any others, and DROP EXTENSION leaves them alone.  Each step is a function of
+ * the install script, ecommerce_migrations.migration_1() and so on; a step that
+ * has been released never changes.  Sessions that migrate wait for each other on
+ * a lock on the schema.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,19 +15,21 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "nodes/value.h"
-#include "parser/parse_func.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "access.h"
+#include "arguments.h"
+#include "grants.h"
 #include "tables.h"
 
 /* The number of the last migration_N() in the install script. */
@@ -35,31 +37,50 @@
 
 PG_FUNCTION_INFO_V1(migrate);
 
-static int	migrate_tables(void);
-static Oid	future_owner(Oid schema);
-static int	tables_version(Oid schema);
+static int	migrate_tables(const char *named_owner);
+static Oid	future_owner(Oid migrations, const char *name);
+static void become_owner(Oid owner, Oid caller, int caller_context);
+static int	tables_version(Oid migrations);
 static void check_encoding(int version);
+static void run_migrations(int version, Oid owner, Oid caller, int caller_context);
 static void run_migration(int version);
+static void warn_of_superuser(void);
+pg_noreturn static void refuse_old_extension(const char *missing);
+pg_noreturn static void rethrow_briefly(MemoryContext context);
+static char *without_middle(char *text);
 
 Datum
 migrate(PG_FUNCTION_ARGS)
 {
-	(void) fcinfo;				/* there are no arguments */
-	PG_RETURN_INT32(migrate_tables());
+	MemoryContext context = CurrentMemoryContext;
+	volatile int version = 0;
+
+	if (PG_NARGS() == 0)
+		refuse_old_extension("ecommerce.migrate(text)");
+	PG_TRY();
+	{
+		version = migrate_tables(PG_ARGISNULL(0) ? NULL :
+								 text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	}
+	PG_CATCH();
+	{
+		rethrow_briefly(context);
+	}
+	PG_END_TRY();
+	PG_RETURN_INT32(version);
 }
 
 /*
- * The first migration runs as the caller, who becomes the owner of the tables.
- * Later ones run as that owner, who could otherwise have put code of his own,
- * such as a trigger, where a superuser who upgrades the shop would run it; nor
- * may such code leave anything for the end of the transaction, which comes
- * when the superuser is back (a deferred trigger, a cursor WITH HOLD).
+ * What the owner needs is granted as the caller.  Everything else runs as the
+ * owner, who could otherwise have put code of his own, such as a trigger, where a
+ * superuser who upgrades the shop would run it.
  */
 static int
-migrate_tables(void)
+migrate_tables(const char *named_owner)
 {
 	Oid			schema = get_namespace_oid("ecommerce", false);
 	int			guc_nest_level = pin_search_path();
+	Oid			migrations;
 	Oid			owner;
 	Oid			caller;
 	int			caller_context;
@@ -68,39 +89,41 @@ migrate_tables(void)
 	PreventCommandDuringRecovery("migrate()");
 	LockDatabaseObject(NamespaceRelationId, schema, 0, ShareUpdateExclusiveLock);
 	GetUserIdAndSecContext(&caller, &caller_context);
-	owner = future_owner(schema);
-	SetUserIdAndSecContext(owner, caller_context | SECURITY_LOCAL_USERID_CHANGE |
-						   (owner != caller ? SECURITY_RESTRICTED_OPERATION : 0));
+	migrations = get_relname_relid("schema_migrations", schema);
+	owner = future_owner(migrations, named_owner);
 	SPI_connect();
-	version = tables_version(schema);
-	if (version > SCHEMA_VERSION)
-		ereport(ERROR,
-				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("tables are newer than the code"),
-				errdetail_internal("{\"code\": \"tables_too_new\", \"tables\": %d, \"code_version\": %d}",
-								   version, SCHEMA_VERSION),
-				errhint("Install the version of the extension that migrated them, or a later one."));
+
+	become_owner(owner, caller, caller_context);
+	version = tables_version(migrations);
 	check_encoding(version);
-	if (version < SCHEMA_VERSION)
-		notify_postgrest();
-	while (version < SCHEMA_VERSION)
-		run_migration(++version);
-	SPI_finish();
 	SetUserIdAndSecContext(caller, caller_context);
+
+	grant_to_owner(owner);
+	if (version < SCHEMA_VERSION)
+	{
+		run_migrations(version, owner, caller, caller_context);
+		notify_postgrest();
+	}
+	if (version == 0 && named_owner == NULL && superuser_arg(owner))
+		warn_of_superuser();
+	SPI_finish();
 	unpin_search_path(guc_nest_level);
-	return version;
+	return SCHEMA_VERSION;
 }
 
-/* The owner of the tables, or the caller as long as there are none. */
+/* The owner of the tables; as long as there are none, whoever is to become it. */
 static Oid
-future_owner(Oid schema)
+future_owner(Oid migrations, const char *name)
 {
-	Oid			migrations = get_relname_relid("schema_migrations", schema);
+	Oid			named = name ? get_role_oid(name, false) : InvalidOid;
 	Oid			owner;
 
-	if (!OidIsValid(migrations))
-		return GetUserId();
-	owner = table_owner(migrations);
+	if (OidIsValid(migrations))
+		owner = table_owner(migrations);
+	else
+		owner = name ? named : GetUserId();
+	if (name && named != owner)
+		refuse_argument("owner", "the owner of the tables");
 	if (!has_privs_of_role(GetUserId(), owner))
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -110,21 +133,39 @@ future_owner(Oid schema)
 	return owner;
 }
 
+/*
+ * Code of somebody else's leaves nothing for the end of the transaction, which
+ * comes when the caller is back (a deferred trigger, a cursor WITH HOLD).
+ */
+static void
+become_owner(Oid owner, Oid caller, int caller_context)
+{
+	SetUserIdAndSecContext(owner, caller_context | SECURITY_LOCAL_USERID_CHANGE |
+						   (owner != caller ? SECURITY_RESTRICTED_OPERATION : 0));
+}
+
 /* 0 before the first migration. */
 static int
-tables_version(Oid schema)
+tables_version(Oid migrations)
 {
 	bool		is_null;
-	Datum		version;
+	int			version;
 
-	if (!OidIsValid(get_relname_relid("schema_migrations", schema)))
+	if (!OidIsValid(migrations))
 		return 0;
 	if (SPI_execute("SELECT coalesce(max(version), 0)::integer"
 					"  FROM ecommerce.schema_migrations", false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read ecommerce.schema_migrations");
-	version = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
-							&is_null);
-	return DatumGetInt32(version);
+	version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0],
+										  SPI_tuptable->tupdesc, 1, &is_null));
+	if (version > SCHEMA_VERSION)
+		ereport(ERROR,
+				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				errmsg("tables are newer than the code"),
+				errdetail_internal("{\"code\": \"tables_too_new\", \"tables\": %d, \"code_version\": %d}",
+								   version, SCHEMA_VERSION),
+				errhint("Install the version of the extension that migrated them, or a later one."));
+	return version;
 }
 
 /*
@@ -154,31 +195,41 @@ check_encoding(int version)
 				errhint("Text with other characters will be refused with 22P05; a database with ENCODING 'UTF8' has all of them."));
 }
 
+static void
+run_migrations(int version, Oid owner, Oid caller, int caller_context)
+{
+	int			lent = lend_create(owner);
+
+	become_owner(owner, caller, caller_context);
+	for (int step = version + 1; step <= SCHEMA_VERSION; step++)
+		run_migration(step);
+	grant_new_tables(version);
+	SetUserIdAndSecContext(caller, caller_context);
+	take_back_create(owner, lent);
+}
+
 /*
- * The step is called without a look at its privileges: whoever may run
- * migrate() may run it.  It returns void, which is null.
+ * The step is found and called without a look at privileges: whoever may run
+ * migrate() may run it, and nobody may call it otherwise.  It returns void, which
+ * is null.
  */
 static void
 run_migration(int version)
 {
 	char	   *name = psprintf("migration_%d", version);
-	List	   *qualified_name = list_make2(makeString("ecommerce"),
-											makeString(name));
+	Oid			schema = get_namespace_oid("ecommerce_migrations", true);
+	Oid			function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+										   CStringGetDatum(name),
+										   PointerGetDatum(buildoidvector(NULL, 0)),
+										   ObjectIdGetDatum(schema));
 	Oid			types[] = {INT4OID, TEXTOID};
 	Datum		values[] = {Int32GetDatum(version), CStringGetTextDatum(name)};
-	Oid			function = LookupFuncName(qualified_name, 0, NULL, true);
-
 	FmgrInfo	step;
 
 	LOCAL_FCINFO(fcinfo, 0);
 
 	if (!OidIsValid(function))
-		ereport(ERROR,
-				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("extension is older than its library"),
-				errdetail_internal("{\"code\": \"extension_not_updated\", \"missing\": \"%s\"}",
-								   name),
-				errhint("Run ALTER EXTENSION ecommerce UPDATE; then migrate() again."));
+		refuse_old_extension(name);
 	fmgr_info(function, &step);
 	InitFunctionCallInfoData(*fcinfo, &step, 0, InvalidOid, NULL, NULL);
 	(void) FunctionCallInvoke(fcinfo);
@@ -186,4 +237,59 @@ run_migration(int version)
 							  " (version, name) VALUES ($1, $2)",
 							  2, types, values, NULL, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not write ecommerce.schema_migrations");
+}
+
+static void
+warn_of_superuser(void)
+{
+	ereport(WARNING,
+			errmsg("tables belong to a superuser"),
+			errdetail_internal("{\"code\": \"owner_is_superuser\"}"),
+			errhint("The functions run with the rights of the owner. Give the shop to a role of its own:\n"
+					"CREATE ROLE shop LOGIN;\n"
+					"SELECT ecommerce.set_owner('shop');"));
+}
+
+static void
+refuse_old_extension(const char *missing)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("extension is older than its library"),
+			errdetail_internal("{\"code\": \"extension_not_updated\", \"missing\": \"%s\"}",
+							   missing),
+			errhint("Run ALTER EXTENSION ecommerce UPDATE; then migrate() again."));
+}
+
+/*
+ * The same error, without the text of the migration: an SQL function reports all
+ * of its own text, PL/pgSQL that of the statement.
+ */
+static void
+rethrow_briefly(MemoryContext context)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	error->internalquery = NULL;
+	error->internalpos = 0;
+	error->detail = without_middle(error->detail);
+	error->hint = without_middle(error->hint);
+	error->context = without_middle(error->context);
+	ReThrowError(error);
+}
+
+/* The first line and the last, if there are more. */
+static char *
+without_middle(char *text)
+{
+	char	   *first_end = text ? strchr(text, '\n') : NULL;
+	char	   *last = text ? strrchr(text, '\n') : NULL;
+
+	if (first_end == last)
+		return text;
+
+	return psprintf("%.*s ...%s", (int) (first_end - text), text, last);
 }

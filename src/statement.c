@@ -112,6 +112,23 @@ execute_into(Statement *statement, const NullableDatum *values,
 			 SPI_result_code_string(result), statement->query);
 }
 
+void
+execute_command(const char *command)
+{
+	int			result = SPI_execute(command, false, 0);
+
+	if (result != SPI_OK_UTILITY)
+		elog(ERROR, "SPI_execute returned %s for \"%s\"",
+			 SPI_result_code_string(result), command);
+}
+
+void
+execute_commands(SPITupleTable *commands)
+{
+	for (uint64 i = 0; i < commands->numvals; i++)
+		execute_command(SPI_getvalue(commands->vals[i], commands->tupdesc, 1));
+}
+
 /*
  * A plan that a rule has emptied depends on no table, and would be valid for
  * ever: it is given up, so that the session recovers when the rule is gone.

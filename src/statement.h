@@ -83,6 +83,13 @@ extern uint64 execute(Statement *statement, const NullableDatum *values,
 extern void execute_into(Statement *statement, const NullableDatum *values,
 						 Visibility visibility, DestReceiver *receiver);
 
+/*
+ * Executes a command that is no query, such as GRANT, or those that a query has
+ * put together.  Names in it are quoted.
+ */
+extern void execute_command(const char *command);
+extern void execute_commands(SPITupleTable *commands);
+
 /* Reads a row of a result into one field for each column; 0 where it is null. */
 extern void read_row(SPITupleTable *rows, uint64 row, NullableDatum *fields,
 					 int nfields);

@@ -89,7 +89,8 @@ static const Values good_values[] = {
 	{"order_addresses", 0, {"true", "false"}},
 	{"anonymous", 0, {"guest"}},
 	{"shopper", 0, {"buyer"}},
-	{"staff", 0, {"helper"}}
+	{"staff", 0, {"helper"}},
+	{"owner", 0, {"shop"}}
 };
 
 static const Values extreme_values[] = {
@@ -750,7 +751,7 @@ main(int argc, char **argv)
 	functions = PQexec(conn,
 					   "SELECT pronamespace::regnamespace, proname, proretset,"
 					   " array_to_string(proargnames[1:pronargs], ' '), proargtypes,"
-					   " CASE WHEN proname ~ '^(migra|grant|revoke|erase|order_integ)' THEN 70 ELSE 0 END"
+					   " CASE WHEN proname ~ '^(migra|set_owner|grant|revoke|erase|order_integ)' THEN 70 ELSE 0 END"
 					   "  FROM pg_proc"
 					   " WHERE pronamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace)"
 					   "   AND prorettype <> 'trigger'::regtype"

@@ -11,7 +11,7 @@ CREATE EXTENSION pgtap;
 
 CREATE ROLE regress_squatter;
 CREATE ROLE regress_owner;
-SELECT plan(61);
+SELECT plan(64);
 
 CREATE FUNCTION pg_temp.create_extension() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -85,6 +85,8 @@ CREATE FUNCTION pg_temp.lint(schemas text[], OUT rule text, OUT object text) RET
          functions AS (
              SELECT pg_proc.*, pg_proc.oid::regprocedure::text AS signature, lanname,
                     proname ~ '_json$|^current_user_id$|^order_integrity$' AS reads,
+                    pronamespace::regnamespace::text = 'ecommerce_migrations' AND proconfig = '{"search_path=pg_catalog, pg_temp"}'
+                    AND lanname = CASE WHEN proname IN ('migration_1', 'migration_2') THEN 'sql' ELSE 'plpgsql' END AS migrates,
                     -- A trigger function that can only refuse belongs to the shop, like the tables.
                     prorettype = 'trigger'::regtype AND lanname = 'plpgsql' AND proconfig = '{"search_path=pg_catalog, pg_temp"}'
                     AND prosrc !~* '\m(insert|update|delete|merge|truncate|perform|execute|call|set|notify|:=)\M' AS only_refuses
@@ -100,10 +102,10 @@ CREATE FUNCTION pg_temp.lint(schemas text[], OUT rule text, OUT object text) RET
     UNION ALL SELECT 'runs queries, but is PARALLEL SAFE', signature FROM functions WHERE proparallel = 's' AND proname <> 'current_user_id'
     UNION ALL SELECT 'is STRICT: a null would pass for success', signature FROM functions WHERE proisstrict
     UNION ALL SELECT 'is LEAKPROOF', signature FROM functions WHERE proleakproof
-    UNION ALL SELECT 'has settings of its own', signature FROM functions WHERE proconfig IS NOT NULL AND NOT only_refuses
+    UNION ALL SELECT 'has settings of its own', signature FROM functions WHERE proconfig IS NOT NULL AND NOT only_refuses AND NOT migrates
     UNION ALL SELECT 'has no comment', signature FROM functions WHERE obj_description(oid, 'pg_proc') IS NULL
     UNION ALL SELECT 'is neither C of the extension''s nor a migration', signature FROM functions
-     WHERE NOT (lanname = 'c' AND probin = '$libdir/ecommerce' OR lanname = 'sql' AND proname ~ '^migration_\d+$' OR only_refuses)
+     WHERE NOT (lanname = 'c' AND probin = '$libdir/ecommerce' OR migrates OR only_refuses)
     UNION ALL SELECT 'has two overloads', max(signature) FROM functions GROUP BY pronamespace, proname HAVING count(*) > 1
     UNION ALL SELECT 'has an argument without a name, or with one that is PostgREST''s', signature FROM functions
      WHERE pronargs > 0 AND (proargnames IS NULL OR proargnames && '{"", limit, offset, order, select, columns, and, or, not, on_conflict}')
@@ -121,7 +123,7 @@ CREATE FUNCTION pg_temp.lint(schemas text[], OUT rule text, OUT object text) RET
     UNION ALL SELECT 'is an operator or cast', oprname || ' in ' || nspname FROM pg_operator JOIN namespaces ON namespaces.oid = oprnamespace
     UNION ALL SELECT 'is open to PUBLIC', nspname FROM namespaces WHERE has_schema_privilege('public', oid, 'USAGE') OR has_schema_privilege('public', oid, 'CREATE')
 $$;
-SELECT is_empty($$ SELECT * FROM pg_temp.lint('{ecommerce, ecommerce_api}') $$, 'nothing breaks a rule');
+SELECT is_empty($$ SELECT * FROM pg_temp.lint('{ecommerce, ecommerce_api, ecommerce_migrations}') $$, 'nothing breaks a rule');
 
 -- What breaks each rule.
 CREATE SCHEMA regress_broken;
@@ -186,10 +188,11 @@ SELECT ok(EXISTS (SELECT FROM pg_temp.lint('{regress_broken}') AS lint WHERE lin
 
 SELECT is_empty($$ SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend
                     WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND classid <> 'pg_proc'::regclass
-                      AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'ecommerce') $$, 'the members of the extension are functions only');
-SELECT set_eq($$ SELECT oid FROM pg_proc WHERE pronamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace) AND prorettype <> 'trigger'::regtype $$,
+                      AND (classid, objid) <> ('pg_namespace'::regclass, 'ecommerce_migrations'::regnamespace)
+                      AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'ecommerce') $$, 'the members of the extension are functions, and the schema of its migrations');
+SELECT set_eq($$ SELECT oid FROM pg_proc WHERE pronamespace::regnamespace::text ~ '^ecommerce' AND prorettype <> 'trigger'::regtype $$,
               $$ SELECT objid FROM pg_depend WHERE deptype = 'e' AND classid = 'pg_proc'::regclass
-                    AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'ecommerce') $$, 'and all functions of both schemas are members, but for those of triggers');
+                    AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'ecommerce') $$, 'and all functions of the schemas are members, but for those of triggers');
 SELECT is_empty($$ SELECT oid::regclass FROM pg_class WHERE relnamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace)
                     AND relowner <> 'regress_owner'::regrole $$, 'the tables and views belong to the role that ran migrate()');
 SELECT is_empty($$ SELECT oid::regprocedure FROM pg_proc WHERE pronamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace)
@@ -242,16 +245,27 @@ SELECT is(pg_temp.works(call), 'works', 'with an empty search_path: ' || call)
 \set source `cat src/*.c 2>/dev/null || cat ../../src/*.c`
 CREATE FUNCTION pg_temp.unqualified(source text) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT words[1] || ' ' || words[2]
-      FROM regexp_matches(regexp_replace(source, '/\*.*?\*/|DISTINCT FROM', '', 'g'), '"((?:[^"\\\n]|\\.)*)"', 'g') AS literals (literal),
+      FROM regexp_matches(replace(regexp_replace(source, '/\*.*?\*/', '', 'g'), 'DISTINCT FROM', ''), '"((?:[^"\\\n]|\\.)*)"', 'g') AS literals (literal),
            regexp_matches(literal[1], '\m(FROM|JOIN|INTO|UPDATE|TABLE|USING)\s+([[:alnum:]_.]+)', 'g') AS words
-     WHERE words[2] !~ '^(ecommerce(_api)?\.|pg_[a-z]+$|unnest$|SET$|LATERAL$|ON$|SKIP$)'
+     WHERE words[2] !~ '^(ecommerce(_api)?\.|pg_[a-z_]+$|unnest$|json_to_recordset$|SET$|LATERAL$|ON$|SKIP$)'
+       -- What WITH has given a name.
+       AND source !~ format('(WITH| )%s( \([a-z, ]*\))? AS \(', words[2])
 $$;
 SELECT cmp_ok(regexp_count, '>=', 15, 'the source is there')
   FROM (SELECT count(*)::integer AS regexp_count FROM regexp_matches(:'source', '\m(FROM|INTO|JOIN|UPDATE) ecommerce\.', 'g')) AS found;
 SELECT is_empty(format('SELECT * FROM pg_temp.unqualified(%L)', :'source'), 'no statement in the source has an unqualified name');
-SELECT results_eq($$ SELECT * FROM pg_temp.unqualified('execute("SELECT 1 /* no */ FROM orders" " JOIN ecommerce.users" " UPDATE stock")') $$,
+SELECT results_eq($$ SELECT * FROM pg_temp.unqualified('/* no */ execute("SELECT 1 FROM orders" " JOIN ecommerce.users" " UPDATE stock") /* no */') $$,
                   '{FROM orders, UPDATE stock}'::text[], 'this test sees one that has');
 SELECT ok(:'source' !~ 'SECURITY_DEFINER|SPI_execute\("SELECT[^"]*%|appendStringInfo[^;]*(SELECT|INSERT|UPDATE|DELETE) ', 'no query is pasted together');
+
+-- What sql/ shows is for readers: no line is longer than 100 characters, but for what is released.
+\set scripts `cat sql/schemas.sql sql/functions/*.sql sql/upgrades/* $(ls sql/migrations/* | grep -v '/00[12]')`
+CREATE FUNCTION pg_temp.longer(scripts text, characters integer) RETURNS bigint LANGUAGE sql AS $$
+    SELECT count(*) FROM string_to_table(scripts, E'\n') AS line WHERE length(line) > characters
+$$;
+SELECT is(pg_temp.longer(:'scripts', 100), 0::bigint, 'no line of SQL is longer than 100 characters');
+SELECT cmp_ok(pg_temp.longer(:'scripts', 90), '>', 10::bigint, 'there are some to look at');
+SELECT ok(:'scripts' !~ '(REVOKE|COMMENT)[A-Z ]* FUNCTION [a-z_.]+\(', 'REVOKE and COMMENT name functions without their arguments');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -6,7 +6,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(707);
+SELECT plan(742);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -20,10 +20,8 @@ CREATE ROLE regress_nobody;
 GRANT regress_staff TO regress_manager;
 GRANT regress_shopper, regress_anonymous TO regress_authenticator;
 
-GRANT USAGE, CREATE ON SCHEMA ecommerce, ecommerce_api TO regress_owner;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce TO regress_owner;
+SELECT ecommerce.migrate(owner => 'regress_owner') AS version \gset
 SET ROLE regress_owner;
-SELECT ecommerce.migrate() AS version \gset
 GRANT SELECT ON ALL TABLES IN SCHEMA ecommerce TO regress_reporting;
 RESET ROLE;
 GRANT USAGE ON SCHEMA ecommerce TO regress_reporting;
@@ -40,8 +38,8 @@ INSERT INTO objects
     SELECT CASE relkind WHEN 'r' THEN 'table' WHEN 'v' THEN 'view' ELSE 'sequence' END, oid::regclass::text, oid FROM pg_class
      WHERE relnamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace) AND relkind NOT IN ('i', 'I', 't')
     UNION ALL SELECT 'function', regexp_replace(oid::regprocedure::text, '\(.*', '()'), oid FROM pg_proc
-     WHERE pronamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace)
-    UNION ALL SELECT 'schema', nspname, oid FROM pg_namespace WHERE nspname IN ('ecommerce', 'ecommerce_api');
+     WHERE pronamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace, 'ecommerce_migrations'::regnamespace)
+    UNION ALL SELECT 'schema', nspname, oid FROM pg_namespace WHERE nspname LIKE 'ecommerce%';
 
 CREATE FUNCTION pg_temp.verbs(role_name text, kind text, object oid) RETURNS text LANGUAGE sql AS $$
     SELECT coalesce(string_agg(CASE
@@ -81,8 +79,10 @@ INSERT INTO expected VALUES
     ('ecommerce.orders_id_seq',                'Usu',     '',   '',    '',    '',  ''),
     ('ecommerce.order_events_id_seq',          'Usu',     '',   '',    '',    '',  ''),
     ('ecommerce.migrate()',                    'X',       '',   '',    '',    '',  ''),
-    ('ecommerce.migration_1()',                'X',       '',   '',    '',    '',  ''),
-    ('ecommerce.migration_2()',                'X',       '',   '',    '',    '',  ''),
+    ('ecommerce.set_owner()',                  'X',       '',   '',    '',    '',  ''),
+    ('ecommerce_migrations.migration_1()',     '',        '',   '',    '',    '',  ''),
+    ('ecommerce_migrations.migration_2()',     '',        '',   '',    '',    '',  ''),
+    ('ecommerce_migrations.carry_grants()',    '',        '',   '',    '',    '',  ''),
     ('ecommerce.keep_history()',               'X',       '',   '',    '',    '',  ''),
     ('ecommerce.check_order_change()',         'X',       '',   '',    '',    '',  ''),
     ('ecommerce.check_event_change()',         'X',       '',   '',    '',    '',  ''),
@@ -101,15 +101,16 @@ INSERT INTO expected VALUES
     ('ecommerce.place_order()',                'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.order_listing_json()',         'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.order_json()',                 'X',       'X',  '',    '',    '',  ''),
-    ('ecommerce_api.add_to_cart()',            '',        '',   'X',   '',    '',  ''),
-    ('ecommerce_api.set_cart_item()',          '',        '',   'X',   '',    '',  ''),
-    ('ecommerce_api.cart_json()',              '',        '',   'X',   '',    '',  ''),
-    ('ecommerce_api.place_order()',            '',        '',   'X',   '',    '',  ''),
-    ('ecommerce_api.order_listing_json()',     '',        '',   'X',   '',    '',  ''),
-    ('ecommerce_api.order_json()',             '',        '',   'X',   '',    '',  ''),
-    ('ecommerce_api.cancel_order()',           '',        '',   'X',   '',    '',  ''),
-    ('ecommerce',                              'UC',      'U',  '',    '',    'U', ''),
-    ('ecommerce_api',                          'UC',      'U',  'U',   'U',   '',  '');
+    ('ecommerce_api.add_to_cart()',            'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.set_cart_item()',          'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.cart_json()',              'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.place_order()',            'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.order_listing_json()',     'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.order_json()',             'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.cancel_order()',           'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce',                              'U',       'U',  '',    '',    'U', ''),
+    ('ecommerce_api',                          'U',       'U',  'U',   'U',   '',  ''),
+    ('ecommerce_migrations',                   '',        '',   '',    '',    '',  '');
 SELECT set_eq('SELECT name FROM objects', 'SELECT name FROM expected', 'the matrix has every object: add a new one, with who may what');
 
 -- Every privilege on every object, as aclexplode() sees it: an owner's own are spelt out.
@@ -122,7 +123,7 @@ CREATE FUNCTION pg_temp.privileges() RETURNS TABLE (privilege text) LANGUAGE sql
             UNION ALL SELECT attrelid::regclass::text, attname, attacl FROM pg_attribute
              WHERE attrelid IN (SELECT oid FROM objects) AND attacl IS NOT NULL
             UNION ALL SELECT oid::regprocedure::text, NULL, coalesce(proacl, acldefault('f', proowner)) FROM pg_proc
-             WHERE pronamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace)
+             WHERE pronamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace, 'ecommerce_migrations'::regnamespace)
             UNION ALL SELECT oid::regtype::text, NULL, coalesce(typacl, acldefault('T', typowner)) FROM pg_type
              WHERE typnamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace)
             UNION ALL SELECT nspname, NULL, coalesce(nspacl, acldefault('n', nspowner)) FROM pg_namespace
@@ -209,24 +210,25 @@ SELECT is(pg_temp.attempt('regress_' || role_name, query), expected, format('%s:
     ('DELETE FROM ecommerce.orders RETURNING id',                  '42501', '42501', '42501', '42501', '23001'),
     ('UPDATE ecommerce.orders SET order_amount = 0 RETURNING 1',   '42501', '42501', '42501', '42501', '23001'),
     ('TRUNCATE ecommerce.order_events',                            '42501', '42501', '42501', '42501', '23001'),
-    ('SELECT ecommerce_api.cart_json() ->> ''id''',                '42501', '1', '42501', '42501', '42501'),
-    ('SELECT ecommerce_api.order_json(1) ->> ''id''',              '42501', '1', '42501', '42501', '42501'),
-    ('SELECT ecommerce_api.add_to_cart(11) ->> ''id''',            '42501', '1', '42501', '42501', '42501'),
+    ('SELECT ecommerce_api.cart_json() ->> ''id''',                '42501', '1', '42501', '42501', '1'),
+    ('SELECT ecommerce_api.order_json(1) ->> ''id''',              '42501', '1', '42501', '42501', '1'),
+    ('SELECT ecommerce_api.add_to_cart(11) ->> ''id''',            '42501', '1', '42501', '42501', '1'),
     ('SELECT ecommerce.cart_json(2) ->> ''id''',                   '2', '42501', '42501', '42501', '2'),
     ('SELECT ecommerce.cart_json(1) ->> ''id''',                   '1', '42501', '42501', '42501', '1'),
     ('SELECT ecommerce.add_to_cart(2, 11) ->> ''id''',             '2', '42501', '42501', '42501', '2'),
     ('SELECT ecommerce.set_order_status(2, 2, ''SHIPPED'') ->> ''id''', '2', '42501', '42501', '42501', '2'),
     ('SELECT ecommerce.cancel_order(2, 2, ''staff'') ->> ''id''',    '2', '42501', '42501', '42501', '2'),
-    ('SELECT ecommerce_api.cancel_order(1) ->> ''id''',            '42501', '1', '42501', '42501', '42501'),
+    ('SELECT ecommerce_api.cancel_order(1) ->> ''id''',            '42501', '1', '42501', '42501', '1'),
     ('SELECT ecommerce.take_order_events(1) #>> ''{0,id}''',       '1', '42501', '42501', '42501', '1'),
     ('SELECT ecommerce.acknowledge_order_events(''{1}'')',         '1', '42501', '42501', '42501', '1'),
     ('SELECT count(*) FROM ecommerce.order_integrity() WHERE order_id > 0', '0', '42501', '42501', '42501', '0'),
     ('SELECT ecommerce.erase_user(2)',                             '', '42501', '42501', '42501', ''),
     ('SELECT ecommerce.migrate()',                                 '42501', '42501', '42501', '42501', '2'),
-    ('SELECT ecommerce.migration_1()',                             '42501', '42501', '42501', '42501', '42P07'),
+    ('SELECT ecommerce_migrations.migration_1()',                  '42501', '42501', '42501', '42501', '42501'),
+    ('SELECT ecommerce.set_owner(current_user)',                   '42501', '42501', '42501', '42501', '42501'),
     ('SELECT ecommerce.grant_api(shopper => current_user)',          '42501', '42501', '42501', '42501', '42501'),
-    ('CREATE TABLE ecommerce.x ()',                                '42501', '42501', '42501', '42501', 'null'),
-    ('CREATE VIEW ecommerce_api.x AS SELECT 1',                    '42501', '42501', '42501', '42501', 'null'),
+    ('CREATE TABLE ecommerce.x ()',                                '42501', '42501', '42501', '42501', '42501'),
+    ('CREATE VIEW ecommerce_api.x AS SELECT 1',                    '42501', '42501', '42501', '42501', '42501'),
     ('DROP FUNCTION ecommerce.cart_json(bigint)',                  '42501', '42501', '42501', '42501', '42501'),
     ('ALTER TABLE ecommerce.orders DISABLE ROW LEVEL SECURITY',    '42501', '42501', '42501', '42501', 'null'))
     AS attempts (query, staff, shopper, anonymous, nobody, owner),

@@ -9,7 +9,7 @@ BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
 SELECT plan(68);
-SELECT is(ecommerce.migrate(), 2, 'migrate() makes version 2');
+SELECT is(ecommerce.migrate(owner => current_user), 2, 'migrate() makes version 2');
 
 
 -- The contract
@@ -19,7 +19,7 @@ SELECT results_eq(
              CASE provolatile WHEN 'v' THEN 'volatile' WHEN 's' THEN 'stable' END,
              CASE proparallel WHEN 'u' THEN 'unsafe' WHEN 'r' THEN 'restricted' WHEN 's' THEN 'safe' END
       FROM pg_proc WHERE pronamespace = 'ecommerce'::regnamespace
-        AND prorettype <> 'trigger'::regtype AND proname !~ '^migration_'
+        AND prorettype <> 'trigger'::regtype
       ORDER BY proname$$,
     $$VALUES ('acknowledge_order_events', 'ids bigint[]', 'integer', 'volatile', 'unsafe'),
              ('add_to_cart', 'user_id bigint, product_id bigint, quantity integer DEFAULT 1',
@@ -30,7 +30,7 @@ SELECT results_eq(
              ('erase_user', 'user_id bigint, order_addresses boolean DEFAULT false', 'void', 'volatile', 'unsafe'),
              ('grant_api', 'anonymous text DEFAULT NULL::text, shopper text DEFAULT NULL::text, staff text DEFAULT NULL::text',
               'void', 'volatile', 'unsafe'),
-             ('migrate', '', 'integer', 'volatile', 'unsafe'),
+             ('migrate', 'owner text DEFAULT NULL::text', 'integer', 'volatile', 'unsafe'),
              ('order_integrity', 'OUT invariant text, OUT customer_id bigint, OUT order_id bigint, OUT product_id bigint, '
               'OUT details jsonb', 'SETOF record', 'stable', 'restricted'),
              ('order_json', 'user_id bigint, order_id bigint', 'jsonb', 'stable', 'restricted'),
@@ -45,6 +45,7 @@ SELECT results_eq(
              ('set_cart_item', 'user_id bigint, product_id bigint, quantity integer',
               'jsonb', 'volatile', 'unsafe'),
              ('set_order_status', 'user_id bigint, order_id bigint, status text', 'jsonb', 'volatile', 'unsafe'),
+             ('set_owner', 'owner text', 'void', 'volatile', 'unsafe'),
              ('take_order_events', 'max integer, event text DEFAULT NULL::text, lease_seconds integer DEFAULT 300',
               'jsonb', 'volatile', 'unsafe')$$,
     'functions');
@@ -115,9 +116,8 @@ CREATE VIEW pg_temp.constraints AS
 
 CREATE TABLE pg_temp.rules (number integer GENERATED ALWAYS AS IDENTITY, rule text, query text);
 INSERT INTO rules (rule, query) VALUES
-    ('functions are in C, migrations in SQL, triggers, which stay without the extension, in PL/pgSQL',
-     $$SELECT signature FROM functions WHERE language <> CASE WHEN name ~ '^migration_' THEN 'sql'
-           WHEN prorettype = 'trigger'::regtype THEN 'plpgsql' ELSE 'c' END$$),
+    ('functions are in C, triggers, which stay without the extension, in PL/pgSQL',
+     $$SELECT signature FROM functions WHERE language <> CASE WHEN prorettype = 'trigger'::regtype THEN 'plpgsql' ELSE 'c' END$$),
     ('the symbol of a C function is its name',
      $$SELECT signature FROM functions
        WHERE language = 'c' AND prosrc <> CASE schema_name WHEN 'ecommerce_api' THEN 'api_' ELSE '' END || name$$),
@@ -148,10 +148,11 @@ INSERT INTO rules (rule, query) VALUES
               OR oidvectortypes(f.proargtypes) <>
                  concat_ws(', ', 'bigint', nullif(oidvectortypes(api.proargtypes), ''),
                            CASE api.name WHEN 'cancel_order' THEN 'text' END))$$),
-    ('the extension consists of functions: no table is a member',
+    ('the extension consists of functions, and the schema of its migrations: no table is a member',
      $$SELECT pg_describe_object(classid, objid, 0) FROM pg_depend JOIN pg_extension ON pg_extension.oid = refobjid
        WHERE refclassid = 'pg_extension'::regclass AND extname = 'ecommerce' AND deptype = 'e'
-         AND classid <> 'pg_proc'::regclass$$),
+         AND classid <> 'pg_proc'::regclass
+         AND (classid, objid) <> ('pg_namespace'::regclass, 'ecommerce_migrations'::regnamespace)$$),
     ('every table and view has a comment',
      $$SELECT relation FROM relations WHERE relkind IN ('r', 'v') AND obj_description(relation, 'pg_class') IS NULL$$),
     ('every column has a comment',

@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(126);
+SELECT plan(132);
 
 -- The error that a command ends with, undone; no row when it ends with none.
 CREATE FUNCTION pg_temp.error_of(command text)
@@ -53,9 +53,10 @@ SELECT '55000', 'ecommerce has no tables in this database', '{"code": "not_migra
 FROM unnest(ARRAY['add_to_cart(1, 1)', 'set_cart_item(1, 1, 1)', 'cart_json(1)', 'place_order(1)',
                   'order_listing_json(1)', 'order_json(1, 1)', 'set_order_status(1, 1, ''SHIPPED'')',
                   'cancel_order(1, 1, ''other'')', 'take_order_events(1)', 'acknowledge_order_events(''{}'')',
-                  'order_integrity()', 'erase_user(1)', 'grant_api()', 'revoke_api()']) AS call;
+                  'order_integrity()', 'erase_user(1)', 'grant_api()', 'revoke_api()',
+                  'set_owner(current_user)']) AS call;
 CALL pg_temp.make_errors();
-SELECT ecommerce.migrate() AS version \gset
+SELECT ecommerce.migrate(owner => current_user) AS version \gset
 
 -- A customer for each condition
 
@@ -339,10 +340,23 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.grant_api(shopper => 'regress_shopper')$$),
     ('42501', 'cannot grant what belongs to another role', '{"code": "not_the_owner"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.revoke_api(staff => 'regress_shopper')$$),
+    ('42501', 'cannot grant what belongs to another role', '{"code": "not_the_owner"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.set_owner('regress_shopper')$$),
     ('42501', 'cannot migrate the tables of another role', '{"code": "tables_of_another_owner"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.migrate()$$),
     ('42501', 'cannot migrate the tables of another role', '{"code": "tables_of_another_owner"}',
      $$DELETE FROM ecommerce.schema_migrations; SET LOCAL ROLE regress_shopper; SELECT ecommerce.migrate()$$),
+    ('42501', 'owner of the tables may not create them', '{"code": "may_not_create", "schema": "ecommerce"}',
+     $$DELETE FROM ecommerce.schema_migrations; ALTER TABLE ecommerce.schema_migrations OWNER TO regress_shopper;
+       SET LOCAL ROLE regress_shopper; SELECT ecommerce.migrate()$$),
+    ('42501', 'owner of the tables may not create them', '{"code": "may_not_create", "schema": "ecommerce_api"}',
+     $$DELETE FROM ecommerce.schema_migrations; ALTER TABLE ecommerce.schema_migrations OWNER TO regress_shopper;
+       GRANT CREATE ON SCHEMA ecommerce TO regress_shopper; SET LOCAL ROLE regress_shopper; SELECT ecommerce.migrate()$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "owner", "accepted": "the owner of the tables"}',
+     $$SELECT ecommerce.migrate(owner => 'regress_shopper')$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "owner"}',
+     'SELECT ecommerce.set_owner(NULL)'),
     ('09000', 'rows were not written', '{"code": "rows_not_written", "expected": 1, "written": 0}',
      $$CREATE TRIGGER suppress BEFORE INSERT ON ecommerce.orders FOR EACH ROW EXECUTE FUNCTION pg_temp.suppress();
        SELECT ecommerce.place_order(1)$$),
@@ -405,7 +419,7 @@ SELECT skip('there is no README.md in the current directory', 1);
 SELECT bag_eq(
     $$SELECT DISTINCT state, code FROM errors
       UNION VALUES ('40001', 'cart_changed'), ('42501', 'schema_of_another_owner'), ('0A000', 'no_encoding'),
-                   ('55000', 'extension_not_updated')$$,
+                   ('55000', 'extension_not_updated'), ('42723', 'overloaded_function')$$,
     format($$SELECT unnest(regexp_split_to_array(cell[1], '[`, ]+')) AS state, code
              FROM regexp_matches(%L, '^\| `([A-Z\d`, ]{5,})` \| `([a-z_\d`, ]+)` \|', 'gn') AS cell,
                   unnest(regexp_split_to_array(cell[2], '[`, ]+')) AS code$$, :'readme'),

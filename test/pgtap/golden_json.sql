@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT ecommerce.migrate() AS version \gset
+SELECT ecommerce.migrate(owner => current_user) AS version \gset
 SELECT plan(27);
 
 -- Where each value of a document is, and its type: $.cart_items[].id number.

@@ -5,7 +5,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION ecommerce;
-SELECT ecommerce.migrate();
+SELECT ecommerce.migrate(owner => current_user);
 
 INSERT INTO ecommerce.users (id, name) VALUES (1, 'Ada'), (2, 'Grace');
 INSERT INTO ecommerce.categories (id, name) VALUES (7, 'Writing');

@@ -3,7 +3,7 @@
 
 SET client_min_messages = warning;
 CREATE EXTENSION ecommerce;
-SELECT ecommerce.migrate();
+SELECT ecommerce.migrate(owner => current_user);
 CREATE ROLE regress_shopper;
 CREATE ROLE regress_staff;
 

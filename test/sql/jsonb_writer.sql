@@ -6,7 +6,7 @@
 SET client_min_messages = warning;
 \set SHOW_CONTEXT never
 CREATE EXTENSION ecommerce;
-SELECT ecommerce.migrate();
+SELECT ecommerce.migrate(owner => current_user);
 
 -- The writer has to cope with more than the tables allow.
 ALTER TABLE ecommerce.order_details

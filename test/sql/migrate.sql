@@ -1,6 +1,7 @@
 -- migrate() makes the tables: nothing works before it, it can be repeated, it
 -- records what it did, it is all or nothing, it refuses tables of a later
--- version, and what it made belongs to the caller and outlives the extension.
+-- version, and what it made belongs to the role that is named, or else to the
+-- caller, and outlives the extension.
 
 SET client_min_messages = warning;
 \set SHOW_CONTEXT never
@@ -22,9 +23,9 @@ SELECT ecommerce.order_json(1, 1);
 
 -- A table in the way stops it, and it leaves nothing half made.
 CREATE TABLE ecommerce.order_events (note text);
-\set VERBOSITY sqlstate
+\set SHOW_CONTEXT always
 SELECT ecommerce.migrate();
-\set VERBOSITY default
+\set SHOW_CONTEXT never
 SELECT relname FROM pg_class WHERE relnamespace = 'ecommerce'::regnamespace ORDER BY 1;
 DROP TABLE ecommerce.order_events;
 
@@ -69,28 +70,61 @@ SELECT ecommerce.migrate();
 SELECT version, name FROM ecommerce.schema_migrations ORDER BY version;
 DROP SCHEMA ecommerce, ecommerce_api CASCADE;
 
--- Whoever runs it owns the tables; nothing of it needs a superuser.
+-- Whoever runs it owns the tables; nothing of it needs a superuser. A role that may
+-- not create them is told before anything is tried.
 CREATE ROLE regress_shop_owner;
 CREATE EXTENSION ecommerce;
 GRANT USAGE ON SCHEMA ecommerce TO regress_shop_owner;
 SET ROLE regress_shop_owner;
-\set VERBOSITY sqlstate
 SELECT ecommerce.migrate();
 RESET ROLE;
-GRANT EXECUTE ON FUNCTION ecommerce.migrate() TO regress_shop_owner;
+GRANT EXECUTE ON FUNCTION ecommerce.migrate TO regress_shop_owner;
 SET ROLE regress_shop_owner;
 SELECT ecommerce.migrate();
-\set VERBOSITY default
+\echo :SQLSTATE
 RESET ROLE;
-GRANT USAGE, CREATE ON SCHEMA ecommerce, ecommerce_api TO regress_shop_owner;
+GRANT CREATE ON SCHEMA ecommerce, ecommerce_api TO regress_shop_owner;
+SET ROLE regress_shop_owner;
+SELECT ecommerce.migrate();
+RESET ROLE;
+GRANT USAGE ON SCHEMA ecommerce_api TO regress_shop_owner;
 SET ROLE regress_shop_owner;
 SELECT ecommerce.migrate();
 SELECT DISTINCT relkind, relowner::regrole AS owner FROM pg_class
 WHERE relnamespace = 'ecommerce'::regnamespace ORDER BY 1;
 SELECT DISTINCT applied_by FROM ecommerce.schema_migrations;
+RESET ROLE;
+DROP SCHEMA ecommerce, ecommerce_api CASCADE;
 
--- Later it runs as the owner: a superuser who upgrades the shop runs nothing of his
+-- A superuser names the owner, who needs nothing before, and is left with the functions,
+-- but not with CREATE.
+CREATE EXTENSION ecommerce;
+SELECT ecommerce.migrate(owner => 'regress_nobody');
+SELECT ecommerce.migrate(owner => 'regress_shop_owner');
+SELECT DISTINCT relkind, relowner::regrole AS owner FROM pg_class
+WHERE relnamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace) ORDER BY 1;
+SELECT nspname, has_schema_privilege('regress_shop_owner', oid, 'USAGE') AS usage,
+       has_schema_privilege('regress_shop_owner', oid, 'CREATE') AS create
+FROM pg_namespace WHERE nspname LIKE 'ecommerce%' ORDER BY nspname;
+SELECT pronamespace::regnamespace AS schema,
+       bool_and(has_function_privilege('regress_shop_owner', oid, 'EXECUTE')) AS may_execute
+FROM pg_proc WHERE pronamespace::regnamespace::text LIKE 'ecommerce%' GROUP BY 1 ORDER BY 1;
+SET ROLE regress_shop_owner;
+SELECT ecommerce.migrate();
+INSERT INTO ecommerce.users (name) VALUES ('Ada');
+SELECT ecommerce.cart_json(1) -> 'cart_items' AS cart_items;
+RESET ROLE;
+
+-- Later it is the same owner, or left out.
+SELECT ecommerce.migrate(owner => 'regress_shop_owner');
+SELECT ecommerce.migrate(owner => current_user);
+\echo :SQLSTATE
+SELECT ecommerce.migrate();
+
+-- Then, too, it runs as the owner: a superuser who upgrades the shop runs nothing of his
 -- as a superuser. Nobody else may migrate another role's tables.
+GRANT CREATE ON SCHEMA ecommerce TO regress_shop_owner;
+SET ROLE regress_shop_owner;
 ALTER TABLE ecommerce.schema_migrations RENAME TO migrations;
 CREATE FUNCTION ecommerce.spy() RETURNS integer LANGUAGE plpgsql AS $$
 BEGIN
@@ -104,10 +138,56 @@ SELECT ecommerce.migrate();
 SELECT current_user = session_user AS is_restored;
 CREATE ROLE regress_stranger;
 GRANT USAGE ON SCHEMA ecommerce TO regress_stranger;
-GRANT EXECUTE ON FUNCTION ecommerce.migrate() TO regress_stranger;
+GRANT EXECUTE ON FUNCTION ecommerce.migrate TO regress_stranger;
 SET ROLE regress_stranger;
 SELECT ecommerce.migrate();
 RESET ROLE;
 
 DROP SCHEMA ecommerce, ecommerce_api CASCADE;
-DROP ROLE regress_shop_owner, regress_stranger;
+
+-- The owner may CREATE while it runs, and code of his may run then; but he makes nothing
+-- that others would call in place of the extension's.
+CREATE EXTENSION ecommerce VERSION '1.0';
+GRANT USAGE, CREATE ON SCHEMA ecommerce, ecommerce_api TO regress_shop_owner;
+GRANT EXECUTE ON FUNCTION ecommerce.migration_1 TO regress_shop_owner;
+SET ROLE regress_shop_owner;
+SELECT ecommerce.migration_1();
+INSERT INTO ecommerce.schema_migrations (version, name) VALUES (1, 'migration_1');
+CREATE FUNCTION ecommerce.shadow() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    CREATE FUNCTION ecommerce.migrate() RETURNS integer LANGUAGE sql AS 'SELECT 666';
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER shadow AFTER INSERT ON ecommerce.schema_migrations
+FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.shadow();
+RESET ROLE;
+REVOKE CREATE ON SCHEMA ecommerce, ecommerce_api FROM regress_shop_owner;
+ALTER EXTENSION ecommerce UPDATE;
+SELECT ecommerce.migrate();
+\echo :SQLSTATE
+DROP TRIGGER shadow ON ecommerce.schema_migrations;
+SELECT ecommerce.migrate();
+SELECT has_schema_privilege('regress_shop_owner', 'ecommerce', 'CREATE') AS may_create;
+
+DROP SCHEMA ecommerce, ecommerce_api CASCADE;
+
+-- Who has the schemas, and is a member of the role that is to be the owner, may do it too,
+-- but for what is not his to grant.
+CREATE ROLE regress_admin;
+GRANT regress_shop_owner TO regress_admin;
+CREATE EXTENSION ecommerce;
+ALTER SCHEMA ecommerce OWNER TO regress_admin;
+ALTER SCHEMA ecommerce_api OWNER TO regress_admin;
+GRANT EXECUTE ON FUNCTION ecommerce.migrate TO regress_admin;
+SET ROLE regress_admin;
+SELECT ecommerce.migrate(owner => 'regress_stranger');
+SELECT ecommerce.migrate(owner => 'regress_shop_owner');
+RESET ROLE;
+SELECT relowner::regrole FROM pg_class WHERE oid = 'ecommerce.orders'::regclass;
+SELECT has_schema_privilege('regress_shop_owner', 'ecommerce', 'USAGE') AS usage,
+       has_schema_privilege('regress_shop_owner', 'ecommerce', 'CREATE') AS create,
+       has_function_privilege('regress_shop_owner', 'ecommerce.migrate(text)', 'EXECUTE') AS execute;
+
+DROP SCHEMA ecommerce, ecommerce_api CASCADE;
+DROP ROLE regress_shop_owner, regress_stranger, regress_admin;

@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION ecommerce;
-SELECT ecommerce.migrate();
+SELECT ecommerce.migrate(owner => current_user);
 INSERT INTO ecommerce.users (id, name, email, shipping_address) VALUES
     (1, 'Ada', 'ada@example.com', '1 Main Street'), (2, 'Grace', NULL, '2 Main Street');
 INSERT INTO ecommerce.products (id, name, price) VALUES (11, 'Pencil', 0.25);

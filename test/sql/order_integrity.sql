@@ -5,7 +5,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION ecommerce;
-SELECT ecommerce.migrate();
+SELECT ecommerce.migrate(owner => current_user);
 
 -- A shop without anything, then one with orders of every status.
 SELECT * FROM ecommerce.order_integrity();

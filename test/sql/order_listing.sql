@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 CREATE EXTENSION ecommerce;
-SELECT ecommerce.migrate();
+SELECT ecommerce.migrate(owner => current_user);
 
 -- Nine orders of Ada's with ids that are not dense, lines out of order, one
 -- order without any; two of Grace's among them; Edsger has none.

@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 \set SHOW_CONTEXT never
 CREATE EXTENSION ecommerce;
-SELECT ecommerce.migrate();
+SELECT ecommerce.migrate(owner => current_user);
 INSERT INTO ecommerce.users (id, name, shipping_address) VALUES (1, 'Ada', '1 Main Street'), (2, 'Grace', '2 Main Street');
 INSERT INTO ecommerce.products (id, name, price) VALUES (11, 'Pencil', 0.25), (12, 'Pen', 1.50), (13, 'Quill', 9);
 INSERT INTO ecommerce.stock_levels (bucket, product_id, quantity) VALUES

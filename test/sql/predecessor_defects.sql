@@ -3,7 +3,7 @@
 SET client_min_messages = warning;
 \set SHOW_CONTEXT never
 CREATE EXTENSION ecommerce;
-SELECT ecommerce.migrate();
+SELECT ecommerce.migrate(owner => current_user);
 
 INSERT INTO ecommerce.users (id, name, shipping_address) VALUES
     (1, 'Ada', '1 Main Street'), (2, 'Grace', '2 Side Street'), (3, 'Edsger', '3 Hill Road');

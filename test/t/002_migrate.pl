@@ -1,5 +1,5 @@
 # Proves that migrate() can be run by several sessions at once and by an ordinary
-# role, and that a migrate() that does not end leaves nothing.
+# role, that a migrate() that does not end leaves nothing, and that it fails briefly.
 
 use strict;
 use warnings;
@@ -49,9 +49,9 @@ foreach my $end ('COMMIT', 'ROLLBACK')
 	  map { Shop::Client->new($node, database => $database) } 1 .. 5;
 
 	$others[0]->ask(q{SELECT to_regclass('ecommerce.schema_migrations')});
-	is($first->ask('BEGIN; SELECT ecommerce.migrate()'),
+	is($first->ask('BEGIN; SELECT ecommerce.migrate(owner => current_user)'),
 		2, "$end: the first session returns the version");
-	$_->tell('SELECT ecommerce.migrate()') foreach @others;
+	$_->tell('SELECT ecommerce.migrate(owner => current_user)') foreach @others;
 	wait_for_lock($node, $_) foreach @others;
 	is($first->ask($end), '', "$end: the first session ends its transaction");
 	is(join(' ', map { $_->answer } @others),
@@ -72,7 +72,7 @@ $node->safe_psql(
 	$shop, q{
 	CREATE ROLE owner LOGIN;
 	GRANT USAGE, CREATE ON SCHEMA ecommerce, ecommerce_api TO owner;
-	GRANT EXECUTE ON FUNCTION ecommerce.migrate() TO owner;
+	GRANT EXECUTE ON FUNCTION ecommerce.migrate TO owner;
 	GRANT EXECUTE ON FUNCTION
 		ecommerce.add_to_cart, ecommerce.place_order, ecommerce.order_listing_json
 		TO owner;
@@ -119,7 +119,7 @@ is( sqlstate(
 	'42501',
 	'a role may not migrate without EXECUTE on migrate()');
 foreach my $grant (
-	'EXECUTE ON FUNCTION ecommerce.migrate()',
+	'EXECUTE ON FUNCTION ecommerce.migrate',
 	'CREATE ON SCHEMA ecommerce')
 {
 	$node->safe_psql($shop, "GRANT $grant TO visitor");
@@ -170,8 +170,52 @@ foreach my $how ('cancel', 'terminate')
 	$migrating->quit if $how eq 'cancel';
 }
 $holder->quit;
-is($node->safe_psql($shop, 'SELECT ecommerce.migrate()'),
-	2, 'the next migrate() does everything');
+is( $node->safe_psql($shop, 'SELECT ecommerce.migrate(owner => current_user)'),
+	2,
+	'the next migrate() does everything');
 is(relations($shop), $tables_and_sequences, 'and all tables are there');
+
+
+# Whatever stops it, psql prints no more than ten lines, though the migrations are long.
+$node->safe_psql('postgres', 'CREATE ROLE poor LOGIN');
+foreach my $obstacle (
+	[ 'who may not create tables',
+		'GRANT USAGE ON SCHEMA ecommerce TO poor; GRANT EXECUTE ON FUNCTION ecommerce.migrate TO poor; SET ROLE poor',
+		'owner of the tables may not create them' ],
+	[ 'a table that is there already', 'CREATE TABLE ecommerce.order_events ()',
+		'relation "order_events" already exists' ],
+	[ 'a column that is not', q{
+			CREATE TABLE ecommerce.schema_migrations AS SELECT 1 AS version, 'migration_1' AS name;
+			CREATE TABLE ecommerce.orders (); CREATE TABLE ecommerce.order_details ();
+			CREATE TABLE ecommerce.order_events (customer_id bigint)},
+		'column ' ],
+	[ 'an error in code of the shop, with a long message of every kind', q{
+			CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$
+			BEGIN
+				EXECUTE 'DO $do$ BEGIN RAISE EXCEPTION ''stop'' USING HINT = repeat(E''hint\n'', 50),'
+						|| repeat(E'\n', 50)
+						|| ' DETAIL = repeat(E''detail\n'', 50); END $do$';
+			END $$;
+			CREATE EVENT TRIGGER refuse ON ddl_command_start WHEN TAG IN ('CREATE TABLE')
+			EXECUTE FUNCTION refuse()},
+		'stop' ],
+	[ 'tables of another owner',
+		'CREATE TABLE ecommerce.schema_migrations (version integer);'
+		  . 'GRANT USAGE ON SCHEMA ecommerce TO poor; GRANT EXECUTE ON FUNCTION ecommerce.migrate TO poor; SET ROLE poor',
+		'cannot migrate the tables of another role' ])
+{
+	my ($name, $preparation, $message) = @$obstacle;
+	my ($stdout, $stderr);
+
+	$node->safe_psql('postgres', 'DROP DATABASE IF EXISTS obstacle');
+	new_database('obstacle');
+	$node->psql(
+		'obstacle',
+		"$preparation; SELECT ecommerce.migrate();",
+		stdout => \$stdout,
+		stderr => \$stderr);
+	like($stderr, qr/ERROR:  .*\Q$message\E/, "$name: the error");
+	cmp_ok(scalar(split /\n/, $stderr), '<=', 10, "$name: it is brief") or diag($stderr);
+}
 
 done_testing();

@@ -75,7 +75,8 @@ foreach my $call (
 	'take_order_events(1)',
 	'acknowledge_order_events(ARRAY[1])',
 	'erase_user(3)',
-	'migrate()')
+	'migrate()',
+	'set_owner(current_user)')
 {
 	is($client->ask("SELECT ecommerce.$call"),
 		'ERROR:  25006', "$call is refused");

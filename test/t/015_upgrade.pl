@@ -1,10 +1,12 @@
 # Proves that an upgrade from every released version loses nothing and ends with what a
-# fresh install has, and that the functions work, or say what to run, while it is not
-# finished.
+# fresh install has, privileges included, and that the functions work, or say what to run,
+# while it is not finished; and that what is released stays as it is.
 
 use strict;
 use warnings;
 
+use Digest::MD5 qw(md5_hex);
+use Digest::SHA qw(sha256_hex);
 use FindBin;
 use lib $FindBin::RealBin;
 use PostgreSQL::Test::Cluster;
@@ -24,12 +26,17 @@ my @old_versions = split /\n/, $node->safe_psql(
 $node->safe_psql(
 	'postgres', q{
 	CREATE ROLE owner;
+	CREATE ROLE visitor;
+	CREATE ROLE shopper;
+	CREATE ROLE staff;
 	CREATE DATABASE fresh;
 });
 open_shop($node, 'fresh', 'owner');
+$node->safe_psql('fresh', q{SELECT ecommerce.grant_api('visitor', 'shopper', 'staff')});
 
 my $schema = schema('fresh');
 my $members = members('fresh');
+my $grants = grants('fresh');
 my $version = $node->safe_psql('fresh', 'SELECT ecommerce.migrate()');
 
 like(
@@ -38,7 +45,29 @@ like(
 	'there is a schema to compare');
 like($members, qr/^FUNCTION ecommerce\.place_order\(.*\|C\|/m,
 	'and there are functions');
+like($grants, qr/^GRANT [^\n]*place_order[^\n]* TO shopper;$/m, 'and privileges');
 cmp_ok(scalar @old_versions, '>', 0, 'there are versions to upgrade from');
+
+# Released scripts stay what they are, and so do released migrations.
+my $folder = "$FindBin::RealBin/../../sql";
+my %checksum = reverse slurp_file("$folder/SHA256SUMS") =~ /^(\w+)  (\S+)$/mg;
+
+foreach my $old (@old_versions)
+{
+	my ($script) = grep { /--\Q$old\E\.sql$/ } keys %checksum;
+	my $text = slurp_file("$folder/$script");
+
+	is(sha256_hex($text), $checksum{$script}, "$old: its script has not changed");
+	while ($text =~ /^CREATE FUNCTION \w+\.(migration_\d+)\(.*?\$migration\$(.*?)\$migration\$/msg)
+	{
+		my ($name, $body) = ($1, $2);
+
+		is( $node->safe_psql('fresh',
+				"SELECT md5(prosrc) FROM pg_proc WHERE proname = '$name'"),
+			md5_hex($body),
+			"$old: $name is what it was");
+	}
+}
 
 foreach my $old (@old_versions)
 {
@@ -90,6 +119,7 @@ foreach my $old (@old_versions)
 	is(schema($database), $schema,
 		"$old: the tables are those of a fresh install");
 	is(members($database), $members, "$old: and so are the functions");
+	is(grants($database), $grants, "$old: and who may do what");
 	is( $node->safe_psql(
 			$database,
 			'SELECT version, name, applied_by FROM ecommerce.schema_migrations'),
@@ -99,6 +129,36 @@ foreach my $old (@old_versions)
 		"$old: and what migrate() recorded");
 	$session->quit;
 }
+
+# Who has a part of what there is keeps that, also where a function has been dropped and
+# made again; who has all of a kind gets what is new of it; and pg_dump knows of it.
+my $privileges = q{
+	SELECT concat_ws(' ', pronamespace::regnamespace || '.' || proname,
+					 CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END,
+					 CASE WHEN is_grantable THEN '*' END)
+	FROM pg_proc, aclexplode(proacl)
+	WHERE pronamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace)
+	  AND grantee NOT IN (SELECT oid FROM pg_roles WHERE rolname IN (current_user, 'owner', 'shopper', 'staff'))
+	ORDER BY 1};
+
+$node->safe_psql('postgres', 'CREATE ROLE janitor; CREATE ROLE kiosk; CREATE ROLE manager');
+open_old_shop('odd', $old_versions[-1]);
+$node->safe_psql(
+	'odd', q{
+	GRANT EXECUTE ON FUNCTION ecommerce.current_user_id, ecommerce.migrate TO PUBLIC;
+	GRANT EXECUTE ON FUNCTION ecommerce.migrate TO janitor WITH GRANT OPTION;
+	GRANT EXECUTE ON FUNCTION ecommerce_api.cart_json TO kiosk;
+	GRANT EXECUTE ON FUNCTION ecommerce.migrate, ecommerce.grant_api, ecommerce.revoke_api TO manager;
+	ALTER EXTENSION ecommerce UPDATE});
+is( $node->safe_psql('odd', $privileges),
+	join("\n", sort 'ecommerce.current_user_id PUBLIC', 'ecommerce.migrate PUBLIC',
+		'ecommerce.migrate janitor *', 'ecommerce_api.cart_json kiosk',
+		map { "ecommerce.$_ manager" } 'grant_api', 'migrate', 'revoke_api', 'set_owner'),
+	'privileges of the shop\'s own making are kept');
+is( join(' ', grants('odd') =~ /ON FUNCTION (\w+\.\w+)\([^\n]* TO (?:PUBLIC|janitor|kiosk|manager)\b/g),
+	'ecommerce.current_user_id ecommerce.grant_api ecommerce.migrate ecommerce.migrate ecommerce.migrate'
+	  . ' ecommerce.revoke_api ecommerce.set_owner ecommerce_api.cart_json',
+	'and dumped');
 
 # A shop whose orders have changed without an event, as they could, or were imported.
 foreach my $old (grep { $_ eq '1.0' } @old_versions)
@@ -179,6 +239,7 @@ foreach my $late (
 	open_old_shop('trap', '1.0');
 	$node->safe_psql(
 		'trap', qq{
+		GRANT CREATE ON SCHEMA ecommerce TO owner;
 		SET ROLE owner;
 		CREATE FUNCTION ecommerce.rise() RETURNS trigger LANGUAGE plpgsql
 		AS 'BEGIN CREATE ROLE risen SUPERUSER; RETURN NULL; END';
@@ -217,6 +278,17 @@ foreach my $miss (
 	$node->safe_psql('postgres', 'DROP DATABASE broken');
 }
 foreach my $miss (
+	'REVOKE EXECUTE ON FUNCTION ecommerce.cancel_order FROM staff',
+	'REVOKE SELECT ON ecommerce_api.products FROM visitor',
+	'REVOKE USAGE ON SCHEMA ecommerce FROM owner',
+	'GRANT CREATE ON SCHEMA ecommerce TO owner')
+{
+	$node->safe_psql('postgres', 'CREATE DATABASE broken TEMPLATE fresh');
+	$node->safe_psql('broken', $miss);
+	isnt(grants('broken'), $grants, "the comparison sees: $miss");
+	$node->safe_psql('postgres', 'DROP DATABASE broken');
+}
+foreach my $miss (
 	'GRANT EXECUTE ON FUNCTION ecommerce.cancel_order TO PUBLIC',
 	'ALTER FUNCTION ecommerce.order_integrity VOLATILE',
 	'COMMENT ON FUNCTION ecommerce.place_order IS NULL',
@@ -230,7 +302,8 @@ foreach my $miss (
 
 done_testing();
 
-# A shop as the old version made it: migrate() did no more.
+# A shop as the old version made it: migrate() did no more. Its owner was granted what
+# the README said, and CREATE is taken back.
 sub open_old_shop
 {
 	my ($database, $old) = @_;
@@ -258,6 +331,8 @@ sub open_old_shop
 		INSERT INTO ecommerce.stock_levels (product_id, quantity)
 		SELECT id, 1000 FROM ecommerce.products;
 		RESET ROLE;
+		REVOKE CREATE ON SCHEMA ecommerce, ecommerce_api FROM owner;
+		SELECT ecommerce.grant_api('visitor', 'shopper', 'staff');
 	});
 	return;
 }
@@ -323,24 +398,38 @@ sub rows
 	return ($query, $node->safe_psql($database, $query));
 }
 
-# What pg_dump says of the database, but for rows and where sequences are, without the
-# key that later versions of psql guard the dump with.
+# What pg_dump says of the database, but for rows, privileges and where sequences are,
+# without the key that later versions of psql guard the dump with.
 sub schema
 {
 	my ($database) = @_;
-	my $file = PostgreSQL::Test::Utils::tempdir . '/schema.sql';
-	my $text;
+	my $text = dump_of($database);
 
-	$node->run_log([ 'pg_dump', '--schema-only', '-f', $file, $database ])
-	  or die "pg_dump of $database failed";
-	$text = slurp_file($file);
 	$text =~ s/^\\(?:un)?restrict .*\n//gm;
-
-	# These are the shop's own, and differ in how they were given.
 	$text =~ s/^GRANT .*\n//gm;
 	$text =~ s/^--.*\n//gm;
 	$text =~ s/\n\n+/\n/g;
 	return $text;
+}
+
+# The privileges, which come in the order in which they were given.
+sub grants
+{
+	my ($database) = @_;
+
+	my @grants = dump_of($database) =~ /^GRANT .*$/mg;
+
+	return join "\n", sort @grants;
+}
+
+sub dump_of
+{
+	my ($database) = @_;
+	my $file = PostgreSQL::Test::Utils::tempdir . '/schema.sql';
+
+	$node->run_log([ 'pg_dump', '--schema-only', '-f', $file, $database ])
+	  or die "pg_dump of $database failed";
+	return slurp_file($file);
 }
 
 # The objects of the extension, with all that a script can get wrong about them. Of the

@@ -56,7 +56,7 @@ sub trade
 open_shop($publisher);
 trade('a', 'b');
 $subscriber->safe_psql('postgres',
-	'CREATE EXTENSION ecommerce; SELECT ecommerce.migrate()');
+	'CREATE EXTENSION ecommerce; SELECT ecommerce.migrate(owner => current_user)');
 $publisher->safe_psql(
 	'postgres', q{
 	CREATE PUBLICATION shop FOR TABLE ecommerce.users, ecommerce.categories,

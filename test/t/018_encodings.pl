@@ -14,7 +14,7 @@ use Shop;
 use Test::More;
 
 my $node = start_server('encodings');
-my $migrate = 'SELECT ecommerce.migrate()';
+my $migrate = 'SELECT ecommerce.migrate(owner => current_user)';
 
 # Everything psql says, as bytes, to a client with this encoding. What it is told is
 # characters.
@@ -58,7 +58,7 @@ is( $node->safe_psql(
 # for PostgREST, which reads UTF-8, no text at all.
 $node->safe_psql(
 	'sql_ascii', q{
-	SELECT ecommerce.migration_1();
+	SELECT ecommerce_migrations.migration_1();
 	INSERT INTO ecommerce.schema_migrations (version, name) VALUES (1, 'migration_1');
 	INSERT INTO ecommerce.users (name, shipping_address) VALUES ('Zo' || E'\xeb', 'Here');
 	INSERT INTO ecommerce.products (name, price) VALUES ('Pen', 1);

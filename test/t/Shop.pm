@@ -74,17 +74,15 @@ sub connect_when_up
 sub open_shop
 {
 	my ($node, $database, $owner) = @_;
-	my $become_owner = !defined $owner ? '' : qq{
-		GRANT USAGE, CREATE ON SCHEMA ecommerce, ecommerce_api TO $owner;
-		GRANT EXECUTE ON FUNCTION ecommerce.migrate() TO $owner;
-		SET ROLE $owner;
-	};
+	my $migrate =
+	  defined $owner
+	  ? "SELECT ecommerce.migrate(owner => '$owner'); SET ROLE $owner"
+	  : 'SELECT ecommerce.migrate(owner => current_user)';
 
 	$node->safe_psql(
 		$database // 'postgres', qq{
 		CREATE EXTENSION ecommerce;
-		$become_owner
-		SELECT ecommerce.migrate();
+		$migrate;
 		INSERT INTO ecommerce.users (name, shipping_address)
 		SELECT 'Customer ' || n, n || ' Straße' FROM generate_series(1, 3) AS n;
 		INSERT INTO ecommerce.categories (name) VALUES ('Things');

@@ -1,0 +1,33 @@
+-- ecommerce 2.0: what an upgrade does besides defining the functions of the present, which
+-- follow. Run ecommerce.migrate() afterwards.
+
+\echo Use "ALTER EXTENSION ecommerce UPDATE TO '2.0'" to load this file. \quit
+
+-- Whoever may CREATE in schema ecommerce puts nothing in front of the server's own.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
+
+-- Privileges
+-- Who may execute what, for grants.sql at the end. What this very update has made, from a
+-- version before 1.1, and nobody has been granted, is new, too.
+
+SELECT set_config('ecommerce_migrations.before', json_agg(granted)::text, true)
+  FROM (SELECT format('%I.%I', nspname, proname) AS name, grantee,
+               bool_or(is_grantable) AS is_grantable
+          FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace,
+               aclexplode(coalesce(proacl, acldefault('f', proowner)))
+         WHERE nspname IN ('ecommerce', 'ecommerce_api')
+           AND (pg_proc.xmin <> pg_current_xact_id()::xid
+                OR EXISTS (SELECT FROM aclexplode(proacl) WHERE grantee <> proowner))
+         GROUP BY nspname, proname, grantee) AS granted;
+
+
+-- Functions
+-- Those that are made again with other arguments, or another result, and the migrations,
+-- which have a schema of their own from now on.
+
+DROP FUNCTION ecommerce.migration_1();
+DROP FUNCTION ecommerce.migration_2();
+DROP FUNCTION ecommerce.migrate();
+
+
