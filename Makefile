@@ -11,7 +11,7 @@ DATA = sql/ecommerce--1.0.sql sql/ecommerce--1.0--1.1.sql
 REGRESS = $(sort $(basename $(notdir $(wildcard test/sql/*.sql))))
 REGRESS_OPTS = --inputdir=test
 ISOLATION = $(sort $(basename $(notdir $(wildcard test/specs/*.spec))))
-ISOLATION_OPTS = --inputdir=test --outputdir=.
+ISOLATION_OPTS = --inputdir=test --outputdir=. --launcher=test/specs/launcher
 TAP_TESTS = 1
 PROVE_TESTS ?= test/t/*.pl
 EXTRA_CLEAN = results typedefs.list src/*.indented mailer/*.indented
