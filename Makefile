@@ -30,7 +30,7 @@ DATA_built = sql/ecommerce--$(EXTVERSION).sql \
 REGRESS = $(sort $(basename $(notdir $(wildcard test/sql/*.sql))))
 REGRESS_OPTS = --inputdir=test
 ISOLATION = $(sort $(basename $(notdir $(wildcard test/specs/*.spec))))
-ISOLATION_OPTS = --inputdir=test --outputdir=.
+ISOLATION_OPTS = --inputdir=test --outputdir=. --launcher=test/specs/launcher
 TAP_TESTS = 1
 PROVE_TESTS ?= test/t/*.pl
 EXTRA_CLEAN = results compile_flags.txt typedefs.list src/*.indented mailer/*.indented

@@ -1,0 +1,451 @@
+-- What every spec finds: a shop with two customers and three products, views of what came of a
+-- permutation, and the work of the shop in steps, to do it wrong. README.md says how it is used.
+--
+-- This is the first setup of each spec, so it must not contain a closing brace.
+
+-- A new shop in the place of the one that the permutation before has left. Ids are 1, 2 and 3,
+-- in this order, and come from the sequences, as order_integrity() expects.
+DROP SCHEMA IF EXISTS test, ecommerce_api, ecommerce CASCADE;
+CREATE EXTENSION ecommerce;
+SELECT ecommerce.migrate();
+CREATE SCHEMA test;
+
+INSERT INTO ecommerce.users (name, email, shipping_address)
+VALUES ('Ann', 'ann@example.com', 'Rome'), ('Ben', 'ben@example.com', 'Oslo');
+INSERT INTO ecommerce.products (name, price) VALUES ('pen', 1.50), ('ink', 4.00), ('pad', 2.50);
+INSERT INTO ecommerce.stock_levels (product_id, quantity) SELECT id, 0 FROM ecommerce.products;
+
+-- The books: how many units of each product customers want, and how many there should be.
+-- Rows are only added to them, so that no session waits for another because of them.
+CREATE TABLE test.products AS SELECT id, name FROM ecommerce.products;
+CREATE TABLE test.books (product_id bigint, wanted bigint, supplied bigint);
+
+CREATE FUNCTION test.by_product(pen integer, ink integer, pad integer)
+RETURNS TABLE (product_id bigint, quantity integer)
+LANGUAGE sql AS $$
+    SELECT id, quantity FROM unnest(ARRAY[pen, ink, pad]) WITH ORDINALITY AS unit (quantity, id)
+     WHERE quantity <> 0
+$$;
+
+-- Units that come into the stock, or leave it.
+CREATE PROCEDURE test.supply(pen integer DEFAULT 0, ink integer DEFAULT 0,
+                             pad integer DEFAULT 0)
+LANGUAGE sql AS $$
+    UPDATE ecommerce.stock_levels AS stock SET quantity = stock.quantity + unit.quantity
+      FROM test.by_product(pen, ink, pad) AS unit WHERE stock.product_id = unit.product_id;
+    INSERT INTO test.books (product_id, supplied) SELECT * FROM test.by_product(pen, ink, pad);
+$$;
+
+-- Units that a session is going to put into a cart.
+CREATE PROCEDURE test.want(pen integer DEFAULT 0, ink integer DEFAULT 0,
+                           pad integer DEFAULT 0)
+LANGUAGE sql AS $$
+    INSERT INTO test.books (product_id, wanted) SELECT * FROM test.by_product(pen, ink, pad);
+$$;
+
+-- Units that are in a cart from the start.
+CREATE PROCEDURE test.fill_cart(customer bigint, pen integer DEFAULT 0, ink integer DEFAULT 0,
+                                pad integer DEFAULT 0)
+LANGUAGE sql AS $$
+    INSERT INTO ecommerce.carts (user_id) VALUES (customer) ON CONFLICT DO NOTHING;
+    INSERT INTO ecommerce.cart_items (user_id, product_id, quantity)
+    SELECT customer, * FROM test.by_product(pen, ink, pad);
+    CALL test.want(pen, ink, pad);
+$$;
+
+-- Units that have been ordered before it begins.
+CREATE PROCEDURE test.buy(customer bigint, pen integer DEFAULT 0, ink integer DEFAULT 0,
+                          pad integer DEFAULT 0)
+LANGUAGE sql AS $$
+    CALL test.fill_cart(customer, pen, ink, pad);
+    SELECT ecommerce.place_order(customer);
+$$;
+
+CALL test.supply(pen => 10, ink => 10, pad => 10);
+
+-- Units that a session takes out of carts or stock otherwise than by ordering, if it says so
+-- with SET test.removes = 'yes'.
+CREATE FUNCTION test.note_removal() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF tg_table_name = 'cart_items' THEN
+        INSERT INTO test.books (product_id, wanted) VALUES (old.product_id, -old.quantity);
+    ELSE
+        INSERT INTO test.books (product_id, supplied) VALUES (old.product_id, -old.quantity);
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER note_removal AFTER DELETE ON ecommerce.cart_items FOR EACH ROW
+    WHEN (current_setting('test.removes', true) = 'yes') EXECUTE FUNCTION test.note_removal();
+CREATE TRIGGER note_removal AFTER DELETE ON ecommerce.stock_levels FOR EACH ROW
+    WHEN (current_setting('test.removes', true) = 'yes') EXECUTE FUNCTION test.note_removal();
+
+-- What came of it: the orders, and where the units are of each product that anything happened
+-- to. What was cancelled is not ordered any more, nor wanted, unless it has been shipped all
+-- the same. Cancelled units of a deleted product have been in stock again or not, so that
+-- nothing can be said of them.
+CREATE VIEW test.orders AS
+SELECT users.name AS customer, order_status AS status, order_amount AS amount,
+       string_agg(line.quantity || ' ' || line.product_name || ' at ' || line.unit_price, ', '
+                  ORDER BY line.line_number) AS lines,
+       order_amount - coalesce(sum(line.line_amount), 0) AS "amount not in lines",
+       (SELECT string_agg(concat_ws(' for ', event, payload ->> 'reason'), ', '
+                          ORDER BY event_number)
+          FROM ecommerce.order_events AS event WHERE event.order_id = orders.id) AS events
+  FROM ecommerce.orders
+  JOIN ecommerce.users ON users.id = orders.customer_id
+  LEFT JOIN ecommerce.order_details AS line ON line.order_id = orders.id
+ GROUP BY users.name, orders.customer_id, orders.id
+ ORDER BY orders.id;
+
+CREATE VIEW test.units AS
+SELECT name AS product, wanted - cancelled AS wanted, in_cart, ordered, supplied, in_stock,
+       wanted - cancelled - in_cart - ordered AS "units lost or doubled",
+       CASE WHEN cancelled = 0 OR EXISTS (SELECT FROM ecommerce.products WHERE id = product.id)
+            THEN supplied - ordered - in_stock END AS "stock lost or oversold"
+  FROM test.products AS product,
+       LATERAL (SELECT coalesce(sum(wanted), 0) AS wanted, count(wanted) > 0 AS was_wanted,
+                       coalesce(sum(supplied), 0) AS supplied
+                  FROM test.books WHERE product_id = product.id) AS book,
+       LATERAL (SELECT coalesce(sum(quantity), 0) AS in_cart
+                  FROM ecommerce.cart_items WHERE product_id = product.id) AS cart,
+       LATERAL (SELECT coalesce(sum(quantity) FILTER (WHERE counts), 0) AS ordered,
+                       coalesce(sum(quantity) FILTER (WHERE NOT counts), 0) AS cancelled
+                  FROM ecommerce.order_details AS line
+                  JOIN ecommerce.orders ON orders.id = order_id,
+                       LATERAL (SELECT order_status <> 'CANCELLED' OR EXISTS (
+                                    SELECT FROM ecommerce.order_events AS event
+                                     WHERE event.order_id = orders.id
+                                       AND event = 'order_shipped') AS counts) AS history
+                 WHERE product_id = product.id) AS line,
+       LATERAL (SELECT coalesce(sum(quantity), 0) AS in_stock
+                  FROM ecommerce.stock_levels WHERE product_id = product.id) AS stock
+ WHERE was_wanted OR in_cart > 0 OR ordered > 0 OR in_stock <> supplied
+ ORDER BY id;
+
+-- What is kept of each customer.
+CREATE VIEW test.customers AS
+SELECT id, name, email, shipping_address AS address,
+       (SELECT count(*) FROM ecommerce.carts WHERE user_id = users.id) AS carts,
+       (SELECT coalesce(sum(quantity), 0)
+          FROM ecommerce.cart_items WHERE user_id = users.id) AS in_cart,
+       ARRAY(SELECT concat_ws(' ', order_amount, 'to', shipping_address,
+                              'with ' || idempotency_key)
+               FROM ecommerce.orders WHERE customer_id = users.id ORDER BY id) AS orders
+  FROM ecommerce.users
+ ORDER BY id;
+
+-- What was listed.
+CREATE TABLE test.listings (number serial, listing jsonb);
+
+CREATE VIEW test.listed AS
+SELECT number AS listing, order_amount AS amount, jsonb_array_length(order_details) AS lines,
+       order_amount - line_amounts AS "amount not in lines"
+  FROM test.listings,
+       jsonb_to_recordset(listing)
+           AS placed (id bigint, order_amount numeric, order_details jsonb),
+       LATERAL (SELECT coalesce(sum((line -> 'line_amount')::numeric), 0) AS line_amounts
+                  FROM jsonb_array_elements(order_details) AS line) AS line
+ ORDER BY number, id DESC;
+
+-- How two requests with the same key, 'key', were answered.
+CREATE TABLE test.answers (order_id bigint);
+
+CREATE FUNCTION test.note_answer(answer jsonb) RETURNS TABLE (amount numeric, replayed boolean)
+LANGUAGE sql AS $$
+    INSERT INTO test.answers VALUES ((answer -> 'id')::bigint);
+    SELECT (answer -> 'order_amount')::numeric, (answer -> 'replayed')::boolean
+$$;
+
+CREATE VIEW test.requests AS
+SELECT 2 - count(*) AS "requests without an order",
+       (SELECT count(*) - 1 FROM ecommerce.orders WHERE idempotency_key = 'key')
+           AS "orders too many"
+  FROM test.answers JOIN ecommerce.orders ON id = order_id AND idempotency_key = 'key';
+
+-- All rows of all tables, locked as firmly as rows can be, and the tables as by whoever writes.
+CREATE FUNCTION test.lock_everything() RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    relation regclass;
+BEGIN
+    FOR relation IN SELECT oid FROM pg_class
+                     WHERE relnamespace = 'ecommerce'::regnamespace AND relkind = 'r'
+                     ORDER BY oid
+    LOOP
+        EXECUTE format('LOCK TABLE %s IN ROW EXCLUSIVE MODE', relation);
+        EXECUTE format('SELECT FROM %s FOR UPDATE', relation);
+    END LOOP;
+END $$;
+
+-- The server's message for 40001 depends on its version: where it does, the call is made here.
+CREATE FUNCTION test.plain_40001(call text) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    answer jsonb;
+BEGIN
+    EXECUTE 'SELECT ' || call INTO answer;
+    RETURN answer;
+EXCEPTION WHEN serialization_failure THEN
+    RAISE serialization_failure;
+END $$;
+
+-- Placing an order step by step, each of them a statement with a snapshot of its own. Right are:
+--     'lock cart', 'take items', 'read products', 'take stock', 'write order'
+-- The order is written with the products and the amount that were read, or else with what the
+-- products are by then. A variable of a table's type would open that table, and wait for who
+-- has locked it, before the first step: it is an array or a record instead.
+CREATE FUNCTION test.write_order(customer bigint, items ecommerce.cart_items[],
+                                 products ecommerce.products[], amount numeric) RETURNS numeric
+LANGUAGE sql AS $$
+    WITH line AS (
+        SELECT id, name, price, quantity
+          FROM unnest(items) AS item
+          JOIN unnest(coalesce(products, ARRAY(
+                   SELECT product FROM ecommerce.products AS product))) ON id = product_id
+    ), placed AS (
+        INSERT INTO ecommerce.orders (customer_id, order_amount, currency, shipping_address)
+        SELECT customer, coalesce(amount, sum(price * quantity)), 'USD', 'Rome' FROM line
+        RETURNING *
+    ), written AS (
+        INSERT INTO ecommerce.order_details (customer_id, order_id, line_number,
+               product_id, product_name, unit_price, quantity, line_amount)
+        SELECT customer, placed.id, row_number() OVER (ORDER BY line.id),
+               line.id, name, price, quantity, price * quantity
+          FROM placed, line
+    ), noted AS (
+        INSERT INTO ecommerce.order_events (customer_id, order_id, event_number, event, actor)
+        SELECT customer, id, 1, 'order_placed', 'test' FROM placed
+    )
+    SELECT order_amount FROM placed
+$$;
+
+CREATE FUNCTION test.place_order(customer bigint, VARIADIC steps text[]) RETURNS numeric
+LANGUAGE plpgsql AS $$
+DECLARE
+    step text;
+    cart_bucket integer := 0;
+    next_item record;
+    items ecommerce.cart_items[];
+    products ecommerce.products[];
+    levels ecommerce.stock_levels[];
+    amount numeric;
+BEGIN
+    FOREACH step IN ARRAY steps LOOP
+        CASE step
+        WHEN 'lock cart' THEN
+            SELECT stock_bucket INTO cart_bucket FROM ecommerce.carts
+             WHERE user_id = customer FOR NO KEY UPDATE;
+        WHEN 'take items' THEN
+            WITH taken AS (DELETE FROM ecommerce.cart_items AS taken WHERE user_id = customer
+                           RETURNING taken)
+            SELECT array_agg(taken ORDER BY (taken).created_at) INTO items FROM taken;
+        WHEN 'read items' THEN
+            items := ARRAY(SELECT present FROM ecommerce.cart_items AS present
+                            WHERE user_id = customer);
+        WHEN 'lock cart and read items' THEN
+            WITH cart AS MATERIALIZED (
+                SELECT user_id FROM ecommerce.carts WHERE user_id = customer FOR NO KEY UPDATE
+            )
+            SELECT array_agg(present) INTO items
+              FROM cart JOIN ecommerce.cart_items AS present USING (user_id);
+        WHEN 'empty cart' THEN
+            DELETE FROM ecommerce.cart_items WHERE user_id = customer;
+
+        WHEN 'read products' THEN
+            products := ARRAY(SELECT product FROM ecommerce.products AS product
+                                JOIN unnest(items) ON id = product_id);
+        WHEN 'check products' THEN
+            PERFORM FROM unnest(items) JOIN ecommerce.products ON id = product_id
+              WHERE NOT is_active;
+            IF FOUND THEN
+                RAISE EXCEPTION 'product is not active';
+            END IF;
+        WHEN 'read active products' THEN
+            products := ARRAY(SELECT product FROM ecommerce.products AS product
+                                JOIN unnest(items) ON id = product_id WHERE is_active);
+        WHEN 'compute amount' THEN
+            SELECT sum(price * quantity) INTO amount
+              FROM unnest(items) JOIN ecommerce.products ON id = product_id;
+
+        WHEN 'check stock' THEN
+            PERFORM FROM ecommerce.stock_levels AS stock
+               JOIN unnest(items) AS item USING (product_id)
+              WHERE stock.quantity < item.quantity;
+            IF FOUND THEN
+                RAISE EXCEPTION 'stock is insufficient';
+            END IF;
+        WHEN 'take stock' THEN
+            UPDATE ecommerce.stock_levels AS stock SET quantity = stock.quantity - item.quantity
+              FROM unnest(items) AS item
+             WHERE stock.bucket = cart_bucket AND stock.product_id = item.product_id;
+        WHEN 'take stock in cart order' THEN
+            FOR next_item IN SELECT * FROM unnest(items) LOOP
+                UPDATE ecommerce.stock_levels SET quantity = quantity - next_item.quantity
+                 WHERE product_id = next_item.product_id;
+            END LOOP;
+        WHEN 'read stock' THEN
+            levels := ARRAY(SELECT level FROM ecommerce.stock_levels AS level
+                              JOIN unnest(items) USING (product_id));
+        WHEN 'write stock' THEN
+            UPDATE ecommerce.stock_levels AS stock SET quantity = level.quantity - item.quantity
+              FROM unnest(items) AS item JOIN unnest(levels) AS level USING (product_id)
+             WHERE stock.product_id = item.product_id;
+
+        WHEN 'write order' THEN
+            amount := test.write_order(customer, items, products, amount);
+        WHEN 'write order, whatever happens' THEN
+            BEGIN
+                amount := test.write_order(customer, items, products, amount);
+            EXCEPTION WHEN OTHERS THEN
+                NULL;
+            END;
+        END CASE;
+    END LOOP;
+    RETURN amount;
+END $$;
+
+-- Changing the status of an order step by step. Right are, to cancel it:
+--     'lock order', 'check status', 'return stock', 'write status'
+-- The number of an event, for which no session waits.
+CREATE SEQUENCE test.event_numbers START 2;
+
+CREATE FUNCTION test.change_status(changed bigint, new_status text, reason text,
+                                   VARIADIC steps text[]) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+    step text;
+    next_line record;
+    levels ecommerce.stock_levels[];
+BEGIN
+    FOREACH step IN ARRAY steps LOOP
+        CASE step
+        WHEN 'lock order' THEN
+            PERFORM FROM ecommerce.orders WHERE id = changed FOR NO KEY UPDATE;
+        WHEN 'check status' THEN
+            PERFORM FROM ecommerce.orders WHERE id = changed AND order_status = 'PROCESSING';
+            IF NOT FOUND THEN
+                RAISE EXCEPTION 'order is not processing';
+            END IF;
+
+        WHEN 'return stock' THEN
+            UPDATE ecommerce.stock_levels AS stock SET quantity = stock.quantity + line.quantity
+              FROM ecommerce.order_details AS line
+             WHERE order_id = changed AND stock.product_id = line.product_id;
+        WHEN 'return stock from the last line' THEN
+            FOR next_line IN SELECT * FROM ecommerce.order_details WHERE order_id = changed
+                         ORDER BY line_number DESC
+            LOOP
+                UPDATE ecommerce.stock_levels SET quantity = quantity + next_line.quantity
+                 WHERE product_id = next_line.product_id;
+            END LOOP;
+        WHEN 'return stock of the products there are' THEN
+            INSERT INTO ecommerce.stock_levels AS stock (product_id, quantity)
+            SELECT product_id, quantity
+              FROM ecommerce.order_details JOIN ecommerce.products ON id = product_id
+             WHERE order_id = changed ORDER BY product_id
+                ON CONFLICT (bucket, product_id)
+                DO UPDATE SET quantity = stock.quantity + excluded.quantity;
+        WHEN 'read stock' THEN
+            levels := ARRAY(SELECT level FROM ecommerce.stock_levels AS level);
+        WHEN 'write stock' THEN
+            UPDATE ecommerce.stock_levels AS stock SET quantity = level.quantity + line.quantity
+              FROM ecommerce.order_details AS line
+              JOIN unnest(levels) AS level USING (product_id)
+             WHERE order_id = changed AND stock.product_id = line.product_id;
+
+        WHEN 'write status' THEN
+            INSERT INTO ecommerce.order_events (customer_id, order_id, event_number, event,
+                                                old_status, new_status, payload, actor)
+            SELECT customer_id, id, nextval('test.event_numbers'),
+                   'order_' || lower(new_status), 'PROCESSING', new_status,
+                   jsonb_build_object('reason', reason), 'test'
+              FROM ecommerce.orders WHERE id = changed;
+            UPDATE ecommerce.orders SET order_status = new_status WHERE id = changed;
+        END CASE;
+    END LOOP;
+    RETURN new_status;
+END $$;
+
+-- What workers were given of the outbox: which events, in sequence, and whether an earlier one
+-- of the same order was unacknowledged then. A worker notes it in the transaction in which it
+-- took the events, and so never was given what it rolls back.
+CREATE TABLE test.given (number serial, worker text, event_id bigint, too_early boolean);
+CREATE TABLE test.expired (event_id bigint);
+
+CREATE FUNCTION test.note_events(worker text, events jsonb)
+RETURNS TABLE (id bigint, event text, of_order bigint, attempt integer)
+LANGUAGE sql AS $$
+    INSERT INTO test.given (worker, event_id, too_early)
+    SELECT worker, id, EXISTS (
+               SELECT FROM ecommerce.order_events AS earlier
+                WHERE earlier.order_id = taken.order_id AND earlier.id < taken.id
+                  AND delivered_at IS NULL)
+      FROM jsonb_to_recordset(events) AS taken (id bigint, order_id bigint);
+    SELECT * FROM jsonb_to_recordset(events)
+        AS taken (id bigint, event text, order_id bigint, attempt integer)
+$$;
+
+CREATE FUNCTION test.acknowledge(given_to text) RETURNS integer
+LANGUAGE sql AS $$
+    SELECT ecommerce.acknowledge_order_events(
+        ARRAY(SELECT event_id FROM test.given WHERE worker = given_to ORDER BY event_id DESC))
+$$;
+
+-- All leases run out.
+CREATE PROCEDURE test.expire_leases()
+LANGUAGE sql AS $$
+    WITH expired AS (
+        UPDATE ecommerce.order_events SET taken_until = now() - interval '1 second'
+         WHERE taken_until > now() RETURNING id
+    )
+    INSERT INTO test.expired SELECT id FROM expired
+$$;
+
+CREATE VIEW test.events AS
+SELECT id, event, order_id AS of_order, attempts, delivered_at IS NOT NULL AS delivered,
+       given_to, greatest(given - leases, 0) AS "given twice", too_early AS "given too early"
+  FROM ecommerce.order_events AS event,
+       LATERAL (SELECT string_agg(worker, ', ' ORDER BY number) AS given_to, count(*) AS given,
+                       bool_or(too_early) AS too_early
+                  FROM test.given WHERE event_id = id) AS given,
+       LATERAL (SELECT 1 + count(*) AS leases FROM test.expired WHERE event_id = id) AS lease
+ ORDER BY id;
+
+-- Taking events step by step. Right are, in one statement:
+--     'lock and read', 'lease'
+CREATE TABLE test.cursor AS SELECT 0 AS last_id;
+
+CREATE FUNCTION test.take_events(max integer, VARIADIC steps text[]) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    step text;
+    events ecommerce.order_events[];
+BEGIN
+    FOREACH step IN ARRAY steps LOOP
+        CASE step
+        WHEN 'lock and read' THEN
+            events := ARRAY(SELECT outstanding FROM ecommerce.order_events AS outstanding
+                             WHERE delivered_at IS NULL
+                             ORDER BY id LIMIT max FOR NO KEY UPDATE SKIP LOCKED);
+        WHEN 'read' THEN
+            events := ARRAY(SELECT outstanding FROM ecommerce.order_events AS outstanding
+                             WHERE delivered_at IS NULL
+                               AND (taken_until IS NULL OR taken_until <= now())
+                             ORDER BY id LIMIT max);
+        WHEN 'read after the last' THEN
+            events := ARRAY(SELECT outstanding
+                              FROM ecommerce.order_events AS outstanding, test.cursor
+                             WHERE id > last_id ORDER BY id LIMIT max);
+        WHEN 'lease' THEN
+            UPDATE ecommerce.order_events AS event
+               SET attempts = event.attempts + 1, taken_until = now() + interval '5 minutes'
+              FROM unnest(events) AS taken WHERE event.id = taken.id;
+        WHEN 'note the last' THEN
+            UPDATE test.cursor
+               SET last_id = greatest(last_id, (SELECT max(id) FROM unnest(events)));
+        END CASE;
+    END LOOP;
+    RETURN to_jsonb(events);
+END $$;
