@@ -27,10 +27,10 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
-#include "utils/jsonb.h"
 
 #include "access.h"
 #include "errors.h"
+#include "jsonb_writer.h"
 #include "tables.h"
 
 PG_FUNCTION_INFO_V1(current_user_id);
@@ -189,25 +189,15 @@ static bool
 claimed_user_id(int64 *user_id)
 {
 	const char *claims = GetConfigOption("request.jwt.claims", true, false);
-	Datum		document;
-
-	LOCAL_FCINFO(fcinfo, 2);
-	Datum		field;
+	NullableDatum field;
 
 	if (claims == NULL || claims[0] == '\0')
 		return false;
-
-	document = DirectFunctionCall1(jsonb_in, CStringGetDatum(claims));
-	InitFunctionCallInfoData(*fcinfo, NULL, 2, InvalidOid, NULL, NULL);
-	fcinfo->args[0].value = document;
-	fcinfo->args[0].isnull = false;
-	fcinfo->args[1].value = CStringGetTextDatum("user_id");
-	fcinfo->args[1].isnull = false;
-	field = jsonb_object_field_text(fcinfo);
-	if (fcinfo->isnull)
+	field = jsonb_field(DirectFunctionCall1(jsonb_in, CStringGetDatum(claims)),
+						"user_id");
+	if (field.isnull)
 		return false;
-
-	*user_id = parse_user_id(TextDatumGetCString(field));
+	*user_id = parse_user_id(TextDatumGetCString(field.value));
 	return true;
 }
 

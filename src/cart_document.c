@@ -3,14 +3,15 @@
  * cart_document.c
  *		What a cart looks like as JSON.
  *
- * {id, currency, cart_amount, cart_items: [{id, quantity, line_amount,
- *	created_date, products: {id, name, description, price, currency, category_id,
- *		is_active, quantity (what is in stock)}}],
+ * {id, currency, cart_amount, shipping_address, fingerprint,
+ *	cart_items: [{id, quantity, line_amount, created_date,
+ *		products: {id, name, description, price, currency, category_id,
+ *			is_active, quantity (what is in stock)}}],
  *	problems: [{code, product_id, ...}]}
  *
  * As the web service had it that this replaces, with keys added.  A cart is
  * identified by its user and an item by its product.  Items come in the order
- * in which they were added.
+ * in which they were added, problems in that of pricing.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,10 +22,12 @@
 
 #include "cart_document.h"
 #include "jsonb_writer.h"
+#include "pricing.h"
 
 /* In stored order: by length, then by bytes. */
 static const char *const cart_keys[] = {
-	"id", "currency", "problems", "cart_items", "cart_amount"
+	"id", "currency", "problems", "cart_items", "cart_amount", "fingerprint",
+	"shipping_address"
 };
 static const char *const item_keys[] = {
 	"id", "products", "quantity", "line_amount", "created_date"
@@ -37,6 +40,9 @@ static const char *const problem_keys[] = {"code"};
 static const char *const product_problem_keys[] = {"code", "product_id"};
 static const char *const shortage_keys[] = {
 	"code", "available", "requested", "product_id"
+};
+static const char *const price_keys[] = {
+	"code", "price", "currency", "product_id", "added_price", "added_currency"
 };
 
 static void put_problem(JsonbWriter *writer, const Checkout *checkout,
@@ -72,6 +78,8 @@ cart_to_jsonb(const Checkout *checkout, MemoryContext context)
 		put_item(&writer, checkout, items[i], item_shape, product_shape);
 	jsonb_close_array(&writer);
 	jsonb_put_numeric(&writer, checkout->amount);
+	jsonb_put_text(&writer, not_null(fingerprint_of(checkout)));
+	jsonb_put_text(&writer, checkout->shipping_address);
 	jsonb_close_object(&writer);
 	return jsonb_finish(&writer);
 }
@@ -98,6 +106,19 @@ put_problem(JsonbWriter *writer, const Checkout *checkout,
 		jsonb_put_int64(writer, units->available);
 		jsonb_put_int64(writer, units->quantity);
 		jsonb_put_int64(writer, units->product_id);
+	}
+	else if (problem->kind == PRICE_CHANGED)
+	{
+		const CartItem *item = &checkout->items[problem->item];
+
+		jsonb_open_object(writer, jsonb_shape(price_keys,
+											  lengthof(price_keys)));
+		jsonb_put_cstring(writer, code);
+		jsonb_put_numeric(writer, checkout->lines[problem->item].unit_price);
+		jsonb_put_text(writer, item->currency);
+		jsonb_put_int64(writer, checkout->units[problem->item].product_id);
+		jsonb_put_numeric(writer, item->added_price);
+		jsonb_put_text(writer, item->added_currency);
 	}
 	else
 	{

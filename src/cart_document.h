@@ -10,7 +10,7 @@
 
 #include "utils/jsonb.h"
 
-#include "pricing.h"
+#include "checkout.h"
 
 /* The document is built in the given memory context. */
 extern Jsonb *cart_to_jsonb(const Checkout *checkout, MemoryContext context);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * money.h
- *		Exact amounts of money.
+ *		Exact amounts of money, in units that a currency has.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,16 +10,36 @@
 
 #include "utils/numeric.h"
 
-/* Below these, in C and, with CppAsString2(), in SQL. */
+#include "compat.h"
+
+/* Amounts are below these, in C and, with CppAsString2(), in SQL. */
 #define AMOUNT_LIMIT	1000000000000000	/* of a line, of an order */
 #define PRICE_LIMIT		1000000000000	/* of a unit */
 
+/* Needed decimals of a price; a line is rounded, a price need not be. */
+#define PRICE_MAX_DECIMALS	6
+
+/* Decimals of the smallest unit of the currency. */
+extern int	digits_of_currency(const char *currency);
+
+/*
+ * All amounts are numeric values; none of these changes its arguments.  Rounding
+ * is half away from zero, as numeric's own.
+ */
 extern Numeric add_amounts(Numeric a, Numeric b);
-extern Numeric multiply_price(Numeric price, int32 quantity);
+extern Numeric multiply_price(Numeric price, int64 quantity, int digits);
 extern bool amounts_are_equal(Numeric a, Numeric b);
 
-/* Raises 22003 for NaN and the infinities. */
+/* With the digits of its currency, or more where it needs them. */
+extern Numeric price_as_shown(Numeric price, int digits);
+
+/* Raises 22003 for NaN and the infinities, which the others are not made for. */
+extern void require_finite(Numeric amount);
+
 extern bool is_below_amount_limit(Numeric amount);
+
+/* From 0, below the limit. */
+extern bool is_amount(Numeric amount);
 
 /* As text, for DETAIL. */
 extern char *amount_text(Numeric amount);

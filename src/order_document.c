@@ -3,8 +3,8 @@
  * order_document.c
  *		What an order looks like as JSON.
  *
- * {id, customer_id, order_date, order_amount, currency, order_status,
- *	shipping_address, replayed (only from place_order),
+ * {id, customer_id, number, order_date, order_amount, currency, order_status,
+ *	shipping_address, address, billing_address, metadata, replayed (only from place_order),
  *	order_details: [{id, order_id, quantity, unit_price, line_amount,
  *		product_order_details: {id, name, description, price, quantity,
  *			category: {id, name} or null}}]}
@@ -21,12 +21,14 @@
 
 /* In stored order: by length, then by bytes. */
 static const char *const order_keys[] = {
-	"id", "currency", "order_date", "customer_id", "order_amount",
-	"order_status", "order_details", "shipping_address"
+	"id", "number", "address", "currency", "metadata", "order_date",
+	"customer_id", "order_amount", "order_status", "order_details",
+	"billing_address", "shipping_address"
 };
 static const char *const placed_order_keys[] = {
-	"id", "currency", "replayed", "order_date", "customer_id", "order_amount",
-	"order_status", "order_details", "shipping_address"
+	"id", "number", "address", "currency", "metadata", "replayed",
+	"order_date", "customer_id", "order_amount", "order_status",
+	"order_details", "billing_address", "shipping_address"
 };
 static const char *const line_keys[] = {
 	"id", "order_id", "quantity", "unit_price", "line_amount",
@@ -62,7 +64,10 @@ open_order(OrderDocument *document, const Order *order)
 
 	jsonb_open_object(writer, document->order_shape);
 	jsonb_put_int8(writer, order->id);
+	jsonb_put_text(writer, order->number);
+	jsonb_put_jsonb(writer, order->address);
 	jsonb_put_text(writer, order->currency);
+	jsonb_put_jsonb(writer, order->metadata);
 	if (document->replayed != NOT_A_PLACEMENT)
 		jsonb_put_bool(writer, document->replayed == PLACED_EARLIER);
 	jsonb_put_timestamptz(writer, order->order_date);
@@ -97,6 +102,7 @@ close_order(OrderDocument *document, const Order *order, LineSequence sequence)
 		jsonb_close_array_reversed(writer);
 	else
 		jsonb_close_array(writer);
+	jsonb_put_jsonb(writer, order->billing_address);
 	jsonb_put_text(writer, order->shipping_address);
 	jsonb_close_object(writer);
 }

@@ -18,7 +18,11 @@
 	COLUMN(order_amount, numeric, NUMERICOID) \
 	COLUMN(currency, text, TEXTOID) \
 	COLUMN(order_status, text, TEXTOID) \
-	COLUMN(shipping_address, text, TEXTOID)
+	COLUMN(shipping_address, text, TEXTOID) \
+	COLUMN(number, text, TEXTOID) \
+	COLUMN(address, jsonb, JSONBOID) \
+	COLUMN(billing_address, jsonb, JSONBOID) \
+	COLUMN(metadata, jsonb, JSONBOID)
 
 #define ORDER_NCOLUMNS	(0 ORDER_COLUMNS(COLUMN_COUNT))
 

@@ -18,9 +18,11 @@
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 
+#include "addresses.h"
 #include "errors.h"
 #include "money.h"
 #include "pricing.h"
+#include "texts.h"
 
 enum product_column
 {
@@ -43,63 +45,84 @@ static Statement select_products = {
 	PARAMETERS(INT8ARRAYOID)
 };
 
-static const char *const problem_codes[] = {
-	[INACTIVE_PRODUCT] = "inactive_product",
-	[MIXED_CURRENCIES] = "mixed_currencies",
-	[AMOUNT_OUT_OF_RANGE] = "amount_out_of_range",
-	[INSUFFICIENT_STOCK] = "insufficient_stock"
+/* How errors tell a problem; carts have the code, too. */
+static const struct
+{
+	const char *code;
+	int			sqlstate;
+	const char *message;
+	const char *list;			/* where DETAIL has what is like it */
+	const char *hint;
+}			kinds[] = {
+	[PRODUCT_REMOVED] = {
+		"product_removed", ERRCODE_CONFLICT,
+		"product is not there any more",
+		"product_ids",
+		"Tell the customer, and take the products out of the cart with set_cart_item."
+	},
+	[INACTIVE_PRODUCT] = {
+		"inactive_product", ERRCODE_CONFLICT,
+		"product is not active",
+		"product_ids",
+		"Take the products out of the cart with set_cart_item."
+	},
+	[MIXED_CURRENCIES] = {
+		"mixed_currencies", ERRCODE_CONFLICT,
+		"cart has more than one currency",
+		"currencies",
+		"Order products of one currency at a time."
+	},
+	[PRICE_CHANGED] = {
+		"price_changed", ERRCODE_CONFLICT,
+		"price has changed since the product was put into the cart",
+		"lines",
+		"Show the customer the cart, then place the order with its fingerprint."
+	},
+	[AMOUNT_OUT_OF_RANGE] = {
+		"amount_out_of_range", ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+		"order amount is out of range",
+		NULL,
+		"Reduce the quantities with set_cart_item."
+	},
+	[NO_SHIPPING_ADDRESS] = {
+		"no_shipping_address", ERRCODE_NULL_VALUE_NOT_ALLOWED,
+		"order has no shipping address",
+		NULL,
+		"Give shipping_address, or store an address of the user's."
+	},
+	[INSUFFICIENT_STOCK] = {
+		"insufficient_stock", ERRCODE_CONFLICT,
+		"stock is insufficient",
+		"lines",
+		"Reduce the quantities with set_cart_item."
+	}
 };
 
 static void read_products(Checkout *checkout, Visibility visibility);
+static void choose_address(Checkout *checkout, NullableDatum address);
+static void add_up(Checkout *checkout);
+static void find_problems(Checkout *checkout, Seen seen);
+static bool price_has_changed(const Checkout *checkout, int item, Seen seen);
 static const CartItem *item_of_other_currency(const Checkout *checkout);
-static void compute_lines(Checkout *checkout);
-static NullableDatum add_up_lines(const Checkout *checkout);
+static bool texts_are_equal(NullableDatum a, NullableDatum b);
+static int	digits_of(NullableDatum currency);
+static void compute_line(OrderLine *line, int64 quantity, int digits);
 static void add_problem(Checkout *checkout, ProblemKind kind, int item);
-pg_noreturn static void refuse_inactive_products(const Checkout *checkout);
-pg_noreturn static void refuse_currencies(const Checkout *checkout);
-pg_noreturn static void refuse_shortages(const Checkout *checkout);
-pg_noreturn static void refuse_amount(const Checkout *checkout);
+static void append_problem(StringInfo detail, const Checkout *checkout,
+						   const Problem *problem);
+static void append_amount(StringInfo detail, const char *key,
+						  NullableDatum amount);
+static void append_text(StringInfo detail, const char *key,
+						NullableDatum value);
 
 void
-begin_checkout(Checkout *checkout, int64 user_id, int32 stock_bucket,
-			   int count)
-{
-	int			flags = MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO;
-
-	*checkout = (Checkout)
-	{
-		.user_id = user_id,
-			.stock_bucket = stock_bucket,
-			.count = count,
-			.units = palloc_extended(count * sizeof(StockUnits), flags),
-			.items = palloc_extended(count * sizeof(CartItem), flags),
-			.lines = palloc_extended(count * sizeof(OrderLine), flags),
-			.currency = NULL_VALUE,
-			.amount = NULL_VALUE
-	};
-}
-
-void
-price_checkout(Checkout *checkout, Visibility visibility)
+price_checkout(Checkout *checkout, NullableDatum address, Seen seen,
+			   Visibility visibility)
 {
 	read_products(checkout, visibility);
-	for (int i = 0; i < checkout->count && checkout->currency.isnull; i++)
-		checkout->currency = checkout->items[i].currency;
-	compute_lines(checkout);
-	if (item_of_other_currency(checkout) == NULL)
-		checkout->amount = add_up_lines(checkout);
-}
-
-void
-find_problems(Checkout *checkout)
-{
-	for (int i = 0; i < checkout->count; i++)
-		if (!checkout->items[i].is_active)
-			add_problem(checkout, INACTIVE_PRODUCT, i);
-	if (checkout->amount.isnull)
-		add_problem(checkout, MIXED_CURRENCIES, -1);
-	else if (!is_below_amount_limit(DatumGetNumeric(checkout->amount.value)))
-		add_problem(checkout, AMOUNT_OUT_OF_RANGE, -1);
+	choose_address(checkout, address);
+	add_up(checkout);
+	find_problems(checkout, seen);
 }
 
 /* A product that has no stock level has nothing in stock. */
@@ -107,35 +130,77 @@ void
 find_shortages(Checkout *checkout)
 {
 	for (int i = 0; i < checkout->count; i++)
-		if (checkout->units[i].available < checkout->units[i].quantity)
+		if (checkout->items[i].exists &&
+			checkout->units[i].available < checkout->units[i].quantity)
 			add_problem(checkout, INSUFFICIENT_STOCK, i);
 }
 
 void
 refuse_problems(const Checkout *checkout)
 {
+	StringInfoData detail;
+	ProblemKind kind;
+	ListCell   *cell;
+
 	if (checkout->problems == NIL)
 		return;
-	switch (((Problem *) linitial(checkout->problems))->kind)
+	kind = ((Problem *) linitial(checkout->problems))->kind;
+	initStringInfo(&detail);
+	appendStringInfo(&detail, "{\"code\": \"%s\"", kinds[kind].code);
+	if (kinds[kind].list != NULL)
+		appendStringInfo(&detail, ", \"%s\": [", kinds[kind].list);
+	foreach(cell, checkout->problems)
 	{
-		case INACTIVE_PRODUCT:
-			refuse_inactive_products(checkout);
-		case MIXED_CURRENCIES:
-			refuse_currencies(checkout);
-		case AMOUNT_OUT_OF_RANGE:
-			refuse_amount(checkout);
-		case INSUFFICIENT_STOCK:
-			refuse_shortages(checkout);
+		const Problem *problem = lfirst(cell);
+
+		if (problem->kind != kind)
+			break;
+		if (detail.data[detail.len - 1] != '[')
+			appendStringInfoString(&detail, ", ");
+		append_problem(&detail, checkout, problem);
 	}
+	appendStringInfoString(&detail, kinds[kind].list != NULL ? "]}" : "}");
+	ereport(ERROR,
+			errcode(kinds[kind].sqlstate),
+			errmsg_internal("%s", kinds[kind].message),
+			errdetail_internal("%s", detail.data),
+			errhint("%s", kinds[kind].hint));
 }
 
 const char *
 problem_code(ProblemKind kind)
 {
-	return problem_codes[kind];
+	return kinds[kind].code;
 }
 
-/* What is not read stays null: the product of an item without one. */
+Datum
+fingerprint_of(const Checkout *checkout)
+{
+	StringInfoData shown;
+	Datum		hash;
+
+	initStringInfo(&shown);
+	if (!checkout->currency.isnull)
+		append_text(&shown, "currency", checkout->currency);
+	if (!checkout->shipping_address.isnull)
+		append_text(&shown, "address", checkout->shipping_address);
+	for (int i = 0; i < checkout->count; i++)
+	{
+		const OrderLine *line = &checkout->lines[i];
+
+		appendStringInfo(&shown, "\n" INT64_FORMAT " " INT64_FORMAT,
+						 checkout->units[i].product_id,
+						 checkout->units[i].quantity);
+		append_amount(&shown, "price", line->unit_price);
+		append_amount(&shown, "amount", line->line_amount);
+	}
+	hash = DirectFunctionCall1(sha256_bytea,
+							   PointerGetDatum(cstring_to_text_with_len(shown.data,
+																		shown.len)));
+	return DirectFunctionCall2(binary_encode, hash, CStringGetTextDatum("hex"));
+}
+
+/* What is not found stays null: the product of an item without one. */
 static void
 read_products(Checkout *checkout, Visibility visibility)
 {
@@ -144,14 +209,8 @@ read_products(Checkout *checkout, Visibility visibility)
 
 	for (int i = 0; i < checkout->count; i++)
 	{
-		OrderLine  *line = &checkout->lines[i];
-
-		for (int column = 0; column < ORDER_LINE_NCOLUMNS; column++)
-			line->columns[column] = NULL_VALUE;
 		checkout->items[i].currency = NULL_VALUE;
-		line->line_number = integer_value(i + 1);
-		line->product_id = bigint_value(checkout->units[i].product_id);
-		line->quantity = integer_value(checkout->units[i].quantity);
+		checkout->lines[i].product_name = checkout->items[i].added_name;
 	}
 	for (uint64 i = 0; i < nproducts; i++)
 	{
@@ -167,6 +226,7 @@ read_products(Checkout *checkout, Visibility visibility)
 			continue;
 		item = &checkout->items[units - checkout->units];
 		line = &checkout->lines[units - checkout->units];
+		item->exists = true;
 		item->is_active = DatumGetBool(row[PRODUCT_IS_ACTIVE].value) &&
 			!row[PRODUCT_CURRENCY].isnull && !row[PRODUCT_PRICE].isnull;
 		item->currency = row[PRODUCT_CURRENCY];
@@ -178,53 +238,142 @@ read_products(Checkout *checkout, Visibility visibility)
 	}
 }
 
-/* NULL when all items have the currency of the checkout, or none. */
-static const CartItem *
-item_of_other_currency(const Checkout *checkout)
+/*
+ * The address of the request, the cart, or the user: the first that there is.
+ * One that is not structured says nothing about taxes.
+ */
+static void
+choose_address(Checkout *checkout, NullableDatum address)
 {
-	for (int i = 0; i < checkout->count; i++)
+	checkout->address = NULL_VALUE;
+	if (!address.isnull)
 	{
-		NullableDatum currency = checkout->items[i].currency;
-
-		if (!currency.isnull &&
-			!DatumGetBool(DirectFunctionCall2Coll(texteq, C_COLLATION_OID,
-												  checkout->currency.value,
-												  currency.value)))
-			return &checkout->items[i];
+		checkout->address = parse_address(address.value, "shipping_address");
+		if (!checkout->address.isnull)
+			check_address(checkout->address.value, "shipping_address");
+		else
+			checkout->shipping_address = address;
 	}
-	return NULL;
+	else if (!checkout->carts_address.isnull)
+		checkout->address = checkout->carts_address;
+	else
+		checkout->address = checkout->users_address;
+
+	if (!checkout->address.isnull)
+		checkout->shipping_address = address_text(checkout->address);
+	else if (address.isnull)
+		checkout->shipping_address = checkout->users_address_text;
+	if (!checkout->shipping_address.isnull &&
+		is_blank(checkout->shipping_address.value))
+		checkout->shipping_address = NULL_VALUE;
 }
 
+/* The amount is the sum of the lines, which are rounded, each once. */
 static void
-compute_lines(Checkout *checkout)
+add_up(Checkout *checkout)
 {
+	Numeric		sum = NULL;
+
+	checkout->currency = checkout->amount = NULL_VALUE;
+	for (int i = 0; i < checkout->count && checkout->currency.isnull; i++)
+		checkout->currency = checkout->items[i].currency;
+	checkout->digits = digits_of(checkout->currency);
 	for (int i = 0; i < checkout->count; i++)
 	{
 		OrderLine  *line = &checkout->lines[i];
 
 		CHECK_FOR_INTERRUPTS();
-		if (!line->unit_price.isnull)
-			line->line_amount =
-				numeric_value(multiply_price(DatumGetNumeric(line->unit_price.value),
-											 checkout->units[i].quantity));
-	}
-}
-
-static NullableDatum
-add_up_lines(const Checkout *checkout)
-{
-	Numeric		sum = NULL;
-
-	for (int i = 0; i < checkout->count; i++)
-	{
-		const OrderLine *line = &checkout->lines[i];
-
+		compute_line(line, checkout->units[i].quantity,
+					 digits_of(checkout->items[i].currency));
 		if (line->line_amount.isnull)
 			continue;
 		sum = sum == NULL ? DatumGetNumeric(line->line_amount.value) :
 			add_amounts(sum, DatumGetNumeric(line->line_amount.value));
 	}
-	return numeric_value(sum == NULL ? int64_to_numeric(0) : sum);
+	if (item_of_other_currency(checkout) == NULL)
+		checkout->amount = numeric_value(sum == NULL ? int64_to_numeric(0) : sum);
+}
+
+static void
+find_problems(Checkout *checkout, Seen seen)
+{
+	for (int i = 0; i < checkout->count; i++)
+		if (!checkout->items[i].exists)
+			add_problem(checkout, PRODUCT_REMOVED, i);
+	for (int i = 0; i < checkout->count; i++)
+		if (checkout->items[i].exists && !checkout->items[i].is_active)
+			add_problem(checkout, INACTIVE_PRODUCT, i);
+	if (checkout->amount.isnull)
+		add_problem(checkout, MIXED_CURRENCIES, -1);
+	for (int i = 0; i < checkout->count; i++)
+		if (price_has_changed(checkout, i, seen))
+			add_problem(checkout, PRICE_CHANGED, i);
+	if (!checkout->amount.isnull &&
+		!is_below_amount_limit(DatumGetNumeric(checkout->amount.value)))
+		add_problem(checkout, AMOUNT_OUT_OF_RANGE, -1);
+	if (checkout->shipping_address.isnull)
+		add_problem(checkout, NO_SHIPPING_ADDRESS, -1);
+}
+
+/*
+ * The customer pays what was shown.  An amount says nothing about the currency,
+ * which was that of the price that the product had when it was put in.
+ */
+static bool
+price_has_changed(const Checkout *checkout, int item, Seen seen)
+{
+	const CartItem *it = &checkout->items[item];
+	NullableDatum price = checkout->lines[item].unit_price;
+
+	if (seen == SEEN_CART || it->added_price.isnull ||
+		it->currency.isnull || price.isnull)
+		return false;
+	if (!texts_are_equal(it->added_currency, it->currency))
+		return true;
+	return seen == SEEN_NOTHING &&
+		!amounts_are_equal(DatumGetNumeric(it->added_price.value),
+						   DatumGetNumeric(price.value));
+}
+
+/* NULL when all items have the currency of the checkout, or none. */
+static const CartItem *
+item_of_other_currency(const Checkout *checkout)
+{
+	for (int i = 0; i < checkout->count; i++)
+		if (!checkout->items[i].currency.isnull &&
+			!texts_are_equal(checkout->items[i].currency, checkout->currency))
+			return &checkout->items[i];
+	return NULL;
+}
+
+static bool
+texts_are_equal(NullableDatum a, NullableDatum b)
+{
+	if (a.isnull || b.isnull)
+		return a.isnull == b.isnull;
+	return DatumGetBool(DirectFunctionCall2Coll(texteq, C_COLLATION_OID,
+												a.value, b.value));
+}
+
+static int
+digits_of(NullableDatum currency)
+{
+	return currency.isnull ? 2 :
+		digits_of_currency(TextDatumGetCString(currency.value));
+}
+
+static void
+compute_line(OrderLine *line, int64 quantity, int digits)
+{
+	Numeric		price;
+
+	CHECK_FOR_INTERRUPTS();
+	if (line->unit_price.isnull)
+		return;
+	price = DatumGetNumeric(line->unit_price.value);
+	require_finite(price);
+	line->unit_price = numeric_value(price_as_shown(price, digits));
+	line->line_amount = numeric_value(multiply_price(price, quantity, digits));
 }
 
 static void
@@ -237,83 +386,68 @@ add_problem(Checkout *checkout, ProblemKind kind, int item)
 	checkout->problems = lappend(checkout->problems, problem);
 }
 
+/* What DETAIL says of it: an element of a list, or fields of the whole. */
 static void
-refuse_inactive_products(const Checkout *checkout)
+append_problem(StringInfo detail, const Checkout *checkout,
+			   const Problem *problem)
 {
-	StringInfoData ids;
-	ListCell   *cell;
+	const StockUnits *units = &checkout->units[Max(problem->item, 0)];
+	const CartItem *item = &checkout->items[Max(problem->item, 0)];
 
-	initStringInfo(&ids);
-	foreach(cell, checkout->problems)
+	switch (problem->kind)
 	{
-		Problem    *problem = lfirst(cell);
-
-		if (problem->kind == INACTIVE_PRODUCT)
-			appendStringInfo(&ids, "%s" INT64_FORMAT, ids.len > 0 ? ", " : "",
-							 checkout->units[problem->item].product_id);
-	}
-	ereport(ERROR,
-			errcode(ERRCODE_CONFLICT),
-			errmsg("product is not active"),
-			errdetail_internal("{\"code\": \"%s\", \"product_ids\": [%s]}",
-							   problem_code(INACTIVE_PRODUCT), ids.data),
-			errhint("Take the products out of the cart with set_cart_item."));
-}
-
-static void
-refuse_currencies(const Checkout *checkout)
-{
-	StringInfoData currencies;
-
-	initStringInfo(&currencies);
-	escape_json(&currencies, TextDatumGetCString(checkout->currency.value));
-	appendStringInfoString(&currencies, ", ");
-	escape_json(&currencies,
-				TextDatumGetCString(item_of_other_currency(checkout)->currency.value));
-	ereport(ERROR,
-			errcode(ERRCODE_CONFLICT),
-			errmsg("cart has more than one currency"),
-			errdetail_internal("{\"code\": \"%s\", \"currencies\": [%s]}",
-							   problem_code(MIXED_CURRENCIES), currencies.data),
-			errhint("Order products of one currency at a time."));
-}
-
-static void
-refuse_shortages(const Checkout *checkout)
-{
-	StringInfoData shortages;
-	ListCell   *cell;
-
-	initStringInfo(&shortages);
-	foreach(cell, checkout->problems)
-	{
-		Problem    *problem = lfirst(cell);
-		StockUnits *units = &checkout->units[problem->item];
-
-		if (problem->kind == INSUFFICIENT_STOCK)
-			appendStringInfo(&shortages,
-							 "%s{\"product_id\": " INT64_FORMAT ", \"requested\": " INT64_FORMAT ", \"available\": " INT64_FORMAT "}",
-							 shortages.len > 0 ? ", " : "",
+		case PRODUCT_REMOVED:
+		case INACTIVE_PRODUCT:
+			appendStringInfo(detail, INT64_FORMAT, units->product_id);
+			break;
+		case MIXED_CURRENCIES:
+			escape_json(detail, TextDatumGetCString(checkout->currency.value));
+			appendStringInfoString(detail, ", ");
+			escape_json(detail,
+						TextDatumGetCString(item_of_other_currency(checkout)->currency.value));
+			break;
+		case PRICE_CHANGED:
+			appendStringInfo(detail, "{\"product_id\": " INT64_FORMAT,
+							 units->product_id);
+			append_amount(detail, "price",
+						  checkout->lines[problem->item].unit_price);
+			append_text(detail, "currency", item->currency);
+			append_amount(detail, "added_price", item->added_price);
+			append_text(detail, "added_currency", item->added_currency);
+			appendStringInfoChar(detail, '}');
+			break;
+		case AMOUNT_OUT_OF_RANGE:
+			appendStringInfo(detail, "\"order_amount\": %s, \"below\": %s",
+							 amount_text(DatumGetNumeric(checkout->amount.value)),
+							 CppAsString2(AMOUNT_LIMIT));
+			break;
+		case NO_SHIPPING_ADDRESS:
+			appendStringInfo(detail, "\"user_id\": " INT64_FORMAT,
+							 checkout->user_id);
+			break;
+		case INSUFFICIENT_STOCK:
+			appendStringInfo(detail,
+							 "{\"product_id\": " INT64_FORMAT ", \"requested\": " INT64_FORMAT ", \"available\": " INT64_FORMAT "}",
 							 units->product_id, units->quantity,
 							 units->available);
+			break;
 	}
-	ereport(ERROR,
-			errcode(ERRCODE_CONFLICT),
-			errmsg("stock is insufficient"),
-			errdetail_internal("{\"code\": \"%s\", \"lines\": [%s]}",
-							   problem_code(INSUFFICIENT_STOCK), shortages.data),
-			errhint("Reduce the quantities with set_cart_item."));
 }
 
 static void
-refuse_amount(const Checkout *checkout)
+append_amount(StringInfo detail, const char *key, NullableDatum amount)
 {
-	ereport(ERROR,
-			errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-			errmsg("order amount is out of range"),
-			errdetail_internal("{\"code\": \"%s\", \"order_amount\": %s, \"below\": %s}",
-							   problem_code(AMOUNT_OUT_OF_RANGE),
-							   amount_text(DatumGetNumeric(checkout->amount.value)),
-							   CppAsString2(AMOUNT_LIMIT)),
-			errhint("Reduce the quantities with set_cart_item."));
+	appendStringInfo(detail, ", \"%s\": %s", key,
+					 amount.isnull ? "null" :
+					 amount_text(DatumGetNumeric(amount.value)));
+}
+
+static void
+append_text(StringInfo detail, const char *key, NullableDatum value)
+{
+	appendStringInfo(detail, ", \"%s\": ", key);
+	if (value.isnull)
+		appendStringInfoString(detail, "null");
+	else
+		escape_json(detail, TextDatumGetCString(value.value));
 }

@@ -20,7 +20,7 @@ static Statement select_levels = {
 	"SELECT product_id::bigint, quantity::bigint FROM ecommerce.stock_levels"
 	" WHERE bucket = $1 AND product_id = ANY ($2)",
 	.result = SPI_OK_SELECT,
-	PARAMETERS(INT4OID, INT8ARRAYOID)
+	PARAMETERS(INT8OID, INT8ARRAYOID)
 };
 
 /* The rows are locked in the order in which they are sorted. */
@@ -30,7 +30,7 @@ static Statement lock_levels = {
 	" WHERE bucket = $1 AND product_id = ANY ($2)"
 	" ORDER BY product_id FOR NO KEY UPDATE",
 	.result = SPI_OK_SELECT,
-	PARAMETERS(INT4OID, INT8ARRAYOID)
+	PARAMETERS(INT8OID, INT8ARRAYOID)
 };
 
 /*
@@ -44,7 +44,7 @@ static Statement decrement_levels = {
 	"   SET quantity = quantity - ($3)[width_bucket(product_id, $2)]"
 	" WHERE bucket = $1 AND product_id = ANY ($2)",
 	.result = SPI_OK_UPDATE,
-	PARAMETERS(INT4OID, INT8ARRAYOID, INT8ARRAYOID)
+	PARAMETERS(INT8OID, INT8ARRAYOID, INT8ARRAYOID)
 };
 
 static Statement increment_level = {
@@ -52,7 +52,7 @@ static Statement increment_level = {
 	"UPDATE ecommerce.stock_levels SET quantity = quantity + $3"
 	" WHERE bucket = $1 AND product_id = $2",
 	.result = SPI_OK_UPDATE,
-	PARAMETERS(INT4OID, INT8OID, INT8OID)
+	PARAMETERS(INT8OID, INT8OID, INT8OID)
 };
 
 /* The product must not be deleted before its stock level is there again. */
@@ -69,20 +69,14 @@ static Statement insert_level = {
 	" ON CONFLICT (bucket, product_id)"
 	" DO UPDATE SET quantity = stock.quantity + excluded.quantity",
 	.result = SPI_OK_INSERT,
-	PARAMETERS(INT4OID, INT8OID, INT8OID)
+	PARAMETERS(INT8OID, INT8OID, INT8OID)
 };
 
-static void read_levels(Statement *statement, int32 bucket, StockUnits *units,
+static void read_levels(Statement *statement, int64 bucket, StockUnits *units,
 						int count, Visibility visibility);
 static int	compare_products(const void *a, const void *b);
 static NullableDatum quantities_value(const StockUnits *units, int count);
-static void return_units(int32 bucket, const StockUnits *units);
-
-void
-sort_units(StockUnits *units, int count)
-{
-	qsort(units, count, sizeof(StockUnits), compare_products);
-}
+static void return_units(int64 bucket, const StockUnits *units);
 
 StockUnits *
 find_units(StockUnits *units, int count, int64 product_id)
@@ -103,22 +97,22 @@ product_ids_value(const StockUnits *units, int count)
 }
 
 void
-read_stock(int32 bucket, StockUnits *units, int count, Visibility visibility)
+read_stock(int64 bucket, StockUnits *units, int count, Visibility visibility)
 {
 	read_levels(&select_levels, bucket, units, count, visibility);
 }
 
 void
-lock_stock(int32 bucket, StockUnits *units, int count)
+lock_stock(int64 bucket, StockUnits *units, int count)
 {
 	read_levels(&lock_levels, bucket, units, count, FRESH_SNAPSHOT);
 }
 
 void
-take_stock(int32 bucket, const StockUnits *units, int count)
+take_stock(int64 bucket, const StockUnits *units, int count)
 {
 	NullableDatum values[] = {
-		integer_value(bucket),
+		bigint_value(bucket),
 		product_ids_value(units, count),
 		quantities_value(units, count)
 	};
@@ -127,7 +121,7 @@ take_stock(int32 bucket, const StockUnits *units, int count)
 }
 
 void
-return_stock(int32 bucket, const StockUnits *units, int count)
+return_stock(int64 bucket, const StockUnits *units, int count)
 {
 	for (int i = 0; i < count; i++)
 	{
@@ -137,11 +131,11 @@ return_stock(int32 bucket, const StockUnits *units, int count)
 }
 
 static void
-read_levels(Statement *statement, int32 bucket, StockUnits *units, int count,
+read_levels(Statement *statement, int64 bucket, StockUnits *units, int count,
 			Visibility visibility)
 {
 	NullableDatum values[] = {
-		integer_value(bucket),
+		bigint_value(bucket),
 		product_ids_value(units, count)
 	};
 	uint64		nlevels = execute(statement, values, visibility);
@@ -183,10 +177,10 @@ quantities_value(const StockUnits *units, int count)
 }
 
 static void
-return_units(int32 bucket, const StockUnits *units)
+return_units(int64 bucket, const StockUnits *units)
 {
 	NullableDatum values[] = {
-		integer_value(bucket),
+		bigint_value(bucket),
 		bigint_value(units->product_id),
 		bigint_value(units->quantity)
 	};

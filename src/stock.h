@@ -21,8 +21,6 @@ typedef struct StockUnits
 
 /* Each of these takes the units in the order of product ids, and none twice. */
 
-extern void sort_units(StockUnits *units, int count);
-
 /* NULL when there are none of the product. */
 extern StockUnits *find_units(StockUnits *units, int count, int64 product_id);
 
@@ -30,20 +28,20 @@ extern StockUnits *find_units(StockUnits *units, int count, int64 product_id);
 extern NullableDatum product_ids_value(const StockUnits *units, int count);
 
 /* Fills in what is available, without a lock. */
-extern void read_stock(int32 bucket, StockUnits *units, int count,
+extern void read_stock(int64 bucket, StockUnits *units, int count,
 					   Visibility visibility);
 
 /* Fills in what is available and locks it until the end of the transaction. */
-extern void lock_stock(int32 bucket, StockUnits *units, int count);
+extern void lock_stock(int64 bucket, StockUnits *units, int count);
 
 /* Takes the units, which are locked and available. */
-extern void take_stock(int32 bucket, const StockUnits *units, int count);
+extern void take_stock(int64 bucket, const StockUnits *units, int count);
 
 /*
  * Puts the units back.  A stock level that is not there any more is made again
  * as long as there is the product; units of a product that has been deleted
  * are gone with it.
  */
-extern void return_stock(int32 bucket, const StockUnits *units, int count);
+extern void return_stock(int64 bucket, const StockUnits *units, int count);
 
 #endif							/* ECOMMERCE_STOCK_H */

@@ -1,0 +1,180 @@
+/*-------------------------------------------------------------------------
+ *
+ * checkout.c
+ *		A cart on its way to becoming an order.
+ *
+ * The cart that is shown and the one that is ordered have the same columns.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+
+#include "checkout.h"
+#include "users.h"
+
+#define SELECT_USER \
+	"SELECT address::jsonb, shipping_address::text FROM ecommerce.users" \
+	" WHERE id = $1"
+
+#define SELECT_CART \
+	"SELECT stock_bucket::bigint, address::jsonb, billing_address::jsonb" \
+	"  FROM ecommerce.carts WHERE user_id = $1"
+
+#define ITEM_COLUMNS \
+	" product_id::bigint, quantity::integer, created_at::timestamptz," \
+	" unit_price::numeric, currency::text, product_name::text"
+
+enum item_column
+{
+	ITEM_PRODUCT_ID, ITEM_QUANTITY, ITEM_CREATED_AT, ITEM_UNIT_PRICE,
+	ITEM_CURRENCY, ITEM_PRODUCT_NAME, ITEM_NCOLUMNS
+};
+
+typedef NullableDatum ItemRow[ITEM_NCOLUMNS];
+
+static Statement select_user = {
+	.query = SELECT_USER,
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
+static Statement lock_user_key_share = {
+	.query = SELECT_USER " FOR KEY SHARE",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
+static Statement select_cart = {
+	.query = SELECT_CART,
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
+static Statement lock_cart_no_key_update = {
+	.query = SELECT_CART " FOR NO KEY UPDATE",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
+static Statement select_items = {
+	.query =
+	"SELECT" ITEM_COLUMNS "  FROM ecommerce.cart_items WHERE user_id = $1",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
+static Statement delete_items = {
+	.query =
+	"DELETE FROM ecommerce.cart_items WHERE user_id = $1"
+	" RETURNING" ITEM_COLUMNS,
+	.result = SPI_OK_DELETE_RETURNING,
+	PARAMETERS(INT8OID)
+};
+
+static void read_user_and_cart(Checkout *checkout, int64 user_id,
+							   Statement *user, Statement *cart,
+							   Visibility visibility);
+static void read_items(Checkout *checkout, Statement *statement,
+					   Visibility visibility);
+static int	compare_products(const void *a, const void *b);
+
+void
+read_checkout(Checkout *checkout, int64 user_id, Visibility visibility)
+{
+	read_user_and_cart(checkout, user_id, &select_user, &select_cart,
+					   visibility);
+	read_items(checkout, &select_items, visibility);
+}
+
+void
+lock_checkout(Checkout *checkout, int64 user_id)
+{
+	read_user_and_cart(checkout, user_id, &lock_user_key_share,
+					   &lock_cart_no_key_update, FRESH_SNAPSHOT);
+}
+
+/* Without a cart nothing was locked, so nothing is taken. */
+void
+take_items(Checkout *checkout)
+{
+	if (checkout->has_cart)
+		read_items(checkout, &delete_items, FRESH_SNAPSHOT);
+}
+
+static void
+read_user_and_cart(Checkout *checkout, int64 user_id, Statement *user,
+				   Statement *cart, Visibility visibility)
+{
+	NullableDatum values[] = {bigint_value(user_id)};
+	NullableDatum row[3];
+
+	memset(checkout, 0, sizeof(Checkout));
+	checkout->user_id = user_id;
+	checkout->carts_address = checkout->billing_address = NULL_VALUE;
+
+	if (execute(user, values, visibility) == 0)
+		refuse_unknown_user(user_id);
+	read_row(SPI_tuptable, 0, row, 2);
+	checkout->users_address = row[0];
+	checkout->users_address_text = row[1];
+
+	checkout->has_cart = execute(cart, values, visibility) > 0;
+	if (!checkout->has_cart)
+		return;
+	read_row(SPI_tuptable, 0, row, 3);
+	checkout->stock_bucket = DatumGetInt64(row[0].value);
+	checkout->carts_address = row[1];
+	checkout->billing_address = row[2];
+}
+
+/* A table that has lost its constraints may have a null for a number. */
+static void
+read_items(Checkout *checkout, Statement *statement, Visibility visibility)
+{
+	NullableDatum values[] = {bigint_value(checkout->user_id)};
+	int			flags = MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO;
+	int			count = execute(statement, values, visibility);
+	ItemRow    *rows = palloc_extended(count * sizeof(ItemRow), flags);
+
+	for (int i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		read_row(SPI_tuptable, i, rows[i], ITEM_NCOLUMNS);
+	}
+	qsort(rows, count, sizeof(ItemRow), compare_products);
+
+	checkout->count = count;
+	checkout->units = palloc_extended(count * sizeof(StockUnits), flags);
+	checkout->items = palloc_extended(count * sizeof(CartItem), flags);
+	checkout->lines = palloc_extended(count * sizeof(OrderLine), flags);
+	for (int i = 0; i < count; i++)
+	{
+		StockUnits *units = &checkout->units[i];
+		CartItem   *item = &checkout->items[i];
+		OrderLine  *line = &checkout->lines[i];
+
+		units->product_id = DatumGetInt64(rows[i][ITEM_PRODUCT_ID].value);
+		units->quantity = DatumGetInt32(rows[i][ITEM_QUANTITY].value);
+		item->created_at = rows[i][ITEM_CREATED_AT];
+		item->added_price = rows[i][ITEM_UNIT_PRICE];
+		item->added_currency = rows[i][ITEM_CURRENCY];
+		item->added_name = rows[i][ITEM_PRODUCT_NAME];
+		for (int column = 0; column < ORDER_LINE_NCOLUMNS; column++)
+			line->columns[column] = NULL_VALUE;
+		line->line_number = integer_value(i + 1);
+		line->product_id = bigint_value(units->product_id);
+		line->quantity = integer_value((int32) units->quantity);
+	}
+}
+
+static int
+compare_products(const void *a, const void *b)
+{
+	int64		left = DatumGetInt64((*(const ItemRow *) a)[ITEM_PRODUCT_ID].value);
+	int64		right = DatumGetInt64((*(const ItemRow *) b)[ITEM_PRODUCT_ID].value);
+
+	return (left > right) - (left < right);
+}

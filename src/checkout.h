@@ -1,0 +1,70 @@
+/*-------------------------------------------------------------------------
+ *
+ * checkout.h
+ *		A cart on its way to becoming an order.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ECOMMERCE_CHECKOUT_H
+#define ECOMMERCE_CHECKOUT_H
+
+#include "nodes/pg_list.h"
+
+#include "order_lines.h"
+#include "stock.h"
+
+/* What the cart knows of a product, besides what its order line has. */
+typedef struct CartItem
+{
+	NullableDatum created_at;	/* in a cart that is shown */
+	NullableDatum added_price;	/* what the product cost when it was put in */
+	NullableDatum added_currency;
+	NullableDatum added_name;
+	bool		exists;			/* is there such a product? */
+	bool		is_active;		/* and is it sold? */
+	NullableDatum currency;
+} CartItem;
+
+typedef struct Checkout
+{
+	int64		user_id;
+
+	/* Of the user. */
+	NullableDatum users_address;
+	NullableDatum users_address_text;
+
+	/* Of the cart. */
+	bool		has_cart;
+	int64		stock_bucket;
+	NullableDatum carts_address;
+	NullableDatum billing_address;
+
+	/* Of its items: arrays of count, by product id. */
+	int			count;
+	StockUnits *units;			/* what the customer wants */
+	CartItem   *items;
+	OrderLine  *lines;			/* what the order's lines are going to be */
+
+	/* What pricing.c makes of it. */
+	NullableDatum address;		/* where the order goes: a jsonb, a text */
+	NullableDatum shipping_address;
+	NullableDatum currency;		/* of the first product; null without any */
+	int			digits;			/* of that currency */
+	NullableDatum amount;		/* null when there are several currencies */
+	List	   *problems;		/* of Problem, the most important first */
+} Checkout;
+
+/* Reads user, cart and items. Raises PT404 when there is no such user. */
+extern void read_checkout(Checkout *checkout, int64 user_id,
+						  Visibility visibility);
+
+/*
+ * The same in two steps, for an order.  The first locks the user FOR KEY SHARE,
+ * as the foreign key of the order will, and the cart FOR NO KEY UPDATE, so that
+ * a customer's orders are placed one after the other.  The second takes the
+ * items out of the cart: what is ordered is what was removed.
+ */
+extern void lock_checkout(Checkout *checkout, int64 user_id);
+extern void take_items(Checkout *checkout);
+
+#endif							/* ECOMMERCE_CHECKOUT_H */
