@@ -3,18 +3,23 @@
  * access.c
  *		Who may act for whom, and as whom the queries run.
  *
- * Whoever may INSERT into ecommerce.orders acts for any user: the owner of the
- * tables, and the roles that the owner trusts with them, called staff here.
- * Anyone else acts only for the user that the request's JSON web token names,
- * which PostgREST puts into the setting request.jwt.claims.  Events are also
- * delivered by whoever may UPDATE ecommerce.order_events.
+ * Whoever has the privilege REFERENCES on ecommerce.orders acts for any user: the
+ * owner of the tables, and the roles that the owner trusts, called staff here.
+ * It is a mark that allows no writing past the functions.  Anyone else acts only
+ * for the user that the request's JSON web token names, which PostgREST puts into
+ * the setting request.jwt.claims.  Events are also delivered by whoever has the
+ * mark on ecommerce.order_events.
  *
  * Once that is decided, the fixed queries run as the owner of the tables, the
  * way the server runs its own foreign-key checks (ri_triggers.c): no shopper
  * needs a privilege on a table, nothing runs as the superuser who installed
- * the extension, and a trigger on a table runs as the table's owner (but for a
- * deferred one, which the server runs when the caller commits, as the caller).
- * Pinning search_path keeps the caller's schemas out of what such a trigger does.
+ * the extension, and a trigger on a table runs as the table's owner.  Unless the
+ * owner has the caller's rights anyway, this is a security-restricted operation,
+ * so that such code leaves nothing behind in the caller's session: no temporary
+ * table that a later query of the caller's takes for another, no cursor, no
+ * prepared statement, no deferred trigger.  That is how logical replication
+ * applies changes (usercontext.c).  Pinning search_path keeps the caller's
+ * schemas out of what such a trigger does.
  *
  *-------------------------------------------------------------------------
  */
@@ -63,7 +68,7 @@ begin_access(Access *access, int64 user_id)
 				errmsg("cannot act for another user"),
 				errdetail_internal("{\"code\": \"other_user\", \"user_id\": " INT64_FORMAT "}",
 								   user_id),
-				errhint("Only a role that may INSERT into ecommerce.orders acts for any user."));
+				errhint("Only a role with the privilege REFERENCES on ecommerce.orders acts for any user."));
 	become_owner(access, orders);
 }
 
@@ -90,13 +95,17 @@ begin_delivery_access(Access *access)
 static void
 become_owner(Access *access, Oid orders)
 {
+	Oid			owner = table_owner(orders);
+	int			context;
+
 	access->result_context = CurrentMemoryContext;
 	SPI_connect();
 	GetUserIdAndSecContext(&access->caller, &access->caller_context);
-	SetUserIdAndSecContext(table_owner(orders),
-						   access->caller_context |
-						   SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_NOFORCE_RLS);
+	context = access->caller_context | SECURITY_LOCAL_USERID_CHANGE |
+		SECURITY_NOFORCE_RLS;
+	if (!has_privs_of_role(owner, access->caller))
+		context |= SECURITY_RESTRICTED_OPERATION;
+	SetUserIdAndSecContext(owner, context);
 	access->guc_nest_level = pin_search_path();
 }
 
@@ -143,7 +152,7 @@ notify_postgrest(void)
 static bool
 is_staff(Oid orders)
 {
-	return pg_class_aclcheck(orders, GetUserId(), ACL_INSERT) == ACLCHECK_OK;
+	return pg_class_aclcheck(orders, GetUserId(), ACL_REFERENCES) == ACLCHECK_OK;
 }
 
 static bool
@@ -152,7 +161,7 @@ may_deliver(void)
 	Oid			events = events_table();
 
 	return OidIsValid(events) &&
-		pg_class_aclcheck(events, GetUserId(), ACL_UPDATE) == ACLCHECK_OK;
+		pg_class_aclcheck(events, GetUserId(), ACL_REFERENCES) == ACLCHECK_OK;
 }
 
 static void
@@ -162,7 +171,7 @@ refuse_role(void)
 			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			errmsg("role may not do this"),
 			errdetail_internal("{\"code\": \"not_staff\"}"),
-			errhint("Use a role that may INSERT into ecommerce.orders, or for events one that may UPDATE ecommerce.order_events."));
+			errhint("Use a role with the privilege REFERENCES on ecommerce.orders, or for events on ecommerce.order_events."));
 }
 
 int64

@@ -24,11 +24,12 @@
 	COLUMN(category_name, text, TEXTOID) \
 	COLUMN(unit_price, numeric, NUMERICOID) \
 	COLUMN(quantity, integer, INT4OID) \
-	COLUMN(line_amount, numeric, NUMERICOID)
-
-#define COLUMN_FIELD(name, type, oid)	NullableDatum name;
-#define COLUMN_COUNT(name, type, oid)	+ 1
-#define COLUMN_SELECTED(name, type, oid)	", " #name "::" #type
+	COLUMN(line_amount, numeric, NUMERICOID) \
+	COLUMN(sku, text, TEXTOID) \
+	COLUMN(options, jsonb, JSONBOID) \
+	COLUMN(discount_amount, numeric, NUMERICOID) \
+	COLUMN(tax_rate, numeric, NUMERICOID) \
+	COLUMN(tax_amount, numeric, NUMERICOID)
 
 #define ORDER_LINE_NCOLUMNS	(0 ORDER_LINE_COLUMNS(COLUMN_COUNT))
 

@@ -22,8 +22,10 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
 #include "nodes/params.h"
 #include "utils/array.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "statement.h"
@@ -35,6 +37,10 @@ static int	execute_plan(Statement *statement, const NullableDatum *values,
 						 Visibility visibility);
 static void forget_rewritten(Statement *statement);
 pg_noreturn static void refuse_written(uint64 written, uint64 expected);
+static void insert_some_rows(RowInserter *inserter, int64 customer_id,
+							 int64 order_id, const NullableDatum *rows,
+							 int nrows);
+static void make_statement(RowInserter *inserter, int nrows);
 static void prepare(Statement *statement);
 
 uint64
@@ -127,6 +133,68 @@ execute_commands(SPITupleTable *commands)
 {
 	for (uint64 i = 0; i < commands->numvals; i++)
 		execute_command(SPI_getvalue(commands->vals[i], commands->tupdesc, 1));
+}
+
+/*
+ * Rows are inserted up to 16 at a time.  Each statement executed costs, among
+ * other things, reading the table's constraints from their stored form; and
+ * INSERT ... SELECT would not stay on one shard when the tables are distributed
+ * by customer.
+ */
+void
+insert_rows(RowInserter *inserter, int64 customer_id, int64 order_id,
+			const NullableDatum *rows, int nrows)
+{
+	for (int first = 0; first < nrows; first += MAX_ROWS_AT_ONCE)
+		insert_some_rows(inserter, customer_id, order_id,
+						 &rows[first * inserter->ncolumns],
+						 Min(nrows - first, MAX_ROWS_AT_ONCE));
+}
+
+static void
+insert_some_rows(RowInserter *inserter, int64 customer_id, int64 order_id,
+				 const NullableDatum *rows, int nrows)
+{
+	Statement  *statement = &inserter->statements[nrows - 1];
+	int			nvalues = nrows * inserter->ncolumns;
+	NullableDatum *values = palloc((2 + nvalues) * sizeof(NullableDatum));
+
+	values[0] = bigint_value(customer_id);
+	values[1] = bigint_value(order_id);
+	memcpy(&values[2], rows, nvalues * sizeof(NullableDatum));
+	if (statement->query == NULL)
+		make_statement(inserter, nrows);
+	require_written(execute(statement, values, FRESH_SNAPSHOT), nrows);
+}
+
+/* INSERT INTO ... VALUES ($1, $2, $3, ...), ($1, $2, $12, ...) */
+static void
+make_statement(RowInserter *inserter, int nrows)
+{
+	Statement  *statement = &inserter->statements[nrows - 1];
+	int			nparameters = 2 + nrows * inserter->ncolumns;
+	Oid		   *parameters = MemoryContextAlloc(TopMemoryContext,
+												nparameters * sizeof(Oid));
+	StringInfoData query;
+	int			number = 2;
+
+	parameters[0] = parameters[1] = INT8OID;
+	initStringInfo(&query);
+	appendStringInfoString(&query, inserter->insert);
+	for (int row = 0; row < nrows; row++)
+	{
+		appendStringInfoString(&query, row == 0 ? "($1, $2" : ", ($1, $2");
+		for (int column = 0; column < inserter->ncolumns; column++)
+		{
+			parameters[number++] = inserter->types[column];
+			appendStringInfo(&query, ", $%d", number);
+		}
+		appendStringInfoChar(&query, ')');
+	}
+	statement->result = SPI_OK_INSERT;
+	statement->nparameters = nparameters;
+	statement->parameters = parameters;
+	statement->query = MemoryContextStrdup(TopMemoryContext, query.data);
 }
 
 /*

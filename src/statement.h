@@ -31,6 +31,16 @@ typedef struct Statement
 	.parameters = (Oid[]) {__VA_ARGS__}
 
 /*
+ * A list of columns is a macro that takes what to make of each: of its name, its
+ * type in SQL, and its type's OID.
+ */
+#define COLUMN_FIELD(name, type, oid)		NullableDatum name;
+#define COLUMN_COUNT(name, type, oid)		+ 1
+#define COLUMN_SELECTED(name, type, oid)	", " #name "::" #type
+#define COLUMN_INSERTED(name, type, oid)	", " #name
+#define COLUMN_OID(name, type, oid)			oid,
+
+/*
  * What the statements of one call may see.  STABLE functions keep to the
  * snapshot of the query that called them; VOLATILE ones must see, in every
  * statement, what was committed while the statement before waited for a lock.
@@ -89,6 +99,25 @@ extern void execute_into(Statement *statement, const NullableDatum *values,
  */
 extern void execute_command(const char *command);
 extern void execute_commands(SPITupleTable *commands);
+
+/*
+ * INSERT ... VALUES with any number of rows, of which each has the values of a
+ * customer and an order in front of its own.  Statements are made when they are
+ * first needed, statements[i] for i + 1 rows.
+ */
+#define MAX_ROWS_AT_ONCE	16
+
+typedef struct RowInserter
+{
+	const char *insert;			/* up to and with VALUES */
+	int			ncolumns;		/* behind the customer and the order */
+	const Oid  *types;			/* theirs */
+	Statement	statements[MAX_ROWS_AT_ONCE];
+} RowInserter;
+
+/* rows are ncolumns values each, one row behind the other. */
+extern void insert_rows(RowInserter *inserter, int64 customer_id,
+						int64 order_id, const NullableDatum *rows, int nrows);
 
 /* Reads a row of a result into one field for each column; 0 where it is null. */
 extern void read_row(SPITupleTable *rows, uint64 row, NullableDatum *fields,

@@ -442,6 +442,53 @@ COMMENT ON COLUMN ecommerce.order_adjustments.is_included IS
 'Whether the amount is in the others already: a tax that prices include.';
 
 
+-- Authority
+-- A mark that allows no writing: REFERENCES on orders for who acts for any user, on
+-- order_events for who delivers events. INSERT and UPDATE, which were the marks, allowed an
+-- order without lines, and events that nobody is given any more.
+
+FOR suspect IN
+    SELECT oid::regclass AS relation, privilege_type,
+           CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END AS grantee
+      FROM pg_class, aclexplode(relacl)
+     WHERE grantee <> relowner
+       AND (oid, privilege_type) IN (('ecommerce.orders'::regclass, 'INSERT'),
+                                     ('ecommerce.order_events'::regclass, 'UPDATE'))
+LOOP
+    EXECUTE format('GRANT REFERENCES ON %s TO %s', suspect.relation, suspect.grantee);
+    EXECUTE format('REVOKE %s ON %s FROM %s', suspect.privilege_type, suspect.relation,
+                   suspect.grantee);
+END LOOP;
+
+-- Everybody else reads what is their own, and changes nothing past the functions.
+FOR suspect IN
+    SELECT relation, owner
+      FROM (VALUES ('users', 'id'), ('carts', 'user_id'), ('cart_items', 'user_id'),
+                   ('orders', 'customer_id'), ('order_details', 'customer_id'),
+                   ('order_adjustments', 'customer_id'), ('order_events', 'customer_id'))
+           AS own (relation, owner)
+LOOP
+    EXECUTE format('DROP POLICY IF EXISTS own_row_or_staff ON ecommerce.%I', suspect.relation);
+    EXECUTE format('DROP POLICY IF EXISTS own_rows_or_staff ON ecommerce.%I', suspect.relation);
+    EXECUTE format($policy$CREATE POLICY own_rows ON ecommerce.%I FOR SELECT USING (%I =
+        (SELECT (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'user_id')::bigint))
+        $policy$, suspect.relation, suspect.owner);
+    EXECUTE format($policy$CREATE POLICY staff ON ecommerce.%I FOR SELECT USING (
+        (SELECT has_table_privilege('ecommerce.orders'::regclass, 'REFERENCES')))
+        $policy$, suspect.relation);
+END LOOP;
+DROP POLICY staff ON ecommerce.users;
+CREATE POLICY staff ON ecommerce.users USING (
+    (SELECT has_table_privilege('ecommerce.orders'::regclass, 'REFERENCES')));
+
+ALTER TABLE ecommerce.promotions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY staff ON ecommerce.promotions USING (
+    (SELECT has_table_privilege('ecommerce.orders'::regclass, 'REFERENCES')));
+ALTER TABLE ecommerce.promotion_levels ENABLE ROW LEVEL SECURITY;
+CREATE POLICY staff ON ecommerce.promotion_levels USING (
+    (SELECT has_table_privilege('ecommerce.orders'::regclass, 'REFERENCES')));
+
+
 -- Events
 
 ALTER TABLE ecommerce.order_events ADD COLUMN person text;

@@ -1,0 +1,366 @@
+/*-------------------------------------------------------------------------
+ *
+ * problems.c
+ *		What keeps a cart from being ordered, told to people and programs.
+ *
+ * A problem is in the cart that is shown, and is the error of an order, in the
+ * same words.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "utils/json.h"
+
+#include "errors.h"
+#include "money.h"
+#include "problems.h"
+
+/* The keys of facts, in stored order: by length, then by bytes. */
+typedef struct Telling
+{
+	const char *code;
+	int			sqlstate;
+	const char *message;
+	const char *hint;
+	const char *list;			/* where DETAIL has what is like it, if it may */
+	const char *fact_keys[PROBLEM_MAX_FACTS];
+} Telling;
+
+static const Telling tellings[] = {
+	[PRODUCT_REMOVED] = {
+		"product_removed", ERRCODE_CONFLICT,
+		"product is not there any more",
+		"Tell the customer, and take the products out of the cart with set_cart_item.",
+		"product_ids"
+	},
+	[INACTIVE_PRODUCT] = {
+		"inactive_product", ERRCODE_CONFLICT,
+		"product is not active",
+		"Take the products out of the cart with set_cart_item.",
+		"product_ids"
+	},
+	[MIXED_CURRENCIES] = {
+		"mixed_currencies", ERRCODE_CONFLICT,
+		"cart has more than one currency",
+		"Order products of one currency at a time.",
+		"currencies"
+	},
+	[PRICE_CHANGED] = {
+		"price_changed", ERRCODE_CONFLICT,
+		"price has changed since the product was put into the cart",
+		"Show the customer the cart, then place the order with its fingerprint.",
+		"lines"
+	},
+	[COUPON_NOT_APPLICABLE] = {
+		"coupon_not_applicable", ERRCODE_CONFLICT,
+		"coupon is not applicable",
+		"Take the coupons out of the cart with set_cart_coupons.",
+		"coupons", {"coupon", "reason"}
+	},
+	[ADDRESS_NEEDED] = {
+		"address_needed", ERRCODE_CONFLICT,
+		"address is needed to compute what the order costs",
+		"Give the cart an address with its country with set_cart_shipping.",
+		NULL
+	},
+	[NO_SHIPPING_RATE] = {
+		"no_shipping_rate", ERRCODE_CONFLICT,
+		"cart cannot be shipped this way",
+		"Choose another way or address with set_cart_shipping.",
+		"shipping", {"country", "shipping_code"}
+	},
+	[NO_TAX_RATE] = {
+		"no_tax_rate", ERRCODE_CONFLICT,
+		"tax rate is not known",
+		"Give the tax class a rate for the country in ecommerce.tax_rates.",
+		"rates", {"country", "tax_class"}
+	},
+	[AMOUNT_OUT_OF_RANGE] = {
+		"amount_out_of_range", ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+		"order amount is out of range",
+		"Reduce the quantities with set_cart_item.",
+		NULL
+	},
+	[NO_SHIPPING_ADDRESS] = {
+		"no_shipping_address", ERRCODE_NULL_VALUE_NOT_ALLOWED,
+		"order has no shipping address",
+		"Give shipping_address, or store an address of the user's.",
+		NULL
+	},
+	[INSUFFICIENT_STOCK] = {
+		"insufficient_stock", ERRCODE_CONFLICT,
+		"stock is insufficient",
+		"Reduce the quantities with set_cart_item.",
+		"lines"
+	}
+};
+
+/* In stored order. */
+static const char *const product_keys[] = {"code", "product_id"};
+static const char *const shortage_keys[] = {
+	"code", "available", "requested", "product_id"
+};
+static const char *const price_keys[] = {
+	"code", "price", "currency", "product_id", "added_price", "added_currency"
+};
+
+static int	compare_problems(const ListCell *a, const ListCell *b);
+static void append_problem(StringInfo detail, const Checkout *checkout,
+						   const Problem *problem);
+static void append_fields(StringInfo detail, const Checkout *checkout,
+						  const Problem *problem);
+static void append_other_currencies(StringInfo detail,
+									const Checkout *checkout);
+static void append_key(StringInfo detail, const char *key);
+static void append_amount(StringInfo detail, const char *key,
+						  NullableDatum amount);
+static void append_text(StringInfo detail, const char *key,
+						NullableDatum value);
+static void put_problem(JsonbWriter *writer, const Checkout *checkout,
+						const Problem *problem);
+static void put_facts(JsonbWriter *writer, const Problem *problem);
+
+void
+add_problem(Checkout *checkout, ProblemKind kind, int item)
+{
+	Problem    *problem = palloc(sizeof(Problem));
+
+	problem->kind = kind;
+	problem->item = item;
+	checkout->problems = lappend(checkout->problems, problem);
+}
+
+void
+add_problem_of(Checkout *checkout, ProblemKind kind, NullableDatum fact,
+			   NullableDatum other_fact)
+{
+	Problem    *problem;
+
+	add_problem(checkout, kind, -1);
+	problem = llast(checkout->problems);
+	problem->facts[0] = fact;
+	problem->facts[1] = other_fact;
+}
+
+void
+refuse_problems(Checkout *checkout)
+{
+	StringInfoData detail;
+	const Telling *telling;
+	const Problem *worst;
+	const char *separator = "";
+	ListCell   *cell;
+
+	if (checkout->problems == NIL)
+		return;
+	list_sort(checkout->problems, compare_problems);
+	worst = linitial(checkout->problems);
+	telling = &tellings[worst->kind];
+	initStringInfo(&detail);
+	appendStringInfo(&detail, "{\"code\": \"%s\"", telling->code);
+	if (telling->list == NULL)
+		append_fields(&detail, checkout, worst);
+	else
+	{
+		appendStringInfo(&detail, ", \"%s\": [", telling->list);
+		foreach(cell, checkout->problems)
+		{
+			const Problem *problem = lfirst(cell);
+
+			if (problem->kind != worst->kind)
+				break;
+			appendStringInfoString(&detail, separator);
+			append_problem(&detail, checkout, problem);
+			separator = ", ";
+		}
+		appendStringInfoChar(&detail, ']');
+	}
+	appendStringInfoChar(&detail, '}');
+	ereport(ERROR,
+			errcode(telling->sqlstate),
+			errmsg_internal("%s", telling->message),
+			errdetail_internal("%s", detail.data),
+			errhint("%s", telling->hint));
+}
+
+void
+put_problems(JsonbWriter *writer, Checkout *checkout)
+{
+	ListCell   *cell;
+
+	list_sort(checkout->problems, compare_problems);
+	jsonb_open_array(writer);
+	foreach(cell, checkout->problems)
+		put_problem(writer, checkout, lfirst(cell));
+	jsonb_close_array(writer);
+}
+
+/* Of one kind, in the order of items; list_sort() is not stable. */
+static int
+compare_problems(const ListCell *a, const ListCell *b)
+{
+	const Problem *left = lfirst(a);
+	const Problem *right = lfirst(b);
+
+	return left->kind != right->kind ? (int) left->kind - (int) right->kind :
+		left->item - right->item;
+}
+
+/* An element of the list of DETAIL. */
+static void
+append_problem(StringInfo detail, const Checkout *checkout,
+			   const Problem *problem)
+{
+	switch (problem->kind)
+	{
+		case PRODUCT_REMOVED:
+		case INACTIVE_PRODUCT:
+			appendStringInfo(detail, INT64_FORMAT,
+							 checkout->units[problem->item].product_id);
+			break;
+		case MIXED_CURRENCIES:
+			append_other_currencies(detail, checkout);
+			break;
+		default:
+			appendStringInfoChar(detail, '{');
+			append_fields(detail, checkout, problem);
+			appendStringInfoChar(detail, '}');
+	}
+}
+
+static void
+append_fields(StringInfo detail, const Checkout *checkout,
+			  const Problem *problem)
+{
+	int			item = Max(problem->item, 0);
+
+	switch (problem->kind)
+	{
+		case PRICE_CHANGED:
+			appendStringInfo(detail, "\"product_id\": " INT64_FORMAT,
+							 checkout->units[item].product_id);
+			append_amount(detail, "price", checkout->lines[item].unit_price);
+			append_text(detail, "currency", checkout->items[item].currency);
+			append_amount(detail, "added_price",
+						  checkout->items[item].added_price);
+			append_text(detail, "added_currency",
+						checkout->items[item].added_currency);
+			break;
+		case INSUFFICIENT_STOCK:
+			appendStringInfo(detail,
+							 "\"product_id\": " INT64_FORMAT ", \"requested\": " INT64_FORMAT ", \"available\": " INT64_FORMAT,
+							 checkout->units[item].product_id,
+							 checkout->units[item].quantity,
+							 checkout->units[item].available);
+			break;
+		case AMOUNT_OUT_OF_RANGE:
+			append_amount(detail, "order_amount", checkout->amount);
+			appendStringInfoString(detail,
+								   ", \"below\": " CppAsString2(AMOUNT_LIMIT));
+			break;
+		case NO_SHIPPING_ADDRESS:
+			append_key(detail, "user_id");
+			appendStringInfo(detail, INT64_FORMAT, checkout->user_id);
+			break;
+		default:
+			for (int i = 0; i < PROBLEM_MAX_FACTS; i++)
+				if (tellings[problem->kind].fact_keys[i] != NULL)
+					append_text(detail, tellings[problem->kind].fact_keys[i],
+								problem->facts[i]);
+	}
+}
+
+static void
+append_other_currencies(StringInfo detail, const Checkout *checkout)
+{
+	const CartItem *other = item_of_other_currency(checkout);
+
+	escape_json(detail, TextDatumGetCString(checkout->currency.value));
+	appendStringInfoString(detail, ", ");
+	escape_json(detail, TextDatumGetCString(other->currency.value));
+}
+
+static void
+append_key(StringInfo detail, const char *key)
+{
+	appendStringInfo(detail, "%s\"%s\": ",
+					 detail->data[detail->len - 1] == '{' ? "" : ", ", key);
+}
+
+static void
+append_amount(StringInfo detail, const char *key, NullableDatum amount)
+{
+	append_key(detail, key);
+	appendStringInfoString(detail, amount.isnull ? "null" :
+						   amount_text(DatumGetNumeric(amount.value)));
+}
+
+static void
+append_text(StringInfo detail, const char *key, NullableDatum value)
+{
+	append_key(detail, key);
+	if (value.isnull)
+		appendStringInfoString(detail, "null");
+	else
+		escape_json(detail, TextDatumGetCString(value.value));
+}
+
+static void
+put_problem(JsonbWriter *writer, const Checkout *checkout,
+			const Problem *problem)
+{
+	const char *code = tellings[problem->kind].code;
+	int			item = Max(problem->item, 0);
+
+	switch (problem->kind)
+	{
+		case PRODUCT_REMOVED:
+		case INACTIVE_PRODUCT:
+			jsonb_open_object(writer, jsonb_shape(product_keys,
+												  lengthof(product_keys)));
+			jsonb_put_cstring(writer, code);
+			jsonb_put_int64(writer, checkout->units[item].product_id);
+			break;
+		case PRICE_CHANGED:
+			jsonb_open_object(writer, jsonb_shape(price_keys,
+												  lengthof(price_keys)));
+			jsonb_put_cstring(writer, code);
+			jsonb_put_numeric(writer, checkout->lines[item].unit_price);
+			jsonb_put_text(writer, checkout->items[item].currency);
+			jsonb_put_int64(writer, checkout->units[item].product_id);
+			jsonb_put_numeric(writer, checkout->items[item].added_price);
+			jsonb_put_text(writer, checkout->items[item].added_currency);
+			break;
+		case INSUFFICIENT_STOCK:
+			jsonb_open_object(writer, jsonb_shape(shortage_keys,
+												  lengthof(shortage_keys)));
+			jsonb_put_cstring(writer, code);
+			jsonb_put_int64(writer, checkout->units[item].available);
+			jsonb_put_int64(writer, checkout->units[item].quantity);
+			jsonb_put_int64(writer, checkout->units[item].product_id);
+			break;
+		default:
+			put_facts(writer, problem);
+	}
+	jsonb_close_object(writer);
+}
+
+static void
+put_facts(JsonbWriter *writer, const Problem *problem)
+{
+	const Telling *telling = &tellings[problem->kind];
+	const char *keys[1 + PROBLEM_MAX_FACTS] = {"code"};
+	int			nkeys = 1;
+
+	while (nkeys <= PROBLEM_MAX_FACTS && telling->fact_keys[nkeys - 1] != NULL)
+	{
+		keys[nkeys] = telling->fact_keys[nkeys - 1];
+		nkeys++;
+	}
+	jsonb_open_object(writer, jsonb_shape(keys, nkeys));
+	jsonb_put_cstring(writer, telling->code);
+	for (int i = 0; i < nkeys - 1; i++)
+		jsonb_put_text(writer, problem->facts[i]);
+}
