@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
 
 #include "addresses.h"
 #include "arguments.h"

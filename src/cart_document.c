@@ -23,6 +23,7 @@
 #include "cart_document.h"
 #include "jsonb_writer.h"
 #include "pricing.h"
+#include "problems.h"
 
 /* In stored order: by length, then by bytes. */
 static const char *const cart_keys[] = {
@@ -36,17 +37,6 @@ static const char *const product_keys[] = {
 	"id", "name", "price", "currency", "quantity", "is_active", "category_id",
 	"description"
 };
-static const char *const problem_keys[] = {"code"};
-static const char *const product_problem_keys[] = {"code", "product_id"};
-static const char *const shortage_keys[] = {
-	"code", "available", "requested", "product_id"
-};
-static const char *const price_keys[] = {
-	"code", "price", "currency", "product_id", "added_price", "added_currency"
-};
-
-static void put_problem(JsonbWriter *writer, const Checkout *checkout,
-						const Problem *problem);
 static int *by_age(const Checkout *checkout);
 static int	compare_ages(const void *a, const void *b, void *checkout);
 static void put_item(JsonbWriter *writer, const Checkout *checkout, int number,
@@ -55,24 +45,20 @@ static void put_item(JsonbWriter *writer, const Checkout *checkout, int number,
 
 /* The sum of amounts in different currencies is not an amount: it is null. */
 Jsonb *
-cart_to_jsonb(const Checkout *checkout, MemoryContext context)
+cart_to_jsonb(Checkout *checkout, MemoryContext context)
 {
 	const JsonbShape *item_shape = jsonb_shape(item_keys, lengthof(item_keys));
 	const JsonbShape *product_shape = jsonb_shape(product_keys,
 												  lengthof(product_keys));
 	const int  *items = by_age(checkout);
 	JsonbWriter writer;
-	ListCell   *cell;
 
 	jsonb_begin(&writer, context);
 	jsonb_open_object(&writer, jsonb_shape(cart_keys, lengthof(cart_keys)));
 	jsonb_put_int64(&writer, checkout->user_id);
 	jsonb_put_text(&writer, checkout->amount.isnull ? NULL_VALUE :
 				   checkout->currency);
-	jsonb_open_array(&writer);
-	foreach(cell, checkout->problems)
-		put_problem(&writer, checkout, lfirst(cell));
-	jsonb_close_array(&writer);
+	put_problems(&writer, checkout);
 	jsonb_open_array(&writer);
 	for (int i = 0; i < checkout->count; i++)
 		put_item(&writer, checkout, items[i], item_shape, product_shape);
@@ -82,52 +68,6 @@ cart_to_jsonb(const Checkout *checkout, MemoryContext context)
 	jsonb_put_text(&writer, checkout->shipping_address);
 	jsonb_close_object(&writer);
 	return jsonb_finish(&writer);
-}
-
-static void
-put_problem(JsonbWriter *writer, const Checkout *checkout,
-			const Problem *problem)
-{
-	const char *code = problem_code(problem->kind);
-
-	if (problem->item < 0)
-	{
-		jsonb_open_object(writer, jsonb_shape(problem_keys,
-											  lengthof(problem_keys)));
-		jsonb_put_cstring(writer, code);
-	}
-	else if (problem->kind == INSUFFICIENT_STOCK)
-	{
-		const StockUnits *units = &checkout->units[problem->item];
-
-		jsonb_open_object(writer, jsonb_shape(shortage_keys,
-											  lengthof(shortage_keys)));
-		jsonb_put_cstring(writer, code);
-		jsonb_put_int64(writer, units->available);
-		jsonb_put_int64(writer, units->quantity);
-		jsonb_put_int64(writer, units->product_id);
-	}
-	else if (problem->kind == PRICE_CHANGED)
-	{
-		const CartItem *item = &checkout->items[problem->item];
-
-		jsonb_open_object(writer, jsonb_shape(price_keys,
-											  lengthof(price_keys)));
-		jsonb_put_cstring(writer, code);
-		jsonb_put_numeric(writer, checkout->lines[problem->item].unit_price);
-		jsonb_put_text(writer, item->currency);
-		jsonb_put_int64(writer, checkout->units[problem->item].product_id);
-		jsonb_put_numeric(writer, item->added_price);
-		jsonb_put_text(writer, item->added_currency);
-	}
-	else
-	{
-		jsonb_open_object(writer, jsonb_shape(product_problem_keys,
-											  lengthof(product_problem_keys)));
-		jsonb_put_cstring(writer, code);
-		jsonb_put_int64(writer, checkout->units[problem->item].product_id);
-	}
-	jsonb_close_object(writer);
 }
 
 /* The numbers of the items in the order in which they were added. */

@@ -13,6 +13,6 @@
 #include "checkout.h"
 
 /* The document is built in the given memory context. */
-extern Jsonb *cart_to_jsonb(const Checkout *checkout, MemoryContext context);
+extern Jsonb *cart_to_jsonb(Checkout *checkout, MemoryContext context);
 
 #endif							/* ECOMMERCE_CART_DOCUMENT_H */

@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 
 #include "checkout.h"
+#include "texts.h"
 #include "users.h"
 
 #define SELECT_USER \
@@ -102,6 +103,16 @@ take_items(Checkout *checkout)
 {
 	if (checkout->has_cart)
 		read_items(checkout, &delete_items, FRESH_SNAPSHOT);
+}
+
+const CartItem *
+item_of_other_currency(const Checkout *checkout)
+{
+	for (int i = 0; i < checkout->count; i++)
+		if (!checkout->items[i].currency.isnull &&
+			!texts_are_equal(checkout->items[i].currency, checkout->currency))
+			return &checkout->items[i];
+	return NULL;
 }
 
 static void

@@ -45,13 +45,13 @@ typedef struct Checkout
 	CartItem   *items;
 	OrderLine  *lines;			/* what the order's lines are going to be */
 
-	/* What pricing.c makes of it. */
+	/* What pricing.c makes of it, and problems.c tells. */
 	NullableDatum address;		/* where the order goes: a jsonb, a text */
 	NullableDatum shipping_address;
 	NullableDatum currency;		/* of the first product; null without any */
 	int			digits;			/* of that currency */
 	NullableDatum amount;		/* null when there are several currencies */
-	List	   *problems;		/* of Problem, the most important first */
+	List	   *problems;		/* of Problem */
 } Checkout;
 
 /* Reads user, cart and items. Raises PT404 when there is no such user. */
@@ -66,5 +66,8 @@ extern void read_checkout(Checkout *checkout, int64 user_id,
  */
 extern void lock_checkout(Checkout *checkout, int64 user_id);
 extern void take_items(Checkout *checkout);
+
+/* NULL when all items have the currency of the checkout, or none. */
+extern const CartItem *item_of_other_currency(const Checkout *checkout);
 
 #endif							/* ECOMMERCE_CHECKOUT_H */

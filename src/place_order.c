@@ -43,6 +43,7 @@
 #include "order_history.h"
 #include "order_reader.h"
 #include "pricing.h"
+#include "problems.h"
 #include "texts.h"
 
 #define KEY_MAX_LENGTH	255

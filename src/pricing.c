@@ -19,9 +19,9 @@
 #include "utils/json.h"
 
 #include "addresses.h"
-#include "errors.h"
 #include "money.h"
 #include "pricing.h"
+#include "problems.h"
 #include "texts.h"
 
 enum product_column
@@ -45,71 +45,13 @@ static Statement select_products = {
 	PARAMETERS(INT8ARRAYOID)
 };
 
-/* How errors tell a problem; carts have the code, too. */
-static const struct
-{
-	const char *code;
-	int			sqlstate;
-	const char *message;
-	const char *list;			/* where DETAIL has what is like it */
-	const char *hint;
-}			kinds[] = {
-	[PRODUCT_REMOVED] = {
-		"product_removed", ERRCODE_CONFLICT,
-		"product is not there any more",
-		"product_ids",
-		"Tell the customer, and take the products out of the cart with set_cart_item."
-	},
-	[INACTIVE_PRODUCT] = {
-		"inactive_product", ERRCODE_CONFLICT,
-		"product is not active",
-		"product_ids",
-		"Take the products out of the cart with set_cart_item."
-	},
-	[MIXED_CURRENCIES] = {
-		"mixed_currencies", ERRCODE_CONFLICT,
-		"cart has more than one currency",
-		"currencies",
-		"Order products of one currency at a time."
-	},
-	[PRICE_CHANGED] = {
-		"price_changed", ERRCODE_CONFLICT,
-		"price has changed since the product was put into the cart",
-		"lines",
-		"Show the customer the cart, then place the order with its fingerprint."
-	},
-	[AMOUNT_OUT_OF_RANGE] = {
-		"amount_out_of_range", ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-		"order amount is out of range",
-		NULL,
-		"Reduce the quantities with set_cart_item."
-	},
-	[NO_SHIPPING_ADDRESS] = {
-		"no_shipping_address", ERRCODE_NULL_VALUE_NOT_ALLOWED,
-		"order has no shipping address",
-		NULL,
-		"Give shipping_address, or store an address of the user's."
-	},
-	[INSUFFICIENT_STOCK] = {
-		"insufficient_stock", ERRCODE_CONFLICT,
-		"stock is insufficient",
-		"lines",
-		"Reduce the quantities with set_cart_item."
-	}
-};
-
 static void read_products(Checkout *checkout, Visibility visibility);
 static void choose_address(Checkout *checkout, NullableDatum address);
 static void add_up(Checkout *checkout);
 static void find_problems(Checkout *checkout, Seen seen);
 static bool price_has_changed(const Checkout *checkout, int item, Seen seen);
-static const CartItem *item_of_other_currency(const Checkout *checkout);
-static bool texts_are_equal(NullableDatum a, NullableDatum b);
 static int	digits_of(NullableDatum currency);
 static void compute_line(OrderLine *line, int64 quantity, int digits);
-static void add_problem(Checkout *checkout, ProblemKind kind, int item);
-static void append_problem(StringInfo detail, const Checkout *checkout,
-						   const Problem *problem);
 static void append_amount(StringInfo detail, const char *key,
 						  NullableDatum amount);
 static void append_text(StringInfo detail, const char *key,
@@ -133,44 +75,6 @@ find_shortages(Checkout *checkout)
 		if (checkout->items[i].exists &&
 			checkout->units[i].available < checkout->units[i].quantity)
 			add_problem(checkout, INSUFFICIENT_STOCK, i);
-}
-
-void
-refuse_problems(const Checkout *checkout)
-{
-	StringInfoData detail;
-	ProblemKind kind;
-	ListCell   *cell;
-
-	if (checkout->problems == NIL)
-		return;
-	kind = ((Problem *) linitial(checkout->problems))->kind;
-	initStringInfo(&detail);
-	appendStringInfo(&detail, "{\"code\": \"%s\"", kinds[kind].code);
-	if (kinds[kind].list != NULL)
-		appendStringInfo(&detail, ", \"%s\": [", kinds[kind].list);
-	foreach(cell, checkout->problems)
-	{
-		const Problem *problem = lfirst(cell);
-
-		if (problem->kind != kind)
-			break;
-		if (detail.data[detail.len - 1] != '[')
-			appendStringInfoString(&detail, ", ");
-		append_problem(&detail, checkout, problem);
-	}
-	appendStringInfoString(&detail, kinds[kind].list != NULL ? "]}" : "}");
-	ereport(ERROR,
-			errcode(kinds[kind].sqlstate),
-			errmsg_internal("%s", kinds[kind].message),
-			errdetail_internal("%s", detail.data),
-			errhint("%s", kinds[kind].hint));
-}
-
-const char *
-problem_code(ProblemKind kind)
-{
-	return kinds[kind].code;
 }
 
 Datum
@@ -335,26 +239,6 @@ price_has_changed(const Checkout *checkout, int item, Seen seen)
 						   DatumGetNumeric(price.value));
 }
 
-/* NULL when all items have the currency of the checkout, or none. */
-static const CartItem *
-item_of_other_currency(const Checkout *checkout)
-{
-	for (int i = 0; i < checkout->count; i++)
-		if (!checkout->items[i].currency.isnull &&
-			!texts_are_equal(checkout->items[i].currency, checkout->currency))
-			return &checkout->items[i];
-	return NULL;
-}
-
-static bool
-texts_are_equal(NullableDatum a, NullableDatum b)
-{
-	if (a.isnull || b.isnull)
-		return a.isnull == b.isnull;
-	return DatumGetBool(DirectFunctionCall2Coll(texteq, C_COLLATION_OID,
-												a.value, b.value));
-}
-
 static int
 digits_of(NullableDatum currency)
 {
@@ -374,64 +258,6 @@ compute_line(OrderLine *line, int64 quantity, int digits)
 	require_finite(price);
 	line->unit_price = numeric_value(price_as_shown(price, digits));
 	line->line_amount = numeric_value(multiply_price(price, quantity, digits));
-}
-
-static void
-add_problem(Checkout *checkout, ProblemKind kind, int item)
-{
-	Problem    *problem = palloc(sizeof(Problem));
-
-	problem->kind = kind;
-	problem->item = item;
-	checkout->problems = lappend(checkout->problems, problem);
-}
-
-/* What DETAIL says of it: an element of a list, or fields of the whole. */
-static void
-append_problem(StringInfo detail, const Checkout *checkout,
-			   const Problem *problem)
-{
-	const StockUnits *units = &checkout->units[Max(problem->item, 0)];
-	const CartItem *item = &checkout->items[Max(problem->item, 0)];
-
-	switch (problem->kind)
-	{
-		case PRODUCT_REMOVED:
-		case INACTIVE_PRODUCT:
-			appendStringInfo(detail, INT64_FORMAT, units->product_id);
-			break;
-		case MIXED_CURRENCIES:
-			escape_json(detail, TextDatumGetCString(checkout->currency.value));
-			appendStringInfoString(detail, ", ");
-			escape_json(detail,
-						TextDatumGetCString(item_of_other_currency(checkout)->currency.value));
-			break;
-		case PRICE_CHANGED:
-			appendStringInfo(detail, "{\"product_id\": " INT64_FORMAT,
-							 units->product_id);
-			append_amount(detail, "price",
-						  checkout->lines[problem->item].unit_price);
-			append_text(detail, "currency", item->currency);
-			append_amount(detail, "added_price", item->added_price);
-			append_text(detail, "added_currency", item->added_currency);
-			appendStringInfoChar(detail, '}');
-			break;
-		case AMOUNT_OUT_OF_RANGE:
-			appendStringInfo(detail, "\"order_amount\": %s, \"below\": %s",
-							 amount_text(DatumGetNumeric(checkout->amount.value)),
-							 CppAsString2(AMOUNT_LIMIT));
-			break;
-		case NO_SHIPPING_ADDRESS:
-			appendStringInfo(detail, "\"user_id\": " INT64_FORMAT,
-							 checkout->user_id);
-			break;
-		case INSUFFICIENT_STOCK:
-			appendStringInfo(detail,
-							 "{\"product_id\": " INT64_FORMAT ", \"requested\": " INT64_FORMAT ", \"available\": " INT64_FORMAT "}",
-							 units->product_id, units->quantity,
-							 units->available);
-			break;
-	}
 }
 
 static void

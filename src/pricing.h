@@ -10,24 +10,6 @@
 
 #include "checkout.h"
 
-/* What keeps a cart from being ordered, the most important first. */
-typedef enum ProblemKind
-{
-	PRODUCT_REMOVED,
-	INACTIVE_PRODUCT,
-	MIXED_CURRENCIES,
-	PRICE_CHANGED,
-	AMOUNT_OUT_OF_RANGE,
-	NO_SHIPPING_ADDRESS,
-	INSUFFICIENT_STOCK
-} ProblemKind;
-
-typedef struct Problem
-{
-	ProblemKind kind;
-	int			item;			/* -1: of the whole cart */
-} Problem;
-
 /* What of the cart the customer is known to have seen. */
 typedef enum Seen
 {
@@ -46,12 +28,6 @@ extern void price_checkout(Checkout *checkout, NullableDatum address,
 
 /* Notes what of the stock, as read, is not enough. */
 extern void find_shortages(Checkout *checkout);
-
-/* Raises the first of the problems, with all that are like it. */
-extern void refuse_problems(const Checkout *checkout);
-
-/* What a problem is called in errors and carts alike. */
-extern const char *problem_code(ProblemKind kind);
 
 /*
  * Stands for what the customer is shown: products, quantities, prices, currency,

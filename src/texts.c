@@ -7,8 +7,10 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_collation.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
+#include "utils/fmgrprotos.h"
 
 #include "texts.h"
 
@@ -42,6 +44,15 @@ length_of(Datum value)
 	text	   *string = DatumGetTextPP(value);
 
 	return pg_mbstrlen_with_len(VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string));
+}
+
+bool
+texts_are_equal(NullableDatum a, NullableDatum b)
+{
+	if (a.isnull || b.isnull)
+		return a.isnull == b.isnull;
+	return DatumGetBool(DirectFunctionCall2Coll(texteq, C_COLLATION_OID,
+												a.value, b.value));
 }
 
 static bool

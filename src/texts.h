@@ -47,4 +47,7 @@ extern bool is_blank(Datum text);
 /* Length in characters. */
 extern int	length_of(Datum text);
 
+/* Byte by byte; null equals null only. */
+extern bool texts_are_equal(NullableDatum a, NullableDatum b);
+
 #endif							/* ECOMMERCE_TEXTS_H */

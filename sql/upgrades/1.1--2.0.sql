@@ -29,5 +29,7 @@ SELECT set_config('ecommerce_migrations.before', json_agg(granted)::text, true)
 DROP FUNCTION ecommerce.migration_1();
 DROP FUNCTION ecommerce.migration_2();
 DROP FUNCTION ecommerce.migrate();
+DROP FUNCTION ecommerce.place_order(bigint, text, text, numeric);
+DROP FUNCTION ecommerce_api.place_order(text, text, numeric);
 
 
