@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
@@ -71,11 +72,11 @@ check_address(Datum address, const char *argument)
 }
 
 NullableDatum
-parse_address(Datum text, const char *argument)
+parse_address(Datum value, const char *argument)
 {
-	char	   *string = TextDatumGetCString(text);
+	char	   *string = TextDatumGetCString(value);
 
-	if (is_blank(text) || length_of(text) > ADDRESS_MAX_LENGTH)
+	if (is_blank(value) || length_of(value) > ADDRESS_MAX_LENGTH)
 		refuse_argument(argument,
 						"1 to " CppAsString2(ADDRESS_MAX_LENGTH)
 						" characters that are not all blank");
@@ -87,21 +88,21 @@ parse_address(Datum text, const char *argument)
 NullableDatum
 address_text(NullableDatum address)
 {
-	StringInfoData text;
+	StringInfoData lines;
 	Datum		result;
 
 	if (address.isnull)
 		return NULL_VALUE;
-	initStringInfo(&text);
+	initStringInfo(&lines);
 	for (size_t i = 0; i < lengthof(label); i++)
 	{
 		NullableDatum field = jsonb_field(address.value, label[i].field);
 
 		if (!field.isnull && !is_blank(field.value))
-			appendStringInfo(&text, "%s%s",
-							 text.len > 0 ? label[i].separator : "",
+			appendStringInfo(&lines, "%s%s",
+							 lines.len > 0 ? label[i].separator : "",
 							 TextDatumGetCString(field.value));
 	}
-	result = CStringGetTextDatum(text.data);
-	return text.len > 0 ? not_null(result) : NULL_VALUE;
+	result = CStringGetTextDatum(lines.data);
+	return lines.len > 0 ? not_null(result) : NULL_VALUE;
 }
