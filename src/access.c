@@ -184,7 +184,7 @@ require_claimed_user(void)
 				errcode(ERRCODE_NO_IDENTITY),
 				errmsg("request names no user"),
 				errdetail_internal("{\"code\": \"no_identity\"}"),
-				errhint("Send a token whose claims contain \"user_id\" (setting request.jwt.claims), or use a role that may INSERT into ecommerce.orders."));
+				errhint("Send a token whose claims contain \"user_id\" (setting request.jwt.claims), or use a role with the privilege REFERENCES on ecommerce.orders."));
 	return user_id;
 }
 

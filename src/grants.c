@@ -5,8 +5,8 @@
  *
  * The queries of the functions run as the owner of the tables (access.c), so
  * nobody needs a privilege on a table to use them.  The privileges on tables
- * below are for the views, which check the reader's, and for staff, whose INSERT
- * on orders is what lets them act for any user.
+ * below are for the views, which check the reader's, and for staff, whose
+ * REFERENCES on orders is the mark that lets them act for any user (access.c).
  *
  * What a later version brings goes to whoever had everything of its kind: the
  * functions by the script that updates the extension, which runs with the rights
@@ -19,10 +19,12 @@
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 
 #include "access.h"
 #include "arguments.h"
@@ -64,6 +66,7 @@ static const char *const schemas_of[KINDS] = {
 };
 
 static const FunctionPrivilege functions[] = {
+	{CATALOGUE, "ecommerce.currency_digits"},
 	{CUSTOMER, "ecommerce_api.add_to_cart"},
 	{CUSTOMER, "ecommerce_api.set_cart_item"},
 	{CUSTOMER, "ecommerce_api.cart_json"},
@@ -84,6 +87,7 @@ static const FunctionPrivilege functions[] = {
 	{STAFF, "ecommerce.order_integrity"},
 	{STAFF, "ecommerce.erase_user"},
 	{STAFF, "ecommerce.current_user_id"},
+	{STAFF, "ecommerce.currency_digits"},
 	{OWNER, "ecommerce.migrate"},
 	{OWNER, "ecommerce.set_owner"},
 	{OWNER, "ecommerce.grant_api"},
@@ -98,18 +102,27 @@ static const TablePrivilege tables[] = {
 	{CATALOGUE, 1, "SELECT", "ecommerce.products",
 	"id, name, description, price, currency, category_id, is_active"},
 	{CATALOGUE, 1, "SELECT", "ecommerce.stock_levels", "product_id, quantity"},
+	{CATALOGUE, 3, "SELECT", "ecommerce.products", "sku, options"},
 	{STAFF, 1, "SELECT, INSERT, UPDATE", "ecommerce.users", ""},
 	{STAFF, 1, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.categories", ""},
 	{STAFF, 1, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.products", ""},
 	{STAFF, 1, "SELECT, INSERT, UPDATE", "ecommerce.stock_levels", ""},
 	{STAFF, 1, "SELECT", "ecommerce.carts", ""},
 	{STAFF, 1, "SELECT", "ecommerce.cart_items", ""},
-	{STAFF, 1, "SELECT, INSERT", "ecommerce.orders", ""},
+	{STAFF, 1, "SELECT, REFERENCES", "ecommerce.orders", ""},
 	{STAFF, 1, "SELECT", "ecommerce.order_details", ""},
 	{STAFF, 1, "SELECT", "ecommerce.order_events", ""},
 	{STAFF, 1, "USAGE", "ecommerce.users_id_seq", ""},
 	{STAFF, 1, "USAGE", "ecommerce.categories_id_seq", ""},
 	{STAFF, 1, "USAGE", "ecommerce.products_id_seq", ""},
+	{STAFF, 3, "SELECT", "ecommerce.order_adjustments", ""},
+	{STAFF, 3, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.promotions", ""},
+	{STAFF, 3, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.promotion_levels", ""},
+	{STAFF, 3, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.tax_rates", ""},
+	{STAFF, 3, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.shipping_rates", ""},
+	{STAFF, 3, "USAGE", "ecommerce.promotions_id_seq", ""},
+	{STAFF, 3, "USAGE", "ecommerce.tax_rates_id_seq", ""},
+	{STAFF, 3, "USAGE", "ecommerce.shipping_rates_id_seq", ""},
 };
 
 /* The extension's functions for users, by their names with the schema. */
@@ -227,6 +240,7 @@ PG_FUNCTION_INFO_V1(carry_grants);
 
 static void change_api(FunctionCallInfo fcinfo, const char *verb,
 					   const char *preposition);
+static void warn_of_authority(const char *role);
 static void change_kind(Kind kind, const char *verb, const char *preposition,
 						const char *role);
 static void change_functions(Kind kind, Oid lacking, const char *verb,
@@ -273,10 +287,8 @@ change_api(FunctionCallInfo fcinfo, const char *verb, const char *preposition)
 		role = text_to_cstring(PG_GETARG_TEXT_PP(i));
 		role_id = get_role_oid(role, false);
 		if (kinds[i] != STAFF &&
-			pg_class_aclcheck(orders, role_id, ACL_INSERT) == ACLCHECK_OK)
-			ereport(WARNING,
-					errmsg("a role that is not staff may act for any user"),
-					errhint("Revoke INSERT on ecommerce.orders from the roles of visitors and shoppers, and from the default privileges."));
+			pg_class_aclcheck(orders, role_id, ACL_REFERENCES) == ACLCHECK_OK)
+			warn_of_authority(role);
 		change_kind(CATALOGUE, verb, preposition, quote_identifier(role));
 		if (kinds[i] != CATALOGUE)
 			change_kind(kinds[i], verb, preposition, quote_identifier(role));
@@ -284,6 +296,21 @@ change_api(FunctionCallInfo fcinfo, const char *verb, const char *preposition)
 	SPI_finish();
 	unpin_search_path(guc_nest_level);
 	notify_postgrest();
+}
+
+static void
+warn_of_authority(const char *role)
+{
+	StringInfoData detail;
+
+	initStringInfo(&detail);
+	appendStringInfoString(&detail, "{\"code\": \"not_staff_but_acts_for_any_user\", \"role\": ");
+	escape_json(&detail, role);
+	appendStringInfoChar(&detail, '}');
+	ereport(WARNING,
+			errmsg("a role that is not staff may act for any user"),
+			errdetail_internal("%s", detail.data),
+			errhint("Revoke REFERENCES on ecommerce.orders from the roles of visitors and shoppers, and from the default privileges."));
 }
 
 void

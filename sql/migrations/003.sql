@@ -122,6 +122,26 @@ COMMENT ON COLUMN ecommerce.products.tax_class IS
 COMMENT ON COLUMN ecommerce.products.weight IS
 'Weight of one unit, in the unit that shipping_rates has.';
 
+-- As PostgREST shows it. From a column that is a foreign key PostgREST would derive that
+-- categories and products embed each other, without end: one request could read all of the
+-- catalogue again and again. So category_id is an expression here; the planner looks through it.
+CREATE OR REPLACE VIEW ecommerce_api.products WITH (security_invoker = true) AS
+    SELECT products.id, products.name, products.description, products.price,
+           products.currency::text,
+           CASE WHEN true THEN products.category_id END AS category_id,
+           coalesce((SELECT sum(stock.quantity) FROM ecommerce.stock_levels AS stock
+                      WHERE stock.product_id = products.id), 0)::bigint AS quantity,
+           products.sku, products.options, categories.name AS category_name
+      FROM ecommerce.products
+      LEFT JOIN ecommerce.categories ON categories.id = products.category_id
+     WHERE products.is_active;
+COMMENT ON COLUMN ecommerce_api.products.price IS
+'Price of one unit, exact, in currency; the amount of a line is rounded.';
+COMMENT ON COLUMN ecommerce_api.products.sku IS 'Stock keeping unit, the shop''s own number.';
+COMMENT ON COLUMN ecommerce_api.products.options IS
+'What tells the product from its variants, such as {"size": "M"}.';
+COMMENT ON COLUMN ecommerce_api.products.category_name IS 'Name of the category, if any.';
+
 
 -- Carts
 

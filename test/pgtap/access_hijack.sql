@@ -62,7 +62,7 @@ SET LOCAL search_path = evil, pg_catalog, public;
 SELECT ecommerce.migrate() AS version \gset
 RESET search_path;
 RESET ROLE;
-GRANT INSERT ON ecommerce.orders TO regress_staff;
+GRANT REFERENCES ON ecommerce.orders TO regress_staff;
 SELECT is_empty('SELECT what, as_whom FROM public.hijacked', 'migrate() is not hijacked');
 SELECT is_empty($$ SELECT attrelid::regclass, attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid JOIN pg_type ON pg_type.oid = atttypid
                     WHERE relnamespace = 'ecommerce'::regnamespace AND typnamespace NOT IN ('pg_catalog'::regnamespace, 'ecommerce'::regnamespace) $$, 'nor are the types of columns');
@@ -283,8 +283,8 @@ INSERT INTO refusals (what, query) VALUES
     ('inherit from it', 'CREATE TABLE evil.child () INHERITS (ecommerce.orders)'),
     ('refer to it', 'CREATE TABLE evil.child (id int8 REFERENCES ecommerce.users)'),
     ('replace a function', 'CREATE OR REPLACE FUNCTION ecommerce.current_user_id() RETURNS bigint LANGUAGE sql AS ''SELECT 2::bigint'''),
-    ('change a function', 'ALTER FUNCTION ecommerce.place_order(bigint, text, text, numeric) SECURITY DEFINER'),
-    ('put a search_path on a function', 'ALTER FUNCTION ecommerce.place_order(bigint, text, text, numeric) SET search_path = evil'),
+    ('change a function', 'ALTER FUNCTION ecommerce.place_order(bigint, text, numeric, text, text, jsonb) SECURITY DEFINER'),
+    ('put a search_path on a function', 'ALTER FUNCTION ecommerce.place_order(bigint, text, numeric, text, text, jsonb) SET search_path = evil'),
     ('make a view in the schema', 'CREATE VIEW ecommerce.all_orders AS TABLE ecommerce.orders'),
     ('read through a view of its own', 'CREATE VIEW evil.all_orders AS TABLE ecommerce.orders; SELECT * FROM evil.all_orders'),
     ('read through COPY', 'COPY ecommerce.orders TO PROGRAM ''cat'''),

@@ -73,7 +73,7 @@ SELECT cmp_ok((SELECT count(DISTINCT fragment) FROM fragments), '>=', 180::bigin
 
 -- The places
 
-CREATE FUNCTION pg_temp.place(address text, key text DEFAULT NULL) RETURNS jsonb LANGUAGE sql AS 'SELECT ecommerce_api.place_order(address, key)';
+CREATE FUNCTION pg_temp.place(address text, key text DEFAULT NULL) RETURNS jsonb LANGUAGE sql AS 'SELECT ecommerce_api.place_order(shipping_address => address, idempotency_key => key)';
 CREATE FUNCTION pg_temp.through_address(string text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     placed jsonb := pg_temp.place(string);

@@ -1,5 +1,5 @@
 -- grant_api() warns of a role of visitors or shoppers that may act for any user, since
--- it may INSERT into orders, whoever let it. What else it grants is in test/pgtap.
+-- it has REFERENCES on orders, whoever let it. What else it grants is in test/pgtap.
 
 SET client_min_messages = warning;
 CREATE EXTENSION ecommerce;
