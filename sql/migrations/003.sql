@@ -53,8 +53,8 @@ BEGIN
     RETURN NEW;
 END
 $$;
-REVOKE EXECUTE ON FUNCTION ecommerce.cut_blanks() FROM PUBLIC;
-COMMENT ON FUNCTION ecommerce.cut_blanks() IS
+REVOKE EXECUTE ON FUNCTION ecommerce.cut_blanks FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce.cut_blanks IS
 'Trigger function: cuts blanks off an e-mail address as it comes in, on both sides.';
 
 CREATE TRIGGER cut_blanks BEFORE INSERT OR UPDATE OF email ON ecommerce.users
@@ -77,7 +77,8 @@ UPDATE ecommerce.users AS it SET email = email
  WHERE email ~ '^[[:space:]]|[[:space:]]$'
    AND NOT EXISTS (SELECT FROM ecommerce.users AS other
                     WHERE other.id <> it.id
-                      AND lower(btrim(other.email, E' \t\n\r')) = lower(btrim(it.email, E' \t\n\r')));
+                      AND lower(btrim(other.email, E' \t\n\r'))
+                           = lower(btrim(it.email, E' \t\n\r')));
 
 ALTER TABLE ecommerce.users
     ADD COLUMN address ecommerce.address,
@@ -469,7 +470,8 @@ COMMENT ON COLUMN ecommerce.order_adjustments.is_included IS
 
 FOR suspect IN
     SELECT oid::regclass AS relation, privilege_type,
-           CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END AS grantee
+           CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END
+               AS grantee
       FROM pg_class, aclexplode(relacl)
      WHERE grantee <> relowner
        AND (oid, privilege_type) IN (('ecommerce.orders'::regclass, 'INSERT'),
@@ -491,7 +493,8 @@ LOOP
     EXECUTE format('DROP POLICY IF EXISTS own_row_or_staff ON ecommerce.%I', suspect.relation);
     EXECUTE format('DROP POLICY IF EXISTS own_rows_or_staff ON ecommerce.%I', suspect.relation);
     EXECUTE format($policy$CREATE POLICY own_rows ON ecommerce.%I FOR SELECT USING (%I =
-        (SELECT (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'user_id')::bigint))
+        (SELECT (nullif(current_setting('request.jwt.claims', true), '')::jsonb
+                 ->> 'user_id')::bigint))
         $policy$, suspect.relation, suspect.owner);
     EXECUTE format($policy$CREATE POLICY staff ON ecommerce.%I FOR SELECT USING (
         (SELECT has_table_privilege('ecommerce.orders'::regclass, 'REFERENCES')))
@@ -600,7 +603,7 @@ CREATE TRIGGER keep_adjustments
 
 END
 $migration$;
-REVOKE EXECUTE ON FUNCTION ecommerce_migrations.migration_3() FROM PUBLIC;
-COMMENT ON FUNCTION ecommerce_migrations.migration_3() IS
+REVOKE EXECUTE ON FUNCTION ecommerce_migrations.migration_3 FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce_migrations.migration_3 IS
 'Money in units of its currency, and what an order costs. Called by ecommerce.migrate(), never '
 'directly.';

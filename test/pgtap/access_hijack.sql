@@ -220,11 +220,11 @@ DROP TRIGGER note ON ecommerce.orders;
 -- Rules of the owner's, and a view in the place of a table.
 SET LOCAL ROLE regress_owner;
 CREATE TABLE ecommerce.shadow (id bigint, as_whom name);
-CREATE RULE shadow AS ON INSERT TO ecommerce.orders DO ALSO INSERT INTO ecommerce.shadow VALUES (NEW.customer_id, current_user);
+CREATE RULE shadow AS ON INSERT TO ecommerce.order_events DO ALSO INSERT INTO ecommerce.shadow VALUES (NEW.customer_id, current_user);
 RESET ROLE;
 SELECT is(pg_temp.as_shopper('evil', 'SELECT public.day()'), '3.50 3.50 1 2 1', 'a rule of the owner''s works');
 SELECT results_eq('SELECT * FROM ecommerce.shadow', $$ VALUES (1::bigint, 'regress_owner'::name) $$, 'as the owner');
-DROP RULE shadow ON ecommerce.orders;
+DROP RULE shadow ON ecommerce.order_events;
 SELECT is(pg_temp.as_shopper('', 'SELECT public.day()'), '3.50 3.50 1 2 1', 'and can be dropped under saved plans');
 
 
@@ -330,7 +330,8 @@ ALTER TABLE ecommerce.orders FORCE ROW LEVEL SECURITY;
 ALTER TABLE ecommerce.cart_items FORCE ROW LEVEL SECURITY;
 ALTER TABLE ecommerce.order_details FORCE ROW LEVEL SECURITY;
 SELECT is(pg_temp.as_shopper('', 'SELECT public.day()'), '3.50 3.50 1 2 1', 'FORCE ROW LEVEL SECURITY');
-DROP POLICY own_rows_or_staff ON ecommerce.orders;
+DROP POLICY own_rows ON ecommerce.orders;
+DROP POLICY staff ON ecommerce.orders;
 SELECT is(pg_temp.as_shopper('', 'SELECT public.day()'), '3.50 3.50 1 2 1', 'forced, and no policy at all');
 GRANT SELECT ON ecommerce.orders TO regress_shopper;
 SELECT is(pg_temp.as_shopper('', 'SELECT pg_catalog.count(*) FROM ecommerce.orders'), '0', 'which hides everything from direct reads');
@@ -366,7 +367,7 @@ BEGIN
     FOR name IN SELECT oid FROM pg_type WHERE typnamespace = 'ecommerce'::regnamespace AND typtype = 'd' LOOP
         EXECUTE format('DROP DOMAIN %s', name::oid::regtype);
     END LOOP;
-    DROP FUNCTION ecommerce.check_order_change, ecommerce.check_event_change, ecommerce.keep_history;
+    DROP FUNCTION ecommerce.check_order_change, ecommerce.check_event_change, ecommerce.keep_history, ecommerce.cut_blanks;
 END
 $$;
 SELECT is(pg_temp.as_shopper('', 'SELECT ecommerce.cart_json(1)'), '55000', 'no tables');

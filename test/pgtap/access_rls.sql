@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(134);
+SELECT plan(148);
 
 CREATE ROLE regress_owner;
 CREATE ROLE regress_shopper;
@@ -37,6 +37,9 @@ BEGIN
     END LOOP;
 END
 $$;
+
+INSERT INTO ecommerce.order_adjustments (customer_id, order_id, adjustment_number, kind, name, amount)
+SELECT customer_id, id, 1, 'fee', 'Gift wrapping', 0 FROM ecommerce.orders;
 
 CREATE TABLE pg_temp.protected (name text, customer text);
 INSERT INTO protected VALUES ('users', 'id'), ('carts', 'user_id'), ('cart_items', 'user_id'), ('orders', 'customer_id'),
