@@ -196,6 +196,31 @@ static Statement select_grantees = {
 	PARAMETERS(TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, OIDOID)
 };
 
+/*
+ * What a role lacks for its requests to end: time-outs that PostgREST, which looks
+ * for them at the role itself, or the database sets.  Their names as JSON, and the
+ * commands that set them.
+ */
+static Statement select_missing_timeouts = {
+	.query = "SELECT json_agg(name ORDER BY name)::text,"
+	"       string_agg(format('ALTER ROLE %I SET %s = %L;', $1, name, value), ' ' ORDER BY name)"
+	"  FROM (VALUES ('statement_timeout', '10s'), ('lock_timeout', '2s')) AS wanted (name, value)"
+	" WHERE (SELECT setting FROM pg_db_role_setting, unnest(setconfig) AS setting"
+	"         WHERE (setdatabase = 0 AND setrole = to_regrole(quote_ident($1))"
+	"                OR setrole = 0"
+	"                AND setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+	"           AND starts_with(setting, name || '=')"
+	"         ORDER BY setrole = 0 LIMIT 1) ~ '=0*[1-9]' IS NOT TRUE"
+	" HAVING count(*) > 0",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(TEXTOID)
+};
+
+enum missing_timeouts_column
+{
+	MISSING_NAMES = 1, MISSING_COMMANDS
+};
+
 /* A function of the extension's, if another one has its name. */
 static Statement select_overloaded = {
 	.query = "SELECT format('%I.%I', nspname, proname)"
@@ -238,9 +263,10 @@ PG_FUNCTION_INFO_V1(grant_api);
 PG_FUNCTION_INFO_V1(revoke_api);
 PG_FUNCTION_INFO_V1(carry_grants);
 
-static void change_api(FunctionCallInfo fcinfo, const char *verb,
-					   const char *preposition);
+static void change_api(FunctionCallInfo fcinfo, bool is_grant);
 static void warn_of_authority(const char *role);
+static void warn_of_missing_timeouts(const char *role);
+static char *json_string(const char *text);
 static void change_kind(Kind kind, const char *verb, const char *preposition,
 						const char *role);
 static void change_functions(Kind kind, Oid lacking, const char *verb,
@@ -256,22 +282,24 @@ static const char *role_name(Oid role);
 Datum
 grant_api(PG_FUNCTION_ARGS)
 {
-	change_api(fcinfo, "GRANT", "TO");
+	change_api(fcinfo, true);
 	PG_RETURN_VOID();
 }
 
 Datum
 revoke_api(PG_FUNCTION_ARGS)
 {
-	change_api(fcinfo, "REVOKE", "FROM");
+	change_api(fcinfo, false);
 	PG_RETURN_VOID();
 }
 
 /* The arguments are names of roles; null ones are left out. */
 static void
-change_api(FunctionCallInfo fcinfo, const char *verb, const char *preposition)
+change_api(FunctionCallInfo fcinfo, bool is_grant)
 {
 	const Kind	kinds[] = {CATALOGUE, CUSTOMER, STAFF};
+	const char *verb = is_grant ? "GRANT" : "REVOKE";
+	const char *preposition = is_grant ? "TO" : "FROM";
 	int			guc_nest_level = pin_search_path();
 	Oid			orders = orders_table();
 
@@ -286,12 +314,14 @@ change_api(FunctionCallInfo fcinfo, const char *verb, const char *preposition)
 			continue;
 		role = text_to_cstring(PG_GETARG_TEXT_PP(i));
 		role_id = get_role_oid(role, false);
-		if (kinds[i] != STAFF &&
+		if (is_grant && kinds[i] != STAFF &&
 			pg_class_aclcheck(orders, role_id, ACL_REFERENCES) == ACLCHECK_OK)
 			warn_of_authority(role);
 		change_kind(CATALOGUE, verb, preposition, quote_identifier(role));
 		if (kinds[i] != CATALOGUE)
 			change_kind(kinds[i], verb, preposition, quote_identifier(role));
+		if (is_grant)
+			warn_of_missing_timeouts(role);
 	}
 	SPI_finish();
 	unpin_search_path(guc_nest_level);
@@ -301,16 +331,43 @@ change_api(FunctionCallInfo fcinfo, const char *verb, const char *preposition)
 static void
 warn_of_authority(const char *role)
 {
-	StringInfoData detail;
-
-	initStringInfo(&detail);
-	appendStringInfoString(&detail, "{\"code\": \"not_staff_but_acts_for_any_user\", \"role\": ");
-	escape_json(&detail, role);
-	appendStringInfoChar(&detail, '}');
 	ereport(WARNING,
 			errmsg("a role that is not staff may act for any user"),
-			errdetail_internal("%s", detail.data),
+			errdetail_internal("{\"code\": \"not_staff_but_acts_for_any_user\", \"role\": %s}",
+							   json_string(role)),
 			errhint("Revoke REFERENCES on ecommerce.orders from the roles of visitors and shoppers, and from the default privileges."));
+}
+
+/*
+ * Not set here: a setting of a role is one of the whole cluster, and may need
+ * rights that the caller has not.
+ */
+static void
+warn_of_missing_timeouts(const char *role)
+{
+	NullableDatum name = text_value(role);
+	HeapTuple	missing;
+
+	if (execute(&select_missing_timeouts, &name, FRESH_SNAPSHOT) == 0)
+		return;
+	missing = SPI_tuptable->vals[0];
+	ereport(WARNING,
+			errmsg("requests of a role may take forever"),
+			errdetail_internal("{\"code\": \"no_timeout\", \"role\": %s, \"missing\": %s}",
+							   json_string(role),
+							   SPI_getvalue(missing, SPI_tuptable->tupdesc, MISSING_NAMES)),
+			errhint("Set time-outs, then have PostgREST read them: %s NOTIFY pgrst, 'reload config';",
+					SPI_getvalue(missing, SPI_tuptable->tupdesc, MISSING_COMMANDS)));
+}
+
+static char *
+json_string(const char *text)
+{
+	StringInfoData string;
+
+	initStringInfo(&string);
+	escape_json(&string, text);
+	return string.data;
 }
 
 void

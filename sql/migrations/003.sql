@@ -127,15 +127,15 @@ COMMENT ON COLUMN ecommerce.products.weight IS
 -- categories and products embed each other, without end: one request could read all of the
 -- catalogue again and again. So category_id is an expression here; the planner looks through it.
 CREATE OR REPLACE VIEW ecommerce_api.products WITH (security_invoker = true) AS
-    SELECT products.id, products.name, products.description, products.price,
-           products.currency::text,
-           CASE WHEN true THEN products.category_id END AS category_id,
+    SELECT id, name, description, price, currency::text,
+           CASE WHEN true THEN category_id END AS category_id,
            coalesce((SELECT sum(stock.quantity) FROM ecommerce.stock_levels AS stock
                       WHERE stock.product_id = products.id), 0)::bigint AS quantity,
-           products.sku, products.options, categories.name AS category_name
+           sku, options,
+           (SELECT categories.name FROM ecommerce.categories
+             WHERE categories.id = products.category_id) AS category_name
       FROM ecommerce.products
-      LEFT JOIN ecommerce.categories ON categories.id = products.category_id
-     WHERE products.is_active;
+     WHERE is_active;
 COMMENT ON COLUMN ecommerce_api.products.price IS
 'Price of one unit, exact, in currency; the amount of a line is rounded.';
 COMMENT ON COLUMN ecommerce_api.products.sku IS 'Stock keeping unit, the shop''s own number.';
