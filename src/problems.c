@@ -74,7 +74,7 @@ static const Telling tellings[] = {
 	[NO_TAX_RATE] = {
 		"no_tax_rate", ERRCODE_CONFLICT,
 		"tax rate is not known",
-		"Give the tax class a rate for the country in ecommerce.tax_rates.",
+		"Tell the shop: its tax class has no rate for the country.",
 		"rates", {"country", "tax_class"}
 	},
 	[AMOUNT_OUT_OF_RANGE] = {
