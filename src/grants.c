@@ -79,6 +79,7 @@ static const FunctionPrivilege functions[] = {
 	{STAFF, "ecommerce.order_json"},
 	{STAFF, "ecommerce.set_order_status"},
 	{STAFF, "ecommerce.cancel_order"},
+	{STAFF, "ecommerce.receive_stock"},
 	{STAFF, "ecommerce.take_order_events"},
 	{STAFF, "ecommerce.acknowledge_order_events"},
 	{STAFF, "ecommerce.order_integrity"},

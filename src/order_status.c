@@ -31,7 +31,7 @@
 
 static Statement lock_order_no_key_update = {
 	.query =
-	"SELECT order_status::text, stock_bucket::integer FROM ecommerce.orders"
+	"SELECT order_status::text, stock_bucket::bigint FROM ecommerce.orders"
 	" WHERE customer_id = $1 AND id = $2 FOR NO KEY UPDATE",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8OID, INT8OID)
@@ -63,11 +63,11 @@ static Jsonb *change_status(const Access *access, int64 user_id,
 							int64 order_id, const char *status,
 							Jsonb *payload);
 static const char *lock_and_read_order(int64 user_id, int64 order_id,
-									   int32 *stock_bucket);
+									   int64 *stock_bucket);
 pg_noreturn static void refuse_change(int64 order_id, const char *from,
 									  const char *to);
 static void return_units_of_order(int64 user_id, int64 order_id,
-								  int32 stock_bucket);
+								  int64 stock_bucket);
 static Jsonb *reason_payload(const char *reason);
 
 Datum
@@ -128,11 +128,9 @@ static Jsonb *
 change_status(const Access *access, int64 user_id, int64 order_id,
 			  const char *status, Jsonb *payload)
 {
-	int32		stock_bucket;
+	int64		stock_bucket;
 	const char *old_status;
 
-	/* migrate() first completes the history of orders changed by hand. */
-	require_version_2();
 	old_status = lock_and_read_order(user_id, order_id, &stock_bucket);
 
 	if (strcmp(old_status, status) != 0)
@@ -158,7 +156,7 @@ change_status(const Access *access, int64 user_id, int64 order_id,
 
 /* Returns the status; a table that has lost its NOT NULL may have none. */
 static const char *
-lock_and_read_order(int64 user_id, int64 order_id, int32 *stock_bucket)
+lock_and_read_order(int64 user_id, int64 order_id, int64 *stock_bucket)
 {
 	NullableDatum values[] = {bigint_value(user_id), bigint_value(order_id)};
 	NullableDatum row[2];
@@ -166,7 +164,7 @@ lock_and_read_order(int64 user_id, int64 order_id, int32 *stock_bucket)
 	if (execute(&lock_order_no_key_update, values, FRESH_SNAPSHOT) == 0)
 		refuse_unknown_order(user_id, order_id);
 	read_row(SPI_tuptable, 0, row, lengthof(row));
-	*stock_bucket = row[1].isnull ? 0 : DatumGetInt32(row[1].value);
+	*stock_bucket = row[1].isnull ? 0 : DatumGetInt64(row[1].value);
 	return row[0].isnull ? "" : TextDatumGetCString(row[0].value);
 }
 
@@ -186,7 +184,7 @@ refuse_change(int64 order_id, const char *from, const char *to)
 }
 
 static void
-return_units_of_order(int64 user_id, int64 order_id, int32 stock_bucket)
+return_units_of_order(int64 user_id, int64 order_id, int64 stock_bucket)
 {
 	NullableDatum values[] = {bigint_value(user_id), bigint_value(order_id)};
 	int			count = execute(&select_quantities, values, FRESH_SNAPSHOT);

@@ -172,7 +172,6 @@ take(const Request *request)
 	Jsonb	   *result;
 
 	begin_delivery_access(&access);
-	require_version_2();
 
 	/*
 	 * The planner takes a LIMIT that it does not know for a tenth of the

@@ -190,6 +190,7 @@ static Jsonb *
 place(const Access *access, const Request *request)
 {
 	Checkout	checkout;
+	LockedStock stock;
 	Order		order;
 	Jsonb	   *earlier;
 
@@ -205,10 +206,10 @@ place(const Access *access, const Request *request)
 				   what_was_seen(request), FRESH_SNAPSHOT);
 	refuse_problems(&checkout);
 	check_what_was_seen(request, &checkout);
-	lock_stock(checkout.stock_bucket, checkout.units, checkout.count);
+	lock_stock(&stock, checkout.stock_bucket, checkout.units, checkout.count);
 	find_shortages(&checkout);
 	refuse_problems(&checkout);
-	take_stock(checkout.stock_bucket, checkout.units, checkout.count);
+	take_stock(&stock, checkout.units, checkout.count);
 	write_order(&order, request, &checkout);
 	insert_order_lines(order.user_id, DatumGetInt64(order.id.value),
 					   checkout.lines, checkout.count);
