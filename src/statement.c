@@ -31,7 +31,7 @@
 #include "statement.h"
 
 /* No query of ours has more. */
-#define MAX_COLUMNS	16
+#define MAX_COLUMNS	24
 
 static int	execute_plan(Statement *statement, const NullableDatum *values,
 						 Visibility visibility);
@@ -255,6 +255,19 @@ bigint_array_value(Datum *elements, int count)
 										TYPALIGN_DOUBLE);
 
 	return not_null(PointerGetDatum(array));
+}
+
+NullableDatum
+text_list_value(const List *texts)
+{
+	Datum	   *elements = palloc(list_length(texts) * sizeof(Datum));
+
+	for (int i = 0; i < list_length(texts); i++)
+		elements[i] = ((NullableDatum *) list_nth(texts, i))->value;
+	return not_null(PointerGetDatum(construct_array(elements,
+													list_length(texts),
+													TEXTOID, -1, false,
+													TYPALIGN_INT)));
 }
 
 NullableDatum

@@ -462,14 +462,19 @@ END LOOP;
 
 -- Everybody else reads what is their own, and changes nothing past the functions.
 FOR suspect IN
+    SELECT polname AS policy, polrelid::regclass AS relation FROM pg_policy
+     WHERE polname IN ('own_row_or_staff', 'own_rows_or_staff')
+       AND (SELECT relnamespace FROM pg_class WHERE oid = polrelid) = 'ecommerce'::regnamespace
+LOOP
+    EXECUTE format('DROP POLICY %I ON %s', suspect.policy, suspect.relation);
+END LOOP;
+FOR suspect IN
     SELECT relation, owner
       FROM (VALUES ('users', 'id'), ('carts', 'user_id'), ('cart_items', 'user_id'),
                    ('orders', 'customer_id'), ('order_details', 'customer_id'),
                    ('order_adjustments', 'customer_id'), ('order_events', 'customer_id'))
            AS own (relation, owner)
 LOOP
-    EXECUTE format('DROP POLICY IF EXISTS own_row_or_staff ON ecommerce.%I', suspect.relation);
-    EXECUTE format('DROP POLICY IF EXISTS own_rows_or_staff ON ecommerce.%I', suspect.relation);
     EXECUTE format($policy$CREATE POLICY own_rows ON ecommerce.%I FOR SELECT USING (%I =
         (SELECT (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'user_id')::bigint))
         $policy$, suspect.relation, suspect.owner);
