@@ -225,6 +225,7 @@ foreach my $obstacle (
 my $compiler_is_loaded = q{SELECT pg_read_file('/proc/self/maps') ~ 'llvmjit'};
 my ($after_migrate, $after_query) = split /\n/, $node->safe_psql(
 	new_database('uncompiled'), qq{
+	SET jit = on;
 	SELECT ecommerce.migrate(owner => current_user) \\gset
 	$compiler_is_loaded;
 	SET jit_above_cost = 0;
