@@ -126,6 +126,7 @@ close_order(OrderDocument *document, const Order *order, LineSequence sequence)
 	jsonb_close_object(writer);
 }
 
+/* The product as it was sold: nothing of it is from the catalogue. */
 static void
 put_product(OrderDocument *document, const OrderLine *line)
 {
@@ -141,6 +142,7 @@ put_product(OrderDocument *document, const OrderLine *line)
 	jsonb_close_object(writer);
 }
 
+/* Null for a product that was in no category when it was sold. */
 static void
 put_category(OrderDocument *document, const OrderLine *line)
 {

@@ -78,6 +78,10 @@ static void return_units_of_order(int64 user_id, int64 order_id,
 								  int64 stock_bucket);
 static Jsonb *reason_payload(const char *reason);
 
+/*
+ * Cancelling is left to cancel_order(), which needs a reason and returns the
+ * stock.
+ */
 Datum
 set_order_status(PG_FUNCTION_ARGS)
 {
@@ -96,6 +100,7 @@ set_order_status(PG_FUNCTION_ARGS)
 	PG_RETURN_JSONB_P(order);
 }
 
+/* Whoever may act for the user may cancel, and name any reason. */
 Datum
 cancel_order(PG_FUNCTION_ARGS)
 {
@@ -118,6 +123,10 @@ api_cancel_order(PG_FUNCTION_ARGS)
 	PG_RETURN_JSONB_P(cancel(user_id, order_id, REASON_CUSTOMER));
 }
 
+/*
+ * Raises what change_status() does, and 42501 or PT401 for a caller who may
+ * not.
+ */
 static Jsonb *
 cancel(int64 user_id, int64 order_id, const char *reason)
 {
@@ -180,6 +189,10 @@ lock_and_read_order(int64 user_id, int64 order_id)
 	return order;
 }
 
+/*
+ * The status that is stored may be any text, in a table that has lost its
+ * CHECK.
+ */
 static void
 refuse_change(int64 order_id, const char *from, const char *to)
 {
@@ -195,6 +208,10 @@ refuse_change(int64 order_id, const char *from, const char *to)
 			errhint("Look at the order again: its status may have changed meanwhile."));
 }
 
+/*
+ * To the bucket that the order drew on: the cart may draw on another one by
+ * now.  The order is locked; stock is locked next, by product id.
+ */
 static void
 return_units_of_order(int64 user_id, int64 order_id, int64 stock_bucket)
 {

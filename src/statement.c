@@ -62,6 +62,7 @@ execute(Statement *statement, const NullableDatum *values,
 	return SPI_processed;
 }
 
+/* Returns the SPI_OK_ code, with the rows in SPI_tuptable. */
 static int
 execute_plan(Statement *statement, const NullableDatum *values,
 			 Visibility visibility)
@@ -282,6 +283,10 @@ bigint_array(SPITupleTable *rows, uint64 count, int column)
 	return bigint_array_value(elements, count);
 }
 
+/*
+ * The plan is kept for the session, and published only when it is whole: after
+ * an error in here the next call prepares anew.
+ */
 static void
 prepare(Statement *statement)
 {
