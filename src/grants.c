@@ -81,6 +81,8 @@ static const FunctionPrivilege functions[] = {
 	{STAFF, "ecommerce.cancel_order"},
 	{STAFF, "ecommerce.take_order_events"},
 	{STAFF, "ecommerce.acknowledge_order_events"},
+	{STAFF, "ecommerce.fail_order_events"},
+	{STAFF, "ecommerce.release_order_events"},
 	{STAFF, "ecommerce.order_integrity"},
 	{STAFF, "ecommerce.erase_user"},
 	{STAFF, "ecommerce.current_user_id"},

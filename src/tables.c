@@ -19,6 +19,8 @@
 
 #include "tables.h"
 
+static void require_event_column(const char *name);
+
 Oid
 orders_table(void)
 {
@@ -44,7 +46,19 @@ events_table(void)
 void
 require_version_2(void)
 {
-	if (get_attnum(events_table(), "taken_until") == InvalidAttrNumber)
+	require_event_column("taken_until");
+}
+
+void
+require_version_3(void)
+{
+	require_event_column("failed_at");
+}
+
+static void
+require_event_column(const char *name)
+{
+	if (get_attnum(events_table(), name) == InvalidAttrNumber)
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("tables are older than the code"),

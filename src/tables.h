@@ -21,4 +21,7 @@ extern Oid	table_owner(Oid table);
 /* Raises 55000 for tables of version 1, which have no marks of delivery. */
 extern void require_version_2(void);
 
+/* The same for tables of versions 1 and 2, which have no dead letters. */
+extern void require_version_3(void);
+
 #endif							/* ECOMMERCE_TABLES_H */
