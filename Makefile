@@ -3,7 +3,8 @@ MODULE_big = ecommerce
 OBJS = src/ecommerce.o src/statement.o src/arguments.o src/jsonb_writer.o \
 	src/access.o src/tables.o src/users.o \
 	src/texts.o src/money.o src/addresses.o src/order_lifecycle.o src/stock.o src/order_lines.o \
-	src/order_adjustments.o src/checkout.o src/problems.o src/pricing.o \
+	src/order_adjustments.o src/checkout.o src/problems.o src/shipping.o \
+	src/discounts.o src/taxes.o src/pricing.o \
 	src/order_history.o src/order_document.o src/cart_document.o src/order_reader.o \
 	src/cart.o src/place_order.o src/order_listing.o src/order_status.o src/receive_stock.o src/outbox.o \
 	src/erase_user.o src/order_integrity.o src/grants.o src/migrate.o \

@@ -129,7 +129,7 @@ included_in(Numeric amount, Numeric percent, int digits)
 Numeric
 share_of(Numeric amount, int64 part, int64 whole, int digits)
 {
-	return round_ratio(calculate(numeric_mul, amount, int64_to_numeric(part)),
+	return round_ratio(multiply(amount, part),
 					   int64_to_numeric(whole), digits);
 }
 
@@ -177,12 +177,17 @@ allocate(Numeric amount, const Numeric *weights, int count, int digits,
 		shares[i] = amount_of(shares[i], digits);
 }
 
+Numeric
+multiply(Numeric amount, int64 factor)
+{
+	return calculate(numeric_mul, amount, int64_to_numeric(factor));
+}
+
 /* What so many units cost: rounded, once. */
 Numeric
 multiply_price(Numeric price, int64 quantity, int digits)
 {
-	return round_amount(calculate(numeric_mul, price,
-								  int64_to_numeric(quantity)), digits);
+	return round_amount(multiply(price, quantity), digits);
 }
 
 Numeric
@@ -221,6 +226,13 @@ is_amount(Numeric amount)
 		compare(numeric_ge, amount, int64_to_numeric(0));
 }
 
+int
+decimals_of(Numeric amount)
+{
+	return DatumGetInt32(DirectFunctionCall1(numeric_scale,
+											 NumericGetDatum(amount)));
+}
+
 char *
 amount_text(Numeric amount)
 {
@@ -246,7 +258,7 @@ units_of(Numeric amount, int digits)
 {
 	static const int64 units[] = {1, 10, 100, 1000, 10000};
 
-	return calculate(numeric_mul, amount, int64_to_numeric(units[digits]));
+	return multiply(amount, units[digits]);
 }
 
 static Numeric

@@ -27,6 +27,7 @@ extern int	digits_of_currency(const char *currency);
  * is half away from zero, as numeric's own.
  */
 extern Numeric add_amounts(Numeric a, Numeric b);
+extern Numeric multiply(Numeric amount, int64 factor);
 extern Numeric multiply_price(Numeric price, int64 quantity, int digits);
 extern bool amounts_are_equal(Numeric a, Numeric b);
 
@@ -61,6 +62,9 @@ extern bool is_below_amount_limit(Numeric amount);
 
 /* From 0, below the limit. */
 extern bool is_amount(Numeric amount);
+
+/* Those that it is written with. */
+extern int	decimals_of(Numeric amount);
 
 /* As text, for DETAIL. */
 extern char *amount_text(Numeric amount);

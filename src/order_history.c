@@ -74,6 +74,10 @@ write_status_change(const Access *access, int64 user_id, int64 order_id,
 	require_written(execute(&insert_event, values, FRESH_SNAPSHOT), 1);
 }
 
+/*
+ * 0 for an order without events.  The lock of the order keeps the number the
+ * last.
+ */
 static int32
 last_number(int64 user_id, int64 order_id)
 {

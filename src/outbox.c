@@ -159,6 +159,11 @@ acknowledge_order_events(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(acknowledge(ids));
 }
 
+/*
+ * Locks the events until the transaction ends, and leases them beyond it.
+ * Raises 42501 for a caller who may not deliver events, 55000 for tables of
+ * version 1.
+ */
 static Jsonb *
 take(const Request *request)
 {
@@ -209,6 +214,10 @@ lock_available_events(const Request *request, TimestampTz now)
 				   values, FRESH_SNAPSHOT);
 }
 
+/*
+ * Raises 09000 when a trigger of the shop's keeps an event from being leased:
+ * it would be given out again at once.
+ */
 static void
 lease(const Request *request, SPITupleTable *events, uint64 count,
 	  TimestampTz now)
@@ -223,6 +232,7 @@ lease(const Request *request, SPITupleTable *events, uint64 count,
 					count);
 }
 
+/* Order and customer are as they are now, not as they were at the event. */
 static void
 put_event(OrderDocument *document, const JsonbShape *event_shape,
 		  const JsonbShape *customer_shape, SPITupleTable *events, uint64 row)

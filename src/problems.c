@@ -130,6 +130,9 @@ add_problem(Checkout *checkout, ProblemKind kind, int item)
 
 	problem->kind = kind;
 	problem->item = item;
+	problem->number = list_length(checkout->problems);
+	for (int i = 0; i < PROBLEM_MAX_FACTS; i++)
+		problem->facts[i] = NULL_VALUE;
 	checkout->problems = lappend(checkout->problems, problem);
 }
 
@@ -198,7 +201,7 @@ put_problems(JsonbWriter *writer, Checkout *checkout)
 	jsonb_close_array(writer);
 }
 
-/* Of one kind, in the order of items; list_sort() is not stable. */
+/* Of one kind, as they were noted; list_sort() is not stable. */
 static int
 compare_problems(const ListCell *a, const ListCell *b)
 {
@@ -206,7 +209,7 @@ compare_problems(const ListCell *a, const ListCell *b)
 	const Problem *right = lfirst(b);
 
 	return left->kind != right->kind ? (int) left->kind - (int) right->kind :
-		left->item - right->item;
+		left->number - right->number;
 }
 
 /* An element of the list of DETAIL. */

@@ -248,6 +248,7 @@ return_stock(int64 bucket, const StockUnits *units, int count)
 	}
 }
 
+/* Fills in what is available; a product without a stock level keeps its 0. */
 static void
 read_quantities(StockUnits *units, int count, uint64 nrows)
 {
@@ -384,6 +385,10 @@ quantities_value(const StockUnits *units, int count)
 	return bigint_array_value(quantities, count);
 }
 
+/*
+ * Into the stock level that is there, else into a new one if the product is
+ * still there.  Locks the level, in the second case the product first.
+ */
 static void
 return_units(int64 bucket, const StockUnits *units)
 {

@@ -353,7 +353,7 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$DELETE FROM ecommerce.schema_migrations; ALTER TABLE ecommerce.schema_migrations OWNER TO regress_shopper;
        GRANT CREATE ON SCHEMA ecommerce TO regress_shopper; SET LOCAL ROLE regress_shopper; SELECT ecommerce.migrate()$$),
     ('22023', 'argument is out of range',
-     '{"code": "argument_out_of_range", "argument": "owner", "accepted": "the owner of the tables"}',
+     '{"code": "argument_out_of_range", "argument": "owner", "accepted": "the owner of the tables, which set_owner() changes"}',
      $$SELECT ecommerce.migrate(owner => 'regress_shopper')$$),
     ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "owner"}',
      'SELECT ecommerce.set_owner(NULL)'),
