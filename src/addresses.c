@@ -50,7 +50,7 @@ static Statement select_bad_field = {
 	.query =
 	"SELECT key FROM jsonb_each($1)"
 	" WHERE jsonb_typeof(value) <> 'string'"
-	"    OR position(', ' || key || ',' IN ', " ADDRESS_FIELDS ",') = 0"
+	"    OR key <> ALL (string_to_array('" ADDRESS_FIELDS "', ', '))"
 	"    OR length(value #>> '{}') > " CppAsString2(FIELD_MAX_LENGTH)
 	"    OR key = 'country' AND value #>> '{}' !~ '^[A-Z]{2}$'"
 	" LIMIT 1",
