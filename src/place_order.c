@@ -221,6 +221,7 @@ place(const Access *access, const Request *request)
 							 checkout.adjustments, checkout.nadjustments);
 	write_placement(access, order.user_id, DatumGetInt64(order.id.value),
 					order.order_status);
+	forget_choices(&checkout);
 	return order_to_jsonb(access, &order, &checkout);
 }
 
