@@ -20,6 +20,9 @@ extern void check_address(Datum address, const char *argument);
  */
 extern NullableDatum parse_address(Datum text, const char *argument);
 
+/* A field of an address, which may be null itself; null when it is blank. */
+extern NullableDatum address_field(NullableDatum address, const char *name);
+
 /* The address as text, on one line; null when there is nothing to read in it. */
 extern NullableDatum address_text(NullableDatum address);
 

@@ -21,7 +21,8 @@
 	" WHERE id = $1"
 
 #define SELECT_CART \
-	"SELECT stock_bucket::bigint, address::jsonb, billing_address::jsonb" \
+	"SELECT stock_bucket::bigint, address::jsonb, billing_address::jsonb," \
+	"       coupons::text[], shipping_code::text" \
 	"  FROM ecommerce.carts WHERE user_id = $1"
 
 #define ITEM_COLUMNS \
@@ -105,6 +106,29 @@ take_items(Checkout *checkout)
 		read_items(checkout, &delete_items, FRESH_SNAPSHOT);
 }
 
+OrderAdjustment *
+add_adjustment(Checkout *checkout, const char *kind, NullableDatum name,
+			   Numeric amount)
+{
+	OrderAdjustment *adjustment;
+	int			number = ++checkout->nadjustments;
+
+	if (number == 1)
+		checkout->adjustments = palloc(sizeof(OrderAdjustment));
+	else
+		checkout->adjustments = repalloc(checkout->adjustments,
+										 number * sizeof(OrderAdjustment));
+	adjustment = &checkout->adjustments[number - 1];
+	for (int i = 0; i < ORDER_ADJUSTMENT_NCOLUMNS; i++)
+		adjustment->columns[i] = NULL_VALUE;
+	adjustment->adjustment_number = integer_value(number);
+	adjustment->kind = text_value(kind);
+	adjustment->name = name;
+	adjustment->amount = numeric_value(amount);
+	adjustment->is_included = boolean_value(false);
+	return adjustment;
+}
+
 const CartItem *
 item_of_other_currency(const Checkout *checkout)
 {
@@ -120,11 +144,12 @@ read_user_and_cart(Checkout *checkout, int64 user_id, Statement *user,
 				   Statement *cart, Visibility visibility)
 {
 	NullableDatum values[] = {bigint_value(user_id)};
-	NullableDatum row[3];
+	NullableDatum row[5];
 
 	memset(checkout, 0, sizeof(Checkout));
 	checkout->user_id = user_id;
 	checkout->carts_address = checkout->billing_address = NULL_VALUE;
+	checkout->coupons = checkout->shipping_code = NULL_VALUE;
 
 	if (execute(user, values, visibility) == 0)
 		refuse_unknown_user(user_id);
@@ -135,10 +160,12 @@ read_user_and_cart(Checkout *checkout, int64 user_id, Statement *user,
 	checkout->has_cart = execute(cart, values, visibility) > 0;
 	if (!checkout->has_cart)
 		return;
-	read_row(SPI_tuptable, 0, row, 3);
+	read_row(SPI_tuptable, 0, row, 5);
 	checkout->stock_bucket = DatumGetInt64(row[0].value);
 	checkout->carts_address = row[1];
 	checkout->billing_address = row[2];
+	checkout->coupons = row[3];
+	checkout->shipping_code = row[4];
 }
 
 /* A table that has lost its constraints may have a null for a number. */

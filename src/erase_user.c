@@ -89,6 +89,10 @@ erase_user(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/*
+ * Locks the user, then the cart, then the orders.  Raises PT404 for an unknown
+ * user, and 09000 when a trigger of the shop's keeps what should go.
+ */
 static void
 erase(int64 user_id, Datum order_addresses)
 {

@@ -27,11 +27,11 @@ static Statement select_last_number = {
 static Statement insert_event = {
 	.query =
 	"INSERT INTO ecommerce.order_events (customer_id, order_id, event_number,"
-	"       event, old_status, new_status, payload, actor)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+	"       event, old_status, new_status, payload, actor, person)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
 	.result = SPI_OK_INSERT,
 	PARAMETERS(INT8OID, INT8OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID,
-			   TEXTOID)
+			   TEXTOID, TEXTOID)
 };
 
 static int32 last_number(int64 user_id, int64 order_id);
@@ -48,7 +48,8 @@ write_placement(const Access *access, int64 user_id, int64 order_id,
 		NULL_VALUE,
 		status,
 		NULL_VALUE,
-		text_value(GetUserNameFromId(access->caller, false))
+		text_value(GetUserNameFromId(access->caller, false)),
+		claimed_person()
 	};
 
 	require_written(execute(&insert_event, values, FRESH_SNAPSHOT), 1);
@@ -66,12 +67,17 @@ write_status_change(const Access *access, int64 user_id, int64 order_id,
 		text_value(from),
 		text_value(to),
 		jsonb_value(payload),
-		text_value(GetUserNameFromId(access->caller, false))
+		text_value(GetUserNameFromId(access->caller, false)),
+		claimed_person()
 	};
 
 	require_written(execute(&insert_event, values, FRESH_SNAPSHOT), 1);
 }
 
+/*
+ * 0 for an order without events.  The lock of the order keeps the number the
+ * last.
+ */
 static int32
 last_number(int64 user_id, int64 order_id)
 {

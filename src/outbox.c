@@ -201,10 +201,10 @@ take_order_events(PG_FUNCTION_ARGS)
 	Request		request = {
 		.max = integer_argument(&fcinfo->args[0], "max", 1),
 		.event = fcinfo->args[1],
-		.lease_seconds = integer_argument(&fcinfo->args[2], "lease_seconds", 1)
+		.lease_seconds = DatumGetInt32(required_argument(&fcinfo->args[2], "lease_seconds"))
 	};
 
-	if (request.lease_seconds > LEASE_MAX)
+	if (request.lease_seconds < 1 || request.lease_seconds > LEASE_MAX)
 		refuse_argument("lease_seconds", "1 to " CppAsString2(LEASE_MAX));
 	if (!request.event.isnull &&
 		!is_order_event(TextDatumGetCString(request.event.value)))
@@ -224,7 +224,6 @@ acknowledge_order_events(PG_FUNCTION_ARGS)
 	uint64		undelivered;
 
 	begin_delivery_access(&access);
-	require_version_3();
 	undelivered = lock(values[0], &failed);
 	require_written(execute(&mark_delivered, values, FRESH_SNAPSHOT),
 					undelivered);
@@ -245,7 +244,6 @@ fail_order_events(PG_FUNCTION_ARGS)
 	uint64		outstanding;
 
 	begin_delivery_access(&access);
-	require_version_3();
 	outstanding = lock(values[0], &failed) - failed;
 	require_written(execute(&mark_failed, values, FRESH_SNAPSHOT),
 					outstanding);
@@ -262,13 +260,17 @@ release_order_events(PG_FUNCTION_ARGS)
 	uint64		undelivered;
 
 	begin_staff_access(&access);
-	require_version_3();
 	undelivered = lock(ids, &failed);
 	require_written(execute(&release, &ids, FRESH_SNAPSHOT), undelivered);
 	end_access(&access);
 	PG_RETURN_INT32(undelivered);
 }
 
+/*
+ * Locks the events until the transaction ends, and leases them beyond it.
+ * Raises 42501 for a caller who may not deliver events, 55000 for older
+ * tables.
+ */
 static Jsonb *
 take(const Request *request)
 {
@@ -282,7 +284,6 @@ take(const Request *request)
 	Jsonb	   *result;
 
 	begin_delivery_access(&access);
-	require_version_3();
 
 	/*
 	 * The planner takes a LIMIT that it does not know for a tenth of the
@@ -320,6 +321,10 @@ lock_available_events(const Request *request, TimestampTz now)
 				   values, FRESH_SNAPSHOT);
 }
 
+/*
+ * Raises 09000 when a trigger of the shop's keeps an event from being leased:
+ * it would be given out again at once.
+ */
 static void
 lease(const Request *request, SPITupleTable *events, uint64 count,
 	  TimestampTz now)
@@ -339,6 +344,7 @@ lease(const Request *request, SPITupleTable *events, uint64 count,
 	require_written(leased, count);
 }
 
+/* Order and customer are as they are now, not as they were at the event. */
 static void
 put_event(OrderDocument *document, const JsonbShape *event_shape,
 		  const JsonbShape *customer_shape, SPITupleTable *events, uint64 row)

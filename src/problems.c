@@ -121,6 +121,7 @@ static void append_text(StringInfo detail, const char *key,
 static void put_problem(JsonbWriter *writer, const Checkout *checkout,
 						const Problem *problem);
 static void put_facts(JsonbWriter *writer, const Problem *problem);
+static NullableDatum added_price(const CartItem *item);
 
 void
 add_problem(Checkout *checkout, ProblemKind kind, int item)
@@ -129,6 +130,9 @@ add_problem(Checkout *checkout, ProblemKind kind, int item)
 
 	problem->kind = kind;
 	problem->item = item;
+	problem->number = list_length(checkout->problems);
+	for (int i = 0; i < PROBLEM_MAX_FACTS; i++)
+		problem->facts[i] = NULL_VALUE;
 	checkout->problems = lappend(checkout->problems, problem);
 }
 
@@ -197,7 +201,7 @@ put_problems(JsonbWriter *writer, Checkout *checkout)
 	jsonb_close_array(writer);
 }
 
-/* Of one kind, in the order of items; list_sort() is not stable. */
+/* Of one kind, as they were noted; list_sort() is not stable. */
 static int
 compare_problems(const ListCell *a, const ListCell *b)
 {
@@ -205,7 +209,7 @@ compare_problems(const ListCell *a, const ListCell *b)
 	const Problem *right = lfirst(b);
 
 	return left->kind != right->kind ? (int) left->kind - (int) right->kind :
-		left->item - right->item;
+		left->number - right->number;
 }
 
 /* An element of the list of DETAIL. */
@@ -244,7 +248,7 @@ append_fields(StringInfo detail, const Checkout *checkout,
 			append_amount(detail, "price", checkout->lines[item].unit_price);
 			append_text(detail, "currency", checkout->items[item].currency);
 			append_amount(detail, "added_price",
-						  checkout->items[item].added_price);
+						  added_price(&checkout->items[item]));
 			append_text(detail, "added_currency",
 						checkout->items[item].added_currency);
 			break;
@@ -330,7 +334,7 @@ put_problem(JsonbWriter *writer, const Checkout *checkout,
 			jsonb_put_numeric(writer, checkout->lines[item].unit_price);
 			jsonb_put_text(writer, checkout->items[item].currency);
 			jsonb_put_int64(writer, checkout->units[item].product_id);
-			jsonb_put_numeric(writer, checkout->items[item].added_price);
+			jsonb_put_numeric(writer, added_price(&checkout->items[item]));
 			jsonb_put_text(writer, checkout->items[item].added_currency);
 			break;
 		case INSUFFICIENT_STOCK:
@@ -363,4 +367,16 @@ put_facts(JsonbWriter *writer, const Problem *problem)
 	jsonb_put_cstring(writer, telling->code);
 	for (int i = 0; i < nkeys - 1; i++)
 		jsonb_put_text(writer, problem->facts[i]);
+}
+
+/* As a price is shown, also one that has been stored in another form. */
+static NullableDatum
+added_price(const CartItem *item)
+{
+	Numeric		price = DatumGetNumeric(item->added_price.value);
+	int			digits = item->added_currency.isnull ? 0 :
+		digits_of_currency(TextDatumGetCString(item->added_currency.value));
+
+	require_finite(price);
+	return numeric_value(price_as_shown(price, digits));
 }

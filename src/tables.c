@@ -19,8 +19,6 @@
 
 #include "tables.h"
 
-static void require_event_column(const char *name);
-
 Oid
 orders_table(void)
 {
@@ -43,22 +41,11 @@ events_table(void)
 							 get_namespace_oid("ecommerce", false));
 }
 
+/* Version 3 is the one that has this column. */
 void
-require_version_2(void)
+require_current_tables(Oid orders)
 {
-	require_event_column("taken_until");
-}
-
-void
-require_version_3(void)
-{
-	require_event_column("failed_at");
-}
-
-static void
-require_event_column(const char *name)
-{
-	if (get_attnum(events_table(), name) == InvalidAttrNumber)
+	if (get_attnum(orders, "items_amount") == InvalidAttrNumber)
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("tables are older than the code"),

@@ -8,6 +8,8 @@
 #ifndef ECOMMERCE_TEXTS_H
 #define ECOMMERCE_TEXTS_H
 
+#include "nodes/pg_list.h"
+
 #include "blank_characters.h"
 #include "compat.h"
 
@@ -22,5 +24,11 @@ extern int	length_of(Datum text);
 
 /* Byte by byte; null equals null only. */
 extern bool texts_are_equal(NullableDatum a, NullableDatum b);
+
+/* A list of NullableDatum: texts that are not null. */
+extern bool contains_text(const List *texts, NullableDatum value);
+
+/* The letters of ASCII, whatever the collation. */
+extern NullableDatum upper_case(Datum value);
 
 #endif							/* ECOMMERCE_TEXTS_H */

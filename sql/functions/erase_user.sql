@@ -10,6 +10,7 @@ REVOKE EXECUTE ON FUNCTION ecommerce.erase_user FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.erase_user IS
 'Removes a user''s personal data: name, e-mail and address, the cart, the idempotency keys of '
 'the orders, and with order_addresses the addresses of the orders too. Orders, lines, amounts '
-'and events stay. Safe to repeat. For roles that may INSERT into ecommerce.orders.
+'and events stay. Safe to repeat. For roles with the privilege REFERENCES on '
+'ecommerce.orders.
 Errors: 22004 for a null; PT404 for an unknown user; 42501 for other roles; 09000 if a trigger '
 'keeps rows as they are; 55000 before migrate().';

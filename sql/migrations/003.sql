@@ -129,6 +129,26 @@ COMMENT ON COLUMN ecommerce.products.tax_class IS
 COMMENT ON COLUMN ecommerce.products.weight IS
 'Weight of one unit, in the unit that shipping_rates has.';
 
+-- As PostgREST shows it. From a column that is a foreign key PostgREST would derive that
+-- categories and products embed each other, without end: one request could read all of the
+-- catalogue again and again. So category_id is an expression here; the planner looks through it.
+CREATE OR REPLACE VIEW ecommerce_api.products WITH (security_invoker = true) AS
+    SELECT id, name, description, price, currency::text,
+           CASE WHEN true THEN category_id END AS category_id,
+           coalesce((SELECT sum(stock.quantity) FROM ecommerce.stock_levels AS stock
+                      WHERE stock.product_id = products.id), 0)::bigint AS quantity,
+           sku, options,
+           (SELECT categories.name FROM ecommerce.categories
+             WHERE categories.id = products.category_id) AS category_name
+      FROM ecommerce.products
+     WHERE is_active;
+COMMENT ON COLUMN ecommerce_api.products.price IS
+'Price of one unit, exact, in currency; the amount of a line is rounded.';
+COMMENT ON COLUMN ecommerce_api.products.sku IS 'Stock keeping unit, the shop''s own number.';
+COMMENT ON COLUMN ecommerce_api.products.options IS
+'What tells the product from its variants, such as {"size": "M"}.';
+COMMENT ON COLUMN ecommerce_api.products.category_name IS 'Name of the category, if any.';
+
 
 -- Carts
 
@@ -456,7 +476,8 @@ COMMENT ON COLUMN ecommerce.order_adjustments.is_included IS
 
 FOR suspect IN
     SELECT oid::regclass AS relation, privilege_type,
-           CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END AS grantee
+           CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END
+               AS grantee
       FROM pg_class, aclexplode(relacl)
      WHERE grantee <> relowner
        AND (oid, privilege_type) IN (('ecommerce.orders'::regclass, 'INSERT'),
@@ -469,16 +490,22 @@ END LOOP;
 
 -- Everybody else reads what is their own, and changes nothing past the functions.
 FOR suspect IN
+    SELECT polname AS policy, polrelid::regclass AS relation FROM pg_policy
+     WHERE polname IN ('own_row_or_staff', 'own_rows_or_staff')
+       AND (SELECT relnamespace FROM pg_class WHERE oid = polrelid) = 'ecommerce'::regnamespace
+LOOP
+    EXECUTE format('DROP POLICY %I ON %s', suspect.policy, suspect.relation);
+END LOOP;
+FOR suspect IN
     SELECT relation, owner
       FROM (VALUES ('users', 'id'), ('carts', 'user_id'), ('cart_items', 'user_id'),
                    ('orders', 'customer_id'), ('order_details', 'customer_id'),
                    ('order_adjustments', 'customer_id'), ('order_events', 'customer_id'))
            AS own (relation, owner)
 LOOP
-    EXECUTE format('DROP POLICY IF EXISTS own_row_or_staff ON ecommerce.%I', suspect.relation);
-    EXECUTE format('DROP POLICY IF EXISTS own_rows_or_staff ON ecommerce.%I', suspect.relation);
     EXECUTE format($policy$CREATE POLICY own_rows ON ecommerce.%I FOR SELECT USING (%I =
-        (SELECT (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'user_id')::bigint))
+        (SELECT (nullif(current_setting('request.jwt.claims', true), '')::jsonb
+                 ->> 'user_id')::bigint))
         $policy$, suspect.relation, suspect.owner);
     EXECUTE format($policy$CREATE POLICY staff ON ecommerce.%I FOR SELECT USING (
         (SELECT has_table_privilege('ecommerce.orders'::regclass, 'REFERENCES')))
@@ -599,7 +626,7 @@ CREATE TRIGGER keep_adjustments
 
 END
 $migration$;
-REVOKE EXECUTE ON FUNCTION ecommerce_migrations.migration_3() FROM PUBLIC;
-COMMENT ON FUNCTION ecommerce_migrations.migration_3() IS
+REVOKE EXECUTE ON FUNCTION ecommerce_migrations.migration_3 FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce_migrations.migration_3 IS
 'Money in units of its currency, and what an order costs. Called by ecommerce.migrate(), never '
 'directly.';

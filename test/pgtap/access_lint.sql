@@ -49,7 +49,7 @@ SELECT is(pg_temp.created_after('CREATE SCHEMA ecommerce; CREATE SCHEMA ecommerc
 SELECT is(pg_temp.created_after('ALTER ROLE regress_squatter SUPERUSER; CREATE SCHEMA ecommerce AUTHORIZATION regress_squatter'), 'created', 'as is one of another superuser''s');
 
 -- In a schema of its own, whatever is there before is not replaced: CREATE never says OR REPLACE.
-SELECT matches(pg_temp.created_after('CREATE SCHEMA ecommerce; CREATE FUNCTION ecommerce.place_order(bigint, text, text, numeric) RETURNS jsonb LANGUAGE sql AS ''SELECT NULL::jsonb'''),
+SELECT matches(pg_temp.created_after('CREATE SCHEMA ecommerce; CREATE FUNCTION ecommerce.place_order(bigint, text, numeric, text, text, jsonb) RETURNS jsonb LANGUAGE sql AS ''SELECT NULL::jsonb'''),
                '^42723 ', 'refused: a function that is there already');
 SELECT matches(pg_temp.created_after('CREATE SCHEMA ecommerce; CREATE SCHEMA ecommerce_api; CREATE FUNCTION ecommerce_api.cart_json() RETURNS jsonb LANGUAGE sql AS ''SELECT NULL::jsonb'''),
                '^42723 ', 'and in ecommerce_api');
@@ -85,6 +85,7 @@ CREATE FUNCTION pg_temp.lint(schemas text[], OUT rule text, OUT object text) RET
          functions AS (
              SELECT pg_proc.*, pg_proc.oid::regprocedure::text AS signature, lanname,
                     proname ~ '_json$|^current_user_id$|^order_integrity$' AS reads,
+                    proname = 'currency_digits' AND provolatile = 'i' AND proparallel = 's' AS computes,
                     pronamespace::regnamespace::text = 'ecommerce_migrations' AND proconfig = '{"search_path=pg_catalog, pg_temp"}'
                     AND lanname = CASE WHEN proname IN ('migration_1', 'migration_2') THEN 'sql' ELSE 'plpgsql' END AS migrates,
                     -- A trigger function that can only refuse belongs to the shop, like the tables.
@@ -95,11 +96,11 @@ CREATE FUNCTION pg_temp.lint(schemas text[], OUT rule text, OUT object text) RET
     SELECT 'is SECURITY DEFINER', signature FROM functions WHERE prosecdef
     UNION ALL SELECT 'is executable by PUBLIC', signature FROM functions
      WHERE EXISTS (SELECT FROM aclexplode(coalesce(proacl, acldefault('f', proowner))) WHERE grantee = 0)
-    UNION ALL SELECT 'writes, but is not VOLATILE', signature FROM functions WHERE NOT reads AND provolatile <> 'v'
-    UNION ALL SELECT 'writes, but is not PARALLEL UNSAFE', signature FROM functions WHERE NOT reads AND proparallel <> 'u'
+    UNION ALL SELECT 'writes, but is not VOLATILE', signature FROM functions WHERE NOT reads AND NOT computes AND provolatile <> 'v'
+    UNION ALL SELECT 'writes, but is not PARALLEL UNSAFE', signature FROM functions WHERE NOT reads AND NOT computes AND proparallel <> 'u'
     UNION ALL SELECT 'reads, but is not STABLE', signature FROM functions WHERE reads AND provolatile <> 's'
     UNION ALL SELECT 'reads, but is PARALLEL UNSAFE', signature FROM functions WHERE reads AND proparallel = 'u'
-    UNION ALL SELECT 'runs queries, but is PARALLEL SAFE', signature FROM functions WHERE proparallel = 's' AND proname <> 'current_user_id'
+    UNION ALL SELECT 'runs queries, but is PARALLEL SAFE', signature FROM functions WHERE proparallel = 's' AND proname <> 'current_user_id' AND NOT computes
     UNION ALL SELECT 'is STRICT: a null would pass for success', signature FROM functions WHERE proisstrict
     UNION ALL SELECT 'is LEAKPROOF', signature FROM functions WHERE proleakproof
     UNION ALL SELECT 'has settings of its own', signature FROM functions WHERE proconfig IS NOT NULL AND NOT only_refuses AND NOT migrates
@@ -247,7 +248,7 @@ CREATE FUNCTION pg_temp.unqualified(source text) RETURNS SETOF text LANGUAGE sql
     SELECT words[1] || ' ' || words[2]
       FROM regexp_matches(replace(regexp_replace(source, '/\*.*?\*/', '', 'g'), 'DISTINCT FROM', ''), '"((?:[^"\\\n]|\\.)*)"', 'g') AS literals (literal),
            regexp_matches(literal[1], '\m(FROM|JOIN|INTO|UPDATE|TABLE|USING)\s+([[:alnum:]_.]+)', 'g') AS words
-     WHERE words[2] !~ '^(ecommerce(_api)?\.|pg_[a-z_]+$|unnest$|json_to_recordset$|SET$|LATERAL$|ON$|SKIP$)'
+     WHERE words[2] !~ '^(ecommerce(_api)?\.|pg_[a-z_]+$|unnest$|json_to_recordset$|jsonb_each$|SET$|LATERAL$|ON$|SKIP$)'
        -- What WITH has given a name.
        AND source !~ format('(WITH| )%s( \([a-z, ]*\))? AS \(', words[2])
 $$;

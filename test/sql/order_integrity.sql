@@ -208,6 +208,10 @@ COMMIT;
 -- It is for the shop's people.
 CREATE ROLE regress_staff;
 CREATE ROLE regress_shopper;
+ALTER ROLE regress_staff SET statement_timeout = '1min';
+ALTER ROLE regress_staff SET lock_timeout = '1min';
+ALTER ROLE regress_shopper SET statement_timeout = '1min';
+ALTER ROLE regress_shopper SET lock_timeout = '1min';
 SELECT ecommerce.grant_api(staff => 'regress_staff', shopper => 'regress_shopper');
 SET ROLE regress_staff;
 SELECT count(*) AS violations FROM ecommerce.order_integrity();

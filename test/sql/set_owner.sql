@@ -12,6 +12,12 @@ CREATE EXTENSION ecommerce;
 
 SELECT ecommerce.set_owner('regress_shop_owner');
 SELECT ecommerce.migrate(owner => current_user);
+ALTER ROLE regress_visitor SET statement_timeout = '1min';
+ALTER ROLE regress_visitor SET lock_timeout = '1min';
+ALTER ROLE regress_shopper SET statement_timeout = '1min';
+ALTER ROLE regress_shopper SET lock_timeout = '1min';
+ALTER ROLE regress_staff SET statement_timeout = '1min';
+ALTER ROLE regress_staff SET lock_timeout = '1min';
 SELECT ecommerce.grant_api('regress_visitor', 'regress_shopper', 'regress_staff');
 INSERT INTO ecommerce.users (name, shipping_address) VALUES ('Ada', '1 Main Street');
 INSERT INTO ecommerce.products (name, price) VALUES ('Pencil', 1.25);
