@@ -85,6 +85,8 @@ static const FunctionPrivilege functions[] = {
 	{STAFF, "ecommerce.receive_stock"},
 	{STAFF, "ecommerce.take_order_events"},
 	{STAFF, "ecommerce.acknowledge_order_events"},
+	{STAFF, "ecommerce.fail_order_events"},
+	{STAFF, "ecommerce.release_order_events"},
 	{STAFF, "ecommerce.order_integrity"},
 	{STAFF, "ecommerce.erase_user"},
 	{STAFF, "ecommerce.current_user_id"},

@@ -22,6 +22,8 @@
 #include "access.h"
 #include "money.h"
 #include "order_lifecycle.h"
+#include "tables.h"
+#include "texts.h"
 
 /* customer_id, order_id, product_id and details of what breaks the rule */
 #define INVARIANT(name, violations) { \
@@ -157,6 +159,24 @@ static Statement invariants[] = {
 			  " jsonb_build_object('event_id', id,"
 			  "                    'order_ids', jsonb_agg(order_id ORDER BY order_id))"
 			  " FROM ecommerce.order_events GROUP BY id HAVING count(*) > 1"),
+	INVARIANT("attempts_are_counted",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('event_number', event_number, 'attempts', attempts)"
+			  " FROM ecommerce.order_events"
+			  " WHERE (attempts >= 0 AND attempts < 2147483647) IS NOT TRUE"),
+	INVARIANT("lease_ends_in_12_hours_at_most",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('event_number', event_number, 'taken_until', taken_until)"
+			  " FROM ecommerce.order_events"
+			  " WHERE delivered_at IS NULL AND failed_at IS NULL"
+			  "   AND taken_until > clock_timestamp() + interval '12 hours'"),
+	INVARIANT("failed_event_has_a_reason_and_is_not_delivered",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('event_number', event_number, 'failed_at', failed_at,"
+			  "                    'failure', failure, 'delivered_at', delivered_at)"
+			  " FROM ecommerce.order_events"
+			  " WHERE (failed_at IS NULL) <> (failure IS NULL)"
+			  "    OR (failed_at IS NOT NULL AND delivered_at IS NOT NULL)"),
 
 	/* Users, stock, catalogue and carts */
 
@@ -180,8 +200,14 @@ static Statement invariants[] = {
 	INVARIANT("email_has_one_user",
 			  "min(id)::bigint, NULL::bigint, NULL::bigint,"
 			  " jsonb_build_object('user_ids', jsonb_agg(id ORDER BY id))"
-			  " FROM ecommerce.users WHERE email IS NOT NULL"
-			  " GROUP BY lower(email::text) HAVING count(*) > 1"),
+			  " FROM (SELECT id, substring(email::text, '" NOT_BLANK_REGEX "(?:.*" NOT_BLANK_REGEX ")?')"
+			  "         FROM ecommerce.users) AS cut (id, address)"
+			  " WHERE address IS NOT NULL"
+			  " GROUP BY lower(address COLLATE \"C\") HAVING count(*) > 1"),
+	INVARIANT("email_has_an_at",
+			  "id::bigint, NULL::bigint, NULL::bigint,"
+			  " jsonb_build_object()"
+			  " FROM ecommerce.users WHERE email IS NOT NULL AND email NOT LIKE '%_@_%'"),
 
 	INVARIANT("stock_is_never_negative",
 			  "NULL::bigint, NULL::bigint, product_id::bigint,"
