@@ -109,7 +109,7 @@ INSERT INTO pg_temp.damages (invariant, damage) VALUES
     ('price_is_in_range', 'UPDATE ecommerce.products SET price = -0.01 WHERE id = 1'),
     ('price_is_in_range', 'UPDATE ecommerce.products SET price = 1e12 WHERE id = 1'),
     ('price_is_in_range', 'UPDATE ecommerce.products SET price = ''Infinity'' WHERE id = 1'),
-    ('price_is_in_range', 'UPDATE ecommerce.products SET price = 0.00001 WHERE id = 1'),
+    ('price_is_in_range', 'UPDATE ecommerce.products SET price = 0.0000001 WHERE id = 1'),
     ('price_is_in_range', 'UPDATE ecommerce.products SET price = NULL WHERE id = 1'),
     ('price_is_in_range', 'UPDATE ecommerce.products SET currency = ''$'' WHERE id = 1'),
     ('product_has_its_category', 'UPDATE ecommerce.products SET category_id = 99 WHERE id = 1'),
@@ -164,7 +164,9 @@ BEGIN
           FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
          WHERE relnamespace = 'ecommerce'::regnamespace AND relkind = 'r' AND attnum > 0 AND attnotnull
         UNION ALL
-        SELECT 'DROP INDEX ecommerce.users_email_key'
+        SELECT 'DROP INDEX ' || indexrelid::regclass FROM pg_index JOIN pg_class ON pg_class.oid = indrelid
+         WHERE relnamespace = 'ecommerce'::regnamespace AND indisunique
+           AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid AND contype IN ('p', 'u'))
     LOOP
         EXECUTE command;
     END LOOP;
