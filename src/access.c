@@ -155,6 +155,16 @@ notify_postgrest(void)
 	Async_Notify("pgrst", "reload schema");
 }
 
+void
+answer_created(void)
+{
+	const char *method = GetConfigOption("request.method", true, false);
+
+	if (method != NULL && method[0] != '\0')
+		(void) set_config_option("response.status", "201", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_LOCAL, true, 0, false);
+}
+
 static bool
 is_staff(Oid orders)
 {

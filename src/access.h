@@ -53,4 +53,7 @@ extern void unpin_search_path(int nest_level);
 /* PostgREST, if it listens, reads the schema again after the commit. */
 extern void notify_postgrest(void);
 
+/* PostgREST, if it is what calls, answers 201 instead of 200. */
+extern void answer_created(void);
+
 #endif							/* ECOMMERCE_ACCESS_H */

@@ -71,6 +71,13 @@ check_address(Datum address, const char *argument)
 						" characters, country two capital letters");
 }
 
+void
+check_address_argument(const NullableDatum *address, const char *argument)
+{
+	if (!address->isnull)
+		check_address(address->value, argument);
+}
+
 NullableDatum
 parse_address(Datum value, const char *argument)
 {

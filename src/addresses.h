@@ -13,6 +13,10 @@
 /* Raises 22023 unless it is an address; argument is its name. */
 extern void check_address(Datum address, const char *argument);
 
+/* The same for an argument that may be null. */
+extern void check_address_argument(const NullableDatum *address,
+								   const char *argument);
+
 /*
  * An address that came as text: as an object, if that is what the text is, else
  * null.  Raises 22023 for a text that is blank or too long, or an object that is

@@ -57,8 +57,8 @@ Jsonb *
 cart_to_jsonb(Checkout *checkout, MemoryContext context)
 {
 	const JsonbShape *item_shape = checkout->items_amount.isnull ?
-		jsonb_shape(item_keys, lengthof(item_keys)) :
-		jsonb_shape(charged_item_keys, lengthof(charged_item_keys));
+	jsonb_shape(item_keys, lengthof(item_keys)) :
+	jsonb_shape(charged_item_keys, lengthof(charged_item_keys));
 	const JsonbShape *product_shape = jsonb_shape(product_keys,
 												  lengthof(product_keys));
 	const int  *items = by_age(checkout);
@@ -162,8 +162,10 @@ put_coupons(JsonbWriter *writer, NullableDatum coupons)
 						  false, TYPALIGN_INT, &elements, &nulls, &count);
 	jsonb_open_array(writer);
 	for (int i = 0; i < count; i++)
-		jsonb_put_text(writer, (NullableDatum) {
-			elements[i], nulls[i]
-		});
+	{
+		NullableDatum coupon = {.value = elements[i],.isnull = nulls[i]};
+
+		jsonb_put_text(writer, coupon);
+	}
 	jsonb_close_array(writer);
 }

@@ -76,6 +76,30 @@ static Statement delete_items = {
 	PARAMETERS(INT8OID)
 };
 
+/* As the foreign key of the item will lock it. */
+static Statement lock_cart_key_share = {
+	.query = "SELECT 1 FROM ecommerce.carts WHERE user_id = $1 FOR KEY SHARE",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
+static Statement insert_cart = {
+	.query =
+	"INSERT INTO ecommerce.carts (user_id) VALUES ($1)"
+	" ON CONFLICT (user_id) DO NOTHING",
+	.result = SPI_OK_INSERT,
+	PARAMETERS(INT8OID)
+};
+
+static Statement reset_choices = {
+	.query =
+	"UPDATE ecommerce.carts"
+	"   SET coupons = NULL, address = NULL, billing_address = NULL"
+	" WHERE user_id = $1",
+	.result = SPI_OK_UPDATE,
+	PARAMETERS(INT8OID)
+};
+
 static void read_user_and_cart(Checkout *checkout, int64 user_id,
 							   Statement *user, Statement *cart,
 							   Visibility visibility);
@@ -98,12 +122,38 @@ lock_checkout(Checkout *checkout, int64 user_id)
 					   &lock_cart_no_key_update, FRESH_SNAPSHOT);
 }
 
+/* What the customer chose for one order is not for the next. */
+void
+forget_choices(const Checkout *checkout)
+{
+	NullableDatum values[] = {bigint_value(checkout->user_id)};
+
+	if (!checkout->coupons.isnull || !checkout->carts_address.isnull ||
+		!checkout->billing_address.isnull)
+		require_written(execute(&reset_choices, values, FRESH_SNAPSHOT), 1);
+}
+
 /* Without a cart nothing was locked, so nothing is taken. */
 void
 take_items(Checkout *checkout)
 {
 	if (checkout->has_cart)
 		read_items(checkout, &delete_items, FRESH_SNAPSHOT);
+}
+
+/*
+ * A user's cart comes into being with the first product, or with the first
+ * after erase_user(), which takes the cart away.
+ */
+void
+require_cart(int64 user_id)
+{
+	NullableDatum values[] = {bigint_value(user_id)};
+
+	if (execute(&lock_cart_key_share, values, FRESH_SNAPSHOT) > 0)
+		return;
+	require_user(user_id, FRESH_SNAPSHOT);
+	execute(&insert_cart, values, FRESH_SNAPSHOT);
 }
 
 OrderAdjustment *

@@ -79,6 +79,15 @@ extern void read_checkout(Checkout *checkout, int64 user_id,
 extern void lock_checkout(Checkout *checkout, int64 user_id);
 extern void take_items(Checkout *checkout);
 
+/*
+ * Makes sure that the user has a cart, which is locked FOR KEY SHARE or new.
+ * Raises PT404 when there is no such user.
+ */
+extern void require_cart(int64 user_id);
+
+/* Takes coupons and addresses out of the cart whose order was placed. */
+extern void forget_choices(const Checkout *checkout);
+
 /* A new adjustment, without what is null in most. */
 extern OrderAdjustment *add_adjustment(Checkout *checkout, const char *kind,
 									   NullableDatum name, Numeric amount);

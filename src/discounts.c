@@ -56,7 +56,8 @@ struct Promotion
 		};
 		NullableDatum columns[PROMOTION_NCOLUMNS];
 	};
-	NullableDatum remaining;	/* uses, of all customers; null without a level */
+	NullableDatum remaining;	/* uses, of all customers; null without a
+								 * level */
 	int64		uses;			/* of this customer */
 	const char *refusal;		/* why it does not apply; NULL if it does */
 };
@@ -350,7 +351,7 @@ count_customers_uses(const Checkout *checkout, List *promotions,
 
 	foreach(cell, promotions)
 		if (!((Promotion *) lfirst(cell))->customer_limit.isnull)
-			limited = lappend(limited, lfirst(cell));
+		limited = lappend(limited, lfirst(cell));
 	if (limited == NIL)
 		return;
 	values[0] = bigint_value(checkout->user_id);
@@ -415,7 +416,7 @@ best_outcome(const Checkout *checkout, List *promotions,
 
 	foreach(cell, promotions)
 		if (combines(lfirst(cell)))
-			combining = lappend(combining, lfirst(cell));
+		combining = lappend(combining, lfirst(cell));
 	best = outcome_of(checkout, combining, rates);
 	foreach(cell, promotions)
 	{
@@ -597,7 +598,7 @@ has_applied(const Outcome *outcome, const Promotion *promotion)
 
 	foreach(cell, outcome->applied)
 		if (((Discount *) lfirst(cell))->promotion == promotion)
-			return true;
+		return true;
 	return outcome->free_shipping == promotion;
 }
 
@@ -656,7 +657,7 @@ find_promotion(const List *promotions, int64 id)
 
 	foreach(cell, promotions)
 		if (DatumGetInt64(((Promotion *) lfirst(cell))->id.value) == id)
-			return lfirst(cell);
+		return lfirst(cell);
 	return NULL;
 }
 

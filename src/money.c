@@ -20,15 +20,14 @@
 #include "jsonb_writer.h"
 #include "money.h"
 
-/* The currencies that have not 2 decimals. */
 static const struct
 {
 	int			digits;
 	const char *currencies;
 }			minor_units[] = {
-	{0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"},
-	{3, "BHD IQD JOD KWD LYD OMR TND"},
-	{4, "CLF UYW"}
+	{0, CURRENCIES_OF_0_DIGITS},
+	{3, CURRENCIES_OF_3_DIGITS},
+	{4, CURRENCIES_OF_4_DIGITS}
 };
 
 PG_FUNCTION_INFO_V1(currency_digits);

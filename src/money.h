@@ -19,7 +19,18 @@
 /* Needed decimals of a price; a line is rounded, a price need not be. */
 #define PRICE_MAX_DECIMALS	6
 
-/* Decimals of the smallest unit of the currency. */
+/* The currencies that have not 2 decimals. */
+#define CURRENCIES_OF_0_DIGITS \
+	"BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+#define CURRENCIES_OF_3_DIGITS	"BHD IQD JOD KWD LYD OMR TND"
+#define CURRENCIES_OF_4_DIGITS	"CLF UYW"
+
+/* Decimals of the smallest unit of the currency; in SQL, of an expression. */
+#define DIGITS_OF(currency) \
+	"CASE WHEN position(" currency " IN '" CURRENCIES_OF_0_DIGITS "') > 0 THEN 0" \
+	"     WHEN position(" currency " IN '" CURRENCIES_OF_3_DIGITS "') > 0 THEN 3" \
+	"     WHEN position(" currency " IN '" CURRENCIES_OF_4_DIGITS "') > 0 THEN 4" \
+	"     ELSE 2 END"
 extern int	digits_of_currency(const char *currency);
 
 /*

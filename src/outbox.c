@@ -201,10 +201,10 @@ take_order_events(PG_FUNCTION_ARGS)
 	Request		request = {
 		.max = integer_argument(&fcinfo->args[0], "max", 1),
 		.event = fcinfo->args[1],
-		.lease_seconds = integer_argument(&fcinfo->args[2], "lease_seconds", 1)
+		.lease_seconds = DatumGetInt32(required_argument(&fcinfo->args[2], "lease_seconds"))
 	};
 
-	if (request.lease_seconds > LEASE_MAX)
+	if (request.lease_seconds < 1 || request.lease_seconds > LEASE_MAX)
 		refuse_argument("lease_seconds", "1 to " CppAsString2(LEASE_MAX));
 	if (!request.event.isnull &&
 		!is_order_event(TextDatumGetCString(request.event.value)))

@@ -109,9 +109,11 @@ static Statement select_taken_id = {
 PG_FUNCTION_INFO_V1(place_order);
 PG_FUNCTION_INFO_V1(api_place_order);
 
-static Jsonb *place_order_of(int64 user_id, const NullableDatum *arguments);
+static Jsonb *place_order_of(int64 user_id, const NullableDatum *arguments,
+							 bool *is_new);
 static void check_request(const Request *request);
-static Jsonb *place(const Access *access, const Request *request);
+static Jsonb *place(const Access *access, const Request *request,
+					bool *is_new);
 static Jsonb *find_earlier_order(const Access *access, const Request *request);
 static bool agrees(PGFunction equals, NullableDatum argument,
 				   NullableDatum stored);
@@ -134,18 +136,25 @@ Datum
 place_order(PG_FUNCTION_ARGS)
 {
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
+	bool		is_new;
 
-	PG_RETURN_JSONB_P(place_order_of(user_id, &fcinfo->args[1]));
+	PG_RETURN_JSONB_P(place_order_of(user_id, &fcinfo->args[1], &is_new));
 }
 
 Datum
 api_place_order(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_JSONB_P(place_order_of(require_claimed_user(), fcinfo->args));
+	bool		is_new;
+	Jsonb	   *order = place_order_of(require_claimed_user(), fcinfo->args,
+									   &is_new);
+
+	if (is_new)
+		answer_created();
+	PG_RETURN_JSONB_P(order);
 }
 
 static Jsonb *
-place_order_of(int64 user_id, const NullableDatum *arguments)
+place_order_of(int64 user_id, const NullableDatum *arguments, bool *is_new)
 {
 	Request		request = {
 		.user_id = user_id,
@@ -160,7 +169,7 @@ place_order_of(int64 user_id, const NullableDatum *arguments)
 
 	check_request(&request);
 	begin_access(&access, user_id);
-	order = place(&access, &request);
+	order = place(&access, &request, is_new);
 	end_access(&access);
 	return order;
 }
@@ -192,7 +201,7 @@ check_request(const Request *request)
 }
 
 static Jsonb *
-place(const Access *access, const Request *request)
+place(const Access *access, const Request *request, bool *is_new)
 {
 	Checkout	checkout;
 	LockedStock stock;
@@ -201,6 +210,7 @@ place(const Access *access, const Request *request)
 
 	lock_checkout(&checkout, request->user_id);
 	earlier = find_earlier_order(access, request);
+	*is_new = earlier == NULL;
 	if (earlier != NULL)
 		return earlier;
 
@@ -224,6 +234,7 @@ place(const Access *access, const Request *request)
 							 checkout.adjustments, checkout.nadjustments);
 	write_placement(access, order.user_id, DatumGetInt64(order.id.value),
 					order.order_status);
+	forget_choices(&checkout);
 	return order_to_jsonb(access, &order, &checkout);
 }
 

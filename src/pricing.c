@@ -78,9 +78,18 @@ price_checkout(Checkout *checkout, NullableDatum address, Seen seen,
 	read_products(checkout, visibility);
 	choose_address(checkout, address);
 	add_up(checkout);
-	if (!checkout->amount.isnull)
+	if (!checkout->amount.isnull && !checkout->currency.isnull)
 		add_charges(checkout, visibility);
 	find_problems(checkout, seen);
+}
+
+void
+price_cart(Checkout *checkout, int64 user_id, Visibility visibility)
+{
+	read_checkout(checkout, user_id, visibility);
+	price_checkout(checkout, NULL_VALUE, SEEN_NOTHING, visibility);
+	read_stock(checkout->units, checkout->count, visibility);
+	find_shortages(checkout);
 }
 
 /* A product that has no stock level has nothing in stock. */

@@ -375,7 +375,7 @@ added_price(const CartItem *item)
 {
 	Numeric		price = DatumGetNumeric(item->added_price.value);
 	int			digits = item->added_currency.isnull ? 2 :
-		digits_of_currency(TextDatumGetCString(item->added_currency.value));
+	digits_of_currency(TextDatumGetCString(item->added_currency.value));
 
 	require_finite(price);
 	return numeric_value(price_as_shown(price, digits));

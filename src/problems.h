@@ -34,7 +34,8 @@ typedef struct Problem
 	ProblemKind kind;
 	int			item;			/* -1: of the whole cart */
 	int			number;			/* in the order in which they were noted */
-	NullableDatum facts[PROBLEM_MAX_FACTS]; /* texts, what they are is the kind's */
+	NullableDatum facts[PROBLEM_MAX_FACTS]; /* texts, what they are is the
+											 * kind's */
 } Problem;
 
 /* Why a coupon does not apply. */

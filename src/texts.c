@@ -62,7 +62,7 @@ contains_text(const List *texts, NullableDatum value)
 
 	foreach(cell, texts)
 		if (texts_are_equal(*(const NullableDatum *) lfirst(cell), value))
-			return true;
+		return true;
 	return false;
 }
 
@@ -71,11 +71,13 @@ upper_case(Datum value)
 {
 	text	   *copy = DatumGetTextPCopy(value);
 	char	   *bytes = VARDATA(copy);
+	NullableDatum result = {.isnull = false};
 
 	for (int i = 0; i < (int) (VARSIZE(copy) - VARHDRSZ); i++)
 		if (bytes[i] >= 'a' && bytes[i] <= 'z')
 			bytes[i] += 'A' - 'a';
-	return (NullableDatum) {.value = PointerGetDatum(copy)};
+	result.value = PointerGetDatum(copy);
+	return result;
 }
 
 static bool

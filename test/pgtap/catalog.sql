@@ -28,6 +28,7 @@ SELECT results_eq(
              ('cart_json', 'user_id bigint', 'jsonb', 'stable', 'restricted'),
              ('current_user_id', '', 'bigint', 'stable', 'safe'),
              ('erase_user', 'user_id bigint, order_addresses boolean DEFAULT false', 'void', 'volatile', 'unsafe'),
+             ('fail_order_events', 'ids bigint[], reason text', 'integer', 'volatile', 'unsafe'),
              ('grant_api', 'anonymous text DEFAULT NULL::text, shopper text DEFAULT NULL::text, staff text DEFAULT NULL::text',
               'void', 'volatile', 'unsafe'),
              ('migrate', 'owner text DEFAULT NULL::text', 'integer', 'volatile', 'unsafe'),
@@ -40,6 +41,7 @@ SELECT results_eq(
              ('place_order', 'user_id bigint, shipping_address text DEFAULT NULL::text, '
               'idempotency_key text DEFAULT NULL::text, expected_amount numeric DEFAULT NULL::numeric',
               'jsonb', 'volatile', 'unsafe'),
+             ('release_order_events', 'ids bigint[]', 'integer', 'volatile', 'unsafe'),
              ('revoke_api', 'anonymous text DEFAULT NULL::text, shopper text DEFAULT NULL::text, staff text DEFAULT NULL::text',
               'void', 'volatile', 'unsafe'),
              ('set_cart_item', 'user_id bigint, product_id bigint, quantity integer',

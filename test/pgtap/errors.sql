@@ -53,6 +53,7 @@ SELECT '55000', 'ecommerce has no tables in this database', '{"code": "not_migra
 FROM unnest(ARRAY['add_to_cart(1, 1)', 'set_cart_item(1, 1, 1)', 'cart_json(1)', 'place_order(1)',
                   'order_listing_json(1)', 'order_json(1, 1)', 'set_order_status(1, 1, ''SHIPPED'')',
                   'cancel_order(1, 1, ''other'')', 'take_order_events(1)', 'acknowledge_order_events(''{}'')',
+                  'fail_order_events(''{}'', ''x'')', 'release_order_events(''{}'')',
                   'order_integrity()', 'erase_user(1)', 'grant_api()', 'revoke_api()',
                   'set_owner(current_user)']) AS call;
 CALL pg_temp.make_errors();
@@ -271,7 +272,7 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      '{"code": "argument_out_of_range", "argument": "max", "accepted": "1 or more"}',
      $$SELECT ecommerce.take_order_events(-1)$$),
     ('22023', 'argument is out of range',
-     '{"code": "argument_out_of_range", "argument": "lease_seconds", "accepted": "1 or more"}',
+     '{"code": "argument_out_of_range", "argument": "lease_seconds", "accepted": "1 to 43200"}',
      $$SELECT ecommerce.take_order_events(1, lease_seconds => 0)$$),
     ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "reason"}',
      $$SELECT ecommerce.cancel_order(10, 100, NULL)$$),
@@ -283,6 +284,19 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$SELECT ecommerce.take_order_events(NULL)$$),
     ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "ids"}',
      $$SELECT ecommerce.acknowledge_order_events(ARRAY[1, NULL])$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "reason", "accepted": "1 to 1000 characters, not all of them blank"}',
+     $$SELECT ecommerce.fail_order_events('{}', E'\t')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "lease_seconds", "accepted": "1 to 43200"}',
+     $$SELECT ecommerce.take_order_events(1, lease_seconds => 43201)$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.fail_order_events('{1}', 'x')$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.release_order_events('{1}')$$),
+    ('55000', 'two events have one id', '{"code": "event_id_used_twice", "event_id": 1}',
+     $$DROP INDEX ecommerce.order_events_undelivered_idx; ALTER TABLE ecommerce.order_events DISABLE TRIGGER USER;
+       UPDATE ecommerce.order_events SET id = 1, delivered_at = NULL; SELECT ecommerce.acknowledge_order_events('{1}')$$),
     ('42501', 'role may not do this', '{"code": "not_staff"}',
      $$SET LOCAL ROLE regress_shopper; SET LOCAL request.jwt.claims = '{"user_id": 10}';
        SELECT ecommerce.set_order_status(10, 100, 'SHIPPED')$$),
@@ -295,9 +309,9 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('42501', 'role may not do this', '{"code": "not_staff"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.erase_user(1)$$),
     ('55000', 'tables are older than the code', '{"code": "not_migrated"}',
-     $$ALTER TABLE ecommerce.order_events DROP COLUMN taken_until; SELECT ecommerce.take_order_events(1)$$),
+     $$ALTER TABLE ecommerce.order_events DROP COLUMN failed_at; SELECT ecommerce.take_order_events(1)$$),
     ('55000', 'tables are older than the code', '{"code": "not_migrated"}',
-     $$ALTER TABLE ecommerce.order_events RENAME taken_until TO x; SELECT ecommerce.take_order_events(9)$$),
+     $$ALTER TABLE ecommerce.order_events RENAME failed_at TO x; SELECT ecommerce.take_order_events(9)$$),
 
     ('PT422', 'idempotency key was used for another request',
      format('{"code": "idempotency_key_reused", "order_id": %s, "argument": "shipping_address"}', :earlier_id)::jsonb,

@@ -163,15 +163,5 @@ SELECT setval('ecommerce.order_events_id_seq', 4) AS behind;
 CALL pg_temp.place(1);
 \set VERBOSITY default
 
--- Tables of version 2 have no dead letters and have to be migrated first.
-ALTER TABLE ecommerce.order_events DROP COLUMN failed_at;
-\set VERBOSITY terse
-SELECT ecommerce.take_order_events(1);
-SELECT ecommerce.acknowledge_order_events('{1}');
-SELECT ecommerce.fail_order_events('{1}', 'reason');
-SELECT ecommerce.release_order_events('{1}');
-SELECT ecommerce.order_integrity();
-\echo :SQLSTATE
-
 DROP SCHEMA ecommerce, ecommerce_api CASCADE;
 DROP ROLE regress_consumer;
