@@ -605,16 +605,17 @@ CREATE OR REPLACE FUNCTION ecommerce.check_event_change() RETURNS trigger
     AS $$
 BEGIN
     IF (NEW.customer_id, NEW.order_id, NEW.event_number, NEW.id, NEW.event, NEW.old_status,
-        NEW.new_status, NEW.payload, NEW.actor, NEW.person, NEW.created_at)
+        NEW.new_status, NEW.payload, NEW.actor, NEW.created_at)
        IS DISTINCT FROM
        (OLD.customer_id, OLD.order_id, OLD.event_number, OLD.id, OLD.event, OLD.old_status,
-        OLD.new_status, OLD.payload, OLD.actor, OLD.person, OLD.created_at)
+        OLD.new_status, OLD.payload, OLD.actor, OLD.created_at)
+       OR (NEW.person IS NOT NULL AND NEW.person IS DISTINCT FROM OLD.person)
     THEN
         RAISE EXCEPTION 'history of orders cannot be changed'
             USING ERRCODE = 'restrict_violation',
                   DETAIL = json_build_object('code', 'history_is_kept', 'table', TG_TABLE_NAME,
                                              'operation', TG_OP, 'order_id', OLD.order_id),
-                  HINT = 'Only the marks of delivery can be changed.';
+                  HINT = 'Only the marks of delivery can be changed, and the person taken away.';
     END IF;
     RETURN NEW;
 END

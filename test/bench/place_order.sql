@@ -42,7 +42,7 @@ DECLARE
     placed record;
     lines bench.line[];
 BEGIN
-    SELECT coalesce(address, shipping_address) INTO address FROM ecommerce.users WHERE id = buyer FOR KEY SHARE;
+    SELECT coalesce(place_order_by_sets.address, users.shipping_address) INTO address FROM ecommerce.users WHERE id = buyer FOR KEY SHARE;
     SELECT stock_bucket INTO bucket FROM ecommerce.carts WHERE user_id = buyer FOR NO KEY UPDATE;
     IF key IS NOT NULL AND EXISTS (
         SELECT FROM ecommerce.orders WHERE customer_id = buyer AND idempotency_key = key) THEN
@@ -130,7 +130,7 @@ DECLARE
     line jsonb;
     lines jsonb := '[]';
 BEGIN
-    SELECT coalesce(address, shipping_address) INTO address FROM ecommerce.users WHERE id = buyer FOR KEY SHARE;
+    SELECT coalesce(place_order_by_rows.address, users.shipping_address) INTO address FROM ecommerce.users WHERE id = buyer FOR KEY SHARE;
     SELECT stock_bucket INTO bucket FROM ecommerce.carts WHERE user_id = buyer FOR NO KEY UPDATE;
     IF key IS NOT NULL AND EXISTS (
         SELECT FROM ecommerce.orders WHERE customer_id = buyer AND idempotency_key = key) THEN
