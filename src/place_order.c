@@ -186,6 +186,9 @@ check_request(const Request *request)
 		!is_amount(DatumGetNumeric(request->expected_amount.value)))
 		refuse_argument("expected_amount", "a number from 0, below "
 						CppAsString2(AMOUNT_LIMIT));
+	if (!request->shipping_address.isnull)
+		(void) parse_address(request->shipping_address.value,
+							 "shipping_address");
 	if (!request->metadata.isnull)
 	{
 		Jsonb	   *metadata = DatumGetJsonbP(request->metadata.value);

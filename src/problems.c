@@ -374,7 +374,7 @@ static NullableDatum
 added_price(const CartItem *item)
 {
 	Numeric		price = DatumGetNumeric(item->added_price.value);
-	int			digits = item->added_currency.isnull ? 0 :
+	int			digits = item->added_currency.isnull ? 2 :
 	digits_of_currency(TextDatumGetCString(item->added_currency.value));
 
 	require_finite(price);
