@@ -66,9 +66,13 @@ INSERT INTO ecommerce.categories (name) VALUES ('Catalogue');
 INSERT INTO ecommerce.users (name, email, shipping_address)
     SELECT customer, format('customer-%s@example.com', row_number() OVER (ORDER BY customer)), min(country)
     FROM sale GROUP BY customer;
-INSERT INTO ecommerce.products (name, description, price, currency, category_id)
-    SELECT min(description), stock_code, price, 'GBP', 1
+INSERT INTO ecommerce.products (name, description, price, currency, category_id, tax_class)
+    SELECT min(description), stock_code, price, 'GBP', 1, 'standard'
     FROM sale GROUP BY stock_code, price;
+INSERT INTO ecommerce.tax_rates (tax_class, name, rate, is_included) VALUES ('standard', 'VAT', 20, true);
+INSERT INTO ecommerce.shipping_rates (code, name, from_amount, price, currency, tax_class)
+    VALUES ('post', 'Post', 0, 4.95, 'GBP', 'standard'), ('post', 'Post, free from 250', 250, 0, 'GBP', 'standard');
+ALTER TABLE ecommerce.carts ALTER COLUMN shipping_code SET DEFAULT 'post', ALTER COLUMN shipping_code SET NOT NULL;
 
 CREATE TEMPORARY TABLE cart_line AS
     SELECT sale.row_number, sale.invoice, users.id AS user_id, products.id AS product_id, sale.quantity
@@ -119,8 +123,16 @@ BEGIN
         'the order lines differ from the lines of the file';
     ASSERT (SELECT count(*) FROM ecommerce.orders) = (SELECT count(DISTINCT (invoice, customer)) FROM sale),
         'the number of orders differs from the number of invoices';
-    ASSERT (SELECT sum(order_amount) FROM ecommerce.orders) = (SELECT sum(amount) FROM filed),
+    ASSERT (SELECT sum(items_amount) FROM ecommerce.orders) = (SELECT sum(amount) FROM filed),
         'the revenue differs from that of the file';
+    ASSERT NOT EXISTS (SELECT FROM ecommerce.orders
+                       WHERE order_amount <> items_amount + CASE WHEN items_amount < 250 THEN 4.95 ELSE 0 END),
+        'an order costs something else than its goods and shipping';
+    ASSERT NOT EXISTS (SELECT FROM ecommerce.orders AS o
+                       WHERE (SELECT sum(amount) FROM ecommerce.order_adjustments AS a
+                              WHERE (a.customer_id, a.order_id, a.kind) = (o.customer_id, o.id, 'tax'))
+                             IS DISTINCT FROM round(order_amount * 20 / 120, 2)),
+        'the tax of an order is not 20 % included in what it costs';
     ASSERT NOT EXISTS (SELECT FROM ecommerce.cart_items),
         'something was left in a cart';
     ASSERT NOT EXISTS (SELECT FROM ecommerce.stock_levels WHERE quantity <> 0),
@@ -131,7 +143,11 @@ $$;
 SELECT format('%s orders, %s lines, revenue %s, %s units left in stock',
               (SELECT count(*) FROM ecommerce.orders),
               (SELECT count(*) FROM ecommerce.order_details),
-              (SELECT sum(order_amount)::numeric(20,2) FROM ecommerce.orders),
+              (SELECT sum(items_amount) FROM ecommerce.orders),
               (SELECT sum(quantity) FROM ecommerce.stock_levels));
+SELECT format('With %s of shipping: %s, of which VAT of 20 %% is %s',
+              sum(amount) FILTER (WHERE kind = 'shipping'), (SELECT sum(order_amount) FROM ecommerce.orders),
+              sum(amount) FILTER (WHERE kind = 'tax'))
+FROM ecommerce.order_adjustments;
 TABLE account;
 SELECT format('%s orders per second, carts included', round(count(*) / :seconds, 1)) FROM ecommerce.orders;

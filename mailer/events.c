@@ -46,8 +46,8 @@
 	"      min_scale((" document " ->> '" key "')::numeric)))"
 
 /*
- * The database takes its JSON apart itself.  Each row is a line of an order;
- * only the first says what holds of the whole order.  OFFSET 0 has the planner
+ * The database takes its JSON apart itself.  Each row is a line of an order or,
+ * after the lines, a charge; only the first says what holds of the whole order.  OFFSET 0 has the planner
  * leave the sub-select alone: otherwise the order is copied for each of its
  * lines, once for each column.  An order that has come in past the constraints,
  * with no such currency, must not keep the others from being taken.
@@ -63,9 +63,10 @@
 	"       " AMOUNT("whole", "order_amount") ", whole ->> 'currency'," \
 	"       whole ->> 'shipping_address'," \
 	"       head -> 'customer' ->> 'name', head -> 'customer' ->> 'email'," \
-	"       line #>> '{product_order_details,name}', line ->> 'quantity'," \
-	"       " AMOUNT("line", "unit_price") "," \
-	"       " AMOUNT("line", "line_amount") \
+	"       is_line, line #>> '{product_order_details,name}'," \
+	"       line ->> 'quantity', " AMOUNT("line", "unit_price") "," \
+	"       " AMOUNT("line", "line_amount") ", line ->> 'name'," \
+	"       " AMOUNT("line", "amount") ", line ->> 'is_included'" \
 	"  FROM jsonb_array_elements(ecommerce.take_order_events(max => $1," \
 	"           event => 'order_placed', lease_seconds => $2))" \
 	"           WITH ORDINALITY AS taken (event, event_number)" \
@@ -74,8 +75,15 @@
 	"                THEN ecommerce.currency_digits(event #>> '{order,currency}')" \
 	"           END OFFSET 0)" \
 	"           AS ordered (document, digits)" \
-	"  LEFT JOIN LATERAL jsonb_array_elements(document -> 'order_details')" \
-	"           WITH ORDINALITY AS detail (line, line_number) ON true" \
+	"  LEFT JOIN LATERAL (SELECT true, part, number" \
+	"           FROM jsonb_array_elements(document -> 'order_details')" \
+	"                WITH ORDINALITY AS ordered_lines (part, number)" \
+	"           UNION ALL" \
+	"          SELECT false, part, number +" \
+	"                 jsonb_array_length(document -> 'order_details')" \
+	"           FROM jsonb_array_elements(document #> '{charges,adjustments}')" \
+	"                WITH ORDINALITY AS charges (part, number))" \
+	"           AS detail (is_line, line, line_number) ON true" \
 	" CROSS JOIN LATERAL (SELECT" \
 	"           CASE WHEN line_number > 1 THEN NULL ELSE event END," \
 	"           CASE WHEN line_number > 1 THEN NULL ELSE document END)" \
@@ -94,7 +102,8 @@ enum
 	EVENT_ID, EVENT_TIME,
 	ORDER_ID, ORDER_NUMBER, ORDER_STATUS, ORDER_DATE, ORDER_AMOUNT, CURRENCY,
 	SHIPPING_ADDRESS, CUSTOMER_NAME, CUSTOMER_EMAIL,
-	PRODUCT_NAME, QUANTITY, UNIT_PRICE, LINE_AMOUNT
+	IS_LINE, PRODUCT_NAME, QUANTITY, UNIT_PRICE, LINE_AMOUNT,
+	CHARGE_NAME, CHARGE_AMOUNT, CHARGE_IS_INCLUDED
 };
 
 static PGconn *connection = NULL;
@@ -109,8 +118,11 @@ static bool prepare_session(const char *statement, bool until_stop);
 static void drop_notice(void *data, const char *message);
 static PGresult *execute(const char *statement, int nvalues,
 						 const char *const *values, bool until_stop);
-static void hand_over(const PGresult *rows, int first, int nlines,
+static void hand_over(const PGresult *rows, int first, int nrows,
 					  EventReceiver receiver, void *data);
+static int	count_lines(const PGresult *rows, int first, int nrows);
+static void read_charges(const PGresult *rows, int first, int nrows,
+						 Charge *charges);
 
 int
 take_events(int most, int lease, EventReceiver receiver, void *data)
@@ -282,10 +294,12 @@ execute(const char *statement, int nvalues, const char *const *values,
 }
 
 static void
-hand_over(const PGresult *rows, int first, int nlines, EventReceiver receiver,
+hand_over(const PGresult *rows, int first, int nrows, EventReceiver receiver,
 		  void *data)
 {
-	Line	   *lines = calloc(nlines, sizeof(Line));
+	int			nlines = count_lines(rows, first, nrows);
+	Line	   *lines = calloc(nrows, sizeof(Line));
+	Charge	   *charges = calloc(nrows, sizeof(Charge));
 	Confirmation confirmation = {
 		.event_id = PQgetvalue(rows, first, EVENT_ID),
 		.event_time = PQgetvalue(rows, first, EVENT_TIME),
@@ -300,10 +314,12 @@ hand_over(const PGresult *rows, int first, int nlines, EventReceiver receiver,
 		.name = PQgetvalue(rows, first, CUSTOMER_NAME),
 		.recipient = PQgetvalue(rows, first, CUSTOMER_EMAIL),
 		.nlines = nlines,
-		.lines = lines
+		.lines = lines,
+		.ncharges = nrows - nlines,
+		.charges = charges
 	};
 
-	if (lines == NULL)
+	if (lines == NULL || charges == NULL)
 		out_of_memory();
 	for (int i = 0; i < nlines; i++)
 	{
@@ -314,6 +330,32 @@ hand_over(const PGresult *rows, int first, int nlines, EventReceiver receiver,
 		line->unit_price = PQgetvalue(rows, first + i, UNIT_PRICE);
 		line->line_amount = PQgetvalue(rows, first + i, LINE_AMOUNT);
 	}
+	read_charges(rows, first + nlines, nrows - nlines, charges);
 	receiver(&confirmation, data);
 	free(lines);
+	free(charges);
+}
+
+static int
+count_lines(const PGresult *rows, int first, int nrows)
+{
+	int			nlines = 0;
+
+	while (nlines < nrows &&
+		   strcmp(PQgetvalue(rows, first + nlines, IS_LINE), "f") != 0)
+		nlines++;
+	return nlines;
+}
+
+static void
+read_charges(const PGresult *rows, int first, int nrows, Charge *charges)
+{
+	for (int i = 0; i < nrows; i++)
+	{
+		charges[i].name = PQgetvalue(rows, first + i, CHARGE_NAME);
+		charges[i].amount = PQgetvalue(rows, first + i, CHARGE_AMOUNT);
+		charges[i].is_included =
+			strcmp(PQgetvalue(rows, first + i, CHARGE_IS_INCLUDED),
+				   "true") == 0;
+	}
 }

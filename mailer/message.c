@@ -25,6 +25,8 @@
 /* A line that is longer is folded before a further phrase. */
 #define ROOM_FOR_MORE 40
 
+#define INCLUDED " (included)"
+
 #define NAME_CELL "<td dir=\"auto\" style=\"padding: 0.3em 1em 0.3em 0\">"
 #define CELL "<td style=\"padding: 0.3em 1em 0.3em 0; text-align: right\">"
 
@@ -148,7 +150,16 @@ compose_text(const Confirmation *confirmation, const Sender *sender)
 		fprintf(out, "\n    %s x %s = %s %s\n\n", line->quantity,
 				line->unit_price, line->line_amount, confirmation->currency);
 	}
-	fprintf(out, "Total: %s %s\n\nShipping address:\n",
+	for (int i = 0; i < confirmation->ncharges; i++)
+	{
+		const Charge *charge = &confirmation->charges[i];
+
+		write_plain(out, charge->name, " ");
+		fprintf(out, ": %s %s%s\n", charge->amount, confirmation->currency,
+				charge->is_included ? INCLUDED : "");
+	}
+	fprintf(out, "%sTotal: %s %s\n\nShipping address:\n",
+			confirmation->ncharges > 0 ? "\n" : "",
 			confirmation->order_amount, confirmation->currency);
 	write_plain(out, confirmation->shipping_address, "\n");
 	fputs("\n\n", out);
@@ -194,6 +205,16 @@ compose_html(const Confirmation *confirmation, const Sender *sender)
 		fprintf(out, "</b></td>\n" CELL "%s x %s</td>\n" CELL "%s %s</td></tr>\n",
 				line->quantity, line->unit_price, line->line_amount,
 				confirmation->currency);
+	}
+	for (int i = 0; i < confirmation->ncharges; i++)
+	{
+		const Charge *charge = &confirmation->charges[i];
+
+		fputs("<tr>" NAME_CELL, out);
+		write_html(out, charge->name, " ");
+		fprintf(out, "</td><td></td>\n" CELL "%s %s%s</td></tr>\n",
+				charge->amount, confirmation->currency,
+				charge->is_included ? INCLUDED : "");
 	}
 	fprintf(out,
 			"<tr><td><b>Total</b></td><td></td>\n"

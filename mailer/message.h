@@ -20,6 +20,14 @@ typedef struct Line
 	const char *line_amount;
 } Line;
 
+/* A discount, shipping, a tax. */
+typedef struct Charge
+{
+	const char *name;
+	const char *amount;
+	bool		is_included;	/* in the prices already */
+} Charge;
+
 /*
  * What a confirmation says.  The names, the order's number and the address may
  * hold anything; the rest are ids, amounts, dates and codes.
@@ -39,6 +47,8 @@ typedef struct Confirmation
 	const char *recipient;		/* from smtp_address() */
 	int			nlines;
 	const Line *lines;
+	int			ncharges;
+	const Charge *charges;
 } Confirmation;
 
 typedef struct Sender

@@ -22,6 +22,7 @@
 
 #include "discounts.h"
 #include "money.h"
+#include "order_lifecycle.h"
 #include "problems.h"
 #include "texts.h"
 
@@ -98,7 +99,7 @@ static Statement count_uses = {
 	"  JOIN ecommerce.order_adjustments AS adjustment"
 	"    ON adjustment.customer_id = placed.customer_id"
 	"   AND adjustment.order_id = placed.id"
-	" WHERE placed.customer_id = $1 AND placed.order_status <> 'CANCELLED'"
+	" WHERE placed.customer_id = $1 AND placed.order_status <> '" STATUS_CANCELLED "'"
 	"   AND placed.items_amount IS NOT NULL"
 	"   AND adjustment.customer_id = $1"
 	"   AND adjustment.promotion_id = ANY ($2)"

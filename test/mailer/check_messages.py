@@ -82,6 +82,9 @@ def expected_text(order, lines):
     for name, quantity, price, amount in lines:
         text += clean(name, " ") + "\n"
         text += f"    {quantity} x {price} = {amount} EUR\n\n"
+    for name, amount, included in order["charges"]:
+        text += f"{clean(name, ' ')}: {amount} EUR{' (included)' if included else ''}\n"
+    text += "\n" if order["charges"] else ""
     text += f"Total: {order['amount']} EUR\n\nShipping address:\n{clean(order['address'], chr(10))}\n\n"
     return text + clean(order["sender"], " ") + "\n"
 
@@ -90,11 +93,11 @@ def compose(cases):
     """The messages, all from one process."""
     fields = []
     for order, lines in cases:
-        fields += [str(len(lines)), "shop@example.test", order["sender"], order["event"], "20261123",
+        fields += [str(len(lines)), str(len(order["charges"])), "shop@example.test", order["sender"], order["event"], "20261123",
                    order["id"], order["number"], order["date"], order["amount"], "EUR", order["address"],
                    order["cancelled"], order["name"], "customer@example.test"]
-        for line in lines:
-            fields += line
+        for part in lines + order["charges"]:
+            fields += part
     data = b"".join((text if isinstance(text, bytes) else text.encode()) + b"\0" for text in fields)
     output = subprocess.run([PROGRAM], input=data, stdout=subprocess.PIPE, check=True).stdout
     messages = []
@@ -138,11 +141,13 @@ def check(order, lines, raw):
     equal(message["Message-ID"], f"<ecommerce.order-event.{order['event']}.20261123@example.test>")
     equal(text, expected_text(order, lines))
     assert set(page.tags) <= TAGS, set(page.tags) - TAGS
-    equal(str(page.tags.count("tr")), str(len(lines) + 1))
+    equal(str(page.tags.count("tr")), str(len(lines) + len(order["charges"]) + 1))
     assert is_blank(order["name"]) == ("Hello,\nthank" in page.text), page.text[:200]
     texts = [order["name"], order["number"], order["address"], order["sender"]]
-    for line in lines:
-        texts += line
+    for part in lines:
+        texts += part
+    for name, amount, included in order["charges"]:
+        texts += [name, f"{amount} EUR{' (included)' if included else ''}"]
     for text in texts:
         # After a <br> there is a line break. A name that shows nothing is left out.
         assert clean(text, "\n") in page.text or clean(text, " ") in page.text or is_blank(text), repr(text)
@@ -157,7 +162,7 @@ def check_all(number):
 
     def order(**given):
         return {"sender": "Shop", "event": "7", "id": "12", "number": "12", "date": "2026-11-23 09:26 CET", "name": "Jo",
-                "amount": "3.30", "address": "Street 1", "cancelled": "", **given}
+                "amount": "3.30", "address": "Street 1", "cancelled": "", "charges": [], **given}
 
     def line(name):
         return [name, "3", "1.10", "3.30"]
@@ -166,9 +171,10 @@ def check_all(number):
     for extreme in EXTREMES:
         cases += [(order(name=extreme), [line("a")]), (order(sender=extreme), [line("a")]),
                   (order(address=extreme), [line("a")]), (order(number=extreme), [line("a")]),
-                  (order(), [line(extreme)])]
+                  (order(), [line(extreme)]), (order(charges=[[extreme, "-4.90", ""], ["VAT", "0.53", "1"]]), [line("a")])]
     while len(cases) < number:
-        cases.append((order(name=text(), sender=text(), address=text(), number=text(), cancelled=choice.choice(["", "1"])),
+        cases.append((order(name=text(), sender=text(), address=text(), number=text(), cancelled=choice.choice(["", "1"]),
+                            charges=[[text(), "1.20", choice.choice(["", "1"])] for _ in range(choice.randrange(3))]),
                       [line(text()) for _ in range(choice.randrange(4))]))
     for case, raw in zip(cases, compose(cases)):
         try:
@@ -180,7 +186,7 @@ def check_all(number):
     cases = []
     for _ in range(100):
         noise = bytes(choice.choices(range(1, 256), k=200))
-        cases.append((order(name=noise, sender=noise, address=noise, number=noise), [line(noise)]))
+        cases.append((order(name=noise, sender=noise, address=noise, number=noise, charges=[[noise, "1.20", ""]]), [line(noise)]))
     for raw in compose(cases):
         check_form(raw)
 

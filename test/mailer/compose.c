@@ -32,11 +32,15 @@ compose(void)
 {
 	Confirmation confirmation = {.nlines = atoi(field())};
 	Line	   *lines = calloc(confirmation.nlines + 1, sizeof(Line));
-	Sender		sender = {.address = field()};
+	Charge	   *charges;
+	Sender		sender;
 	char	   *message;
 	size_t		length;
 
-	assert(lines != NULL);
+	confirmation.ncharges = atoi(field());
+	charges = calloc(confirmation.ncharges + 1, sizeof(Charge));
+	assert(lines != NULL && charges != NULL);
+	sender.address = field();
 	sender.name = field();
 	confirmation.event_id = field();
 	confirmation.event_time = field();
@@ -56,13 +60,21 @@ compose(void)
 		lines[i].unit_price = field();
 		lines[i].line_amount = field();
 	}
+	for (int i = 0; i < confirmation.ncharges; i++)
+	{
+		charges[i].name = field();
+		charges[i].amount = field();
+		charges[i].is_included = *field() != '\0';
+	}
 	confirmation.lines = lines;
+	confirmation.charges = charges;
 
 	message = compose_message(&confirmation, &sender, 0, &length);
 	printf("%zu\n", length);
 	fwrite(message, 1, length, stdout);
 	free(message);
 	free(lines);
+	free(charges);
 }
 
 int

@@ -11,7 +11,7 @@ CREATE EXTENSION pgtap;
 
 CREATE ROLE regress_squatter;
 CREATE ROLE regress_owner;
-SELECT plan(64);
+SELECT plan(67);
 
 CREATE FUNCTION pg_temp.create_extension() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -240,6 +240,17 @@ SELECT is(pg_temp.works(call), 'works', 'with an empty search_path: ' || call)
                (11, 'substr(ecommerce_api.order_listing_json()::text, 1, 0)'), (12, 'substr(ecommerce.migrate()::text, 1, 0)'),
                (13, 'ecommerce.grant_api(staff => ''regress_squatter'')'), (14, 'ecommerce.revoke_api(staff => ''regress_squatter'')'))
        AS calls (number, call) ORDER BY number;
+
+-- Whoever is granted all functions of the schemas is not granted what migrate() alone runs.
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce, ecommerce_api TO regress_squatter;
+SELECT set_eq($$ SELECT proname, proconfig FROM pg_proc WHERE proname ~ '^migration_' $$,
+              $$ SELECT name, '{"search_path=pg_catalog, pg_temp"}'::text[] FROM unnest('{migration_1, migration_2, migration_3}'::name[]) AS name $$,
+              'each migration has a search_path of its own');
+SELECT is_empty($$ SELECT oid::regprocedure FROM pg_proc
+                    WHERE (proname ~ '^migration_' OR pronamespace = 'ecommerce_migrations'::regnamespace) AND has_function_privilege('regress_squatter', oid, 'EXECUTE') $$,
+                'GRANT EXECUTE ON ALL FUNCTIONS does not hand out the migrations');
+SELECT ok(has_function_privilege('regress_squatter', 'ecommerce.migrate(text)', 'EXECUTE')
+          AND NOT has_schema_privilege('regress_squatter', 'ecommerce_migrations', 'USAGE'), 'but what else is there');
 
 -- And so says the source: what a statement reads or writes is named with its schema. The server's own catalogue
 -- is found without: search_path is pg_catalog.

@@ -348,17 +348,25 @@ $node->safe_psql(
 	'postgres', q{
 	SELECT ecommerce.acknowledge_order_events(array_agg(id)) FROM ecommerce.order_events;
 	INSERT INTO ecommerce.users (id, name, email) VALUES (901, 'Jo', 'jpy@example.test'),
-		(902, 'Jo', 'kwd@example.test'), (903, 'Jo', 'usd@example.test');
-	INSERT INTO ecommerce.orders (customer_id, order_amount, currency, shipping_address)
-	VALUES (901, 3960.0, 'JPY', 'x'), (902, 3.75, 'KWD', 'x'), (903, 14.5, 'USD', 'x');
+		(902, 'Jo', 'kwd@example.test'), (903, 'Jo', 'usd@example.test'),
+		(904, 'Jo', 'eur@example.test');
+	INSERT INTO ecommerce.orders (customer_id, order_amount, currency, shipping_address, items_amount)
+	VALUES (901, 3960.0, 'JPY', 'x', NULL), (902, 3.75, 'KWD', 'x', NULL), (903, 14.5, 'USD', 'x', NULL),
+		(904, 14.5, 'EUR', 'x', 10);
 	INSERT INTO ecommerce.order_details (customer_id, order_id, line_number, product_id,
 		product_name, unit_price, quantity, line_amount)
-	SELECT customer_id, id, 1, 1, 'a', CASE currency WHEN 'USD' THEN 7.2501 ELSE order_amount / 2 END, 2, order_amount
+	SELECT customer_id, id, 1, 1, 'a', CASE currency WHEN 'USD' THEN 7.2501 WHEN 'EUR' THEN 5 ELSE order_amount / 2 END, 2,
+		CASE currency WHEN 'EUR' THEN 10 ELSE order_amount END
 	FROM ecommerce.orders WHERE customer_id > 900;
+	INSERT INTO ecommerce.order_adjustments (customer_id, order_id, adjustment_number, kind, name, amount, is_included)
+	SELECT customer_id, id, position, kind, name, amount, kind = 'tax'
+	FROM ecommerce.orders, (VALUES (1, 'discount', 'Summer', -0.4), (2, 'shipping', 'Post <fast>', 4.9), (3, 'tax', 'VAT', 2.32))
+		AS adjustments (position, kind, name, amount)
+	WHERE customer_id = 904;
 	INSERT INTO ecommerce.order_events (customer_id, order_id, event_number, event, new_status, actor)
 	SELECT customer_id, id, 1, 'order_placed', 'PROCESSING', 'me' FROM ecommerce.orders WHERE customer_id > 900;
 });
-is(run_mailer($mailer, $node, %login), 0, 'orders of three currencies');
+is(run_mailer($mailer, $node, %login), 0, 'orders of four currencies');
 %mail = map { $_->{to} => $_ } occurrences($smtp, 'accepted');
 like($mail{"$_->[0]\@example.test"}->{text},
 	qr/^    \Q$_->[1]\E\n\nTotal: \Q$_->[2]\E$/m, "digits of $_->[0]")
@@ -367,6 +375,14 @@ like($mail{"$_->[0]\@example.test"}->{text},
   [ 'usd', '2 x 7.2501 = 14.50 USD', '14.50 USD' ];
 like($mail{'jpy@example.test'}->{html},
 	qr/<b>3960 JPY</, 'in HTML too');
+like(
+	$mail{'eur@example.test'}->{text},
+	qr/^    2 x 5.00 = 10.00 EUR\n\nSummer: -0.40 EUR\nPost <fast>: 4.90 EUR\nVAT: 2.32 EUR [(]included[)]\n\nTotal: 14.50 EUR$/m,
+	'what else an order costs');
+like(
+	$mail{'eur@example.test'}->{html},
+	qr{>Post &lt;fast&gt;</td><td></td>\n<td[^>]*>4[.]90 EUR</td></tr>},
+	'in HTML too');
 
 $log = mailer_log();
 like(
