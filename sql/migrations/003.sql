@@ -57,8 +57,8 @@ BEGIN
 END
 $$
 $function$, without_blanks);
-REVOKE EXECUTE ON FUNCTION ecommerce.cut_blanks() FROM PUBLIC;
-COMMENT ON FUNCTION ecommerce.cut_blanks() IS
+REVOKE EXECUTE ON FUNCTION ecommerce.cut_blanks FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce.cut_blanks IS
 'Trigger function: cuts blanks off an e-mail address as it comes in, on both sides; one of '
 'nothing else becomes null.';
 
