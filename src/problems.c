@@ -83,7 +83,7 @@ static const Telling tellings[] = {
 		.code = "no_tax_rate",
 		.sqlstate = ERRCODE_CONFLICT,
 		.message = "tax rate is not known",
-		.hint = "Give the tax class a rate for the country in ecommerce.tax_rates.",
+		.hint = "Tell the shop: its tax class has no rate for the country.",
 		.list = "rates",
 		.fact_keys = {"country", "tax_class"}
 	},
