@@ -37,6 +37,10 @@
 #include "errors.h"
 #include "jsonb_writer.h"
 #include "tables.h"
+#include "texts.h"
+
+/* A longer name of a person is none. */
+#define PERSON_MAX_LENGTH	255
 
 PG_FUNCTION_INFO_V1(current_user_id);
 
@@ -44,6 +48,7 @@ static bool is_staff(Oid orders);
 static bool may_deliver(void);
 pg_noreturn static void refuse_role(void);
 static void become_owner(Access *access, Oid orders);
+static NullableDatum claim(const char *name);
 static bool claimed_user_id(int64 *user_id);
 static int64 parse_user_id(const char *digits);
 
@@ -98,6 +103,7 @@ become_owner(Access *access, Oid orders)
 	Oid			owner = table_owner(orders);
 	int			context;
 
+	require_current_tables(orders);
 	access->result_context = CurrentMemoryContext;
 	SPI_connect();
 	GetUserIdAndSecContext(&access->caller, &access->caller_context);
@@ -198,22 +204,41 @@ require_claimed_user(void)
 	return user_id;
 }
 
+NullableDatum
+claimed_person(void)
+{
+	NullableDatum person = claim("sub");
+
+	if (!person.isnull && length_of(person.value) > PERSON_MAX_LENGTH)
+		return NULL_VALUE;
+	return person;
+}
+
 /*
- * The "user_id" of request.jwt.claims, a number or a string of digits.  False
- * when there are no claims, or none of that name.  Claims that are not JSON,
- * and a user_id that is not a bigint, are errors of class 22.  The value is not
- * in their message, as it would be in that of int8in().
+ * A field of request.jwt.claims as text; null when there are no claims, or none
+ * of that name.  Claims that are not JSON are an error of class 22.
+ */
+static NullableDatum
+claim(const char *name)
+{
+	const char *claims = GetConfigOption("request.jwt.claims", true, false);
+
+	if (claims == NULL || claims[0] == '\0')
+		return NULL_VALUE;
+	return jsonb_field(DirectFunctionCall1(jsonb_in, CStringGetDatum(claims)),
+					   name);
+}
+
+/*
+ * The claim "user_id", a number or a string of digits; false when there is none.
+ * One that is not a bigint is an error of class 22.  The value is not in the
+ * message, as it would be in that of int8in().
  */
 static bool
 claimed_user_id(int64 *user_id)
 {
-	const char *claims = GetConfigOption("request.jwt.claims", true, false);
-	NullableDatum field;
+	NullableDatum field = claim("user_id");
 
-	if (claims == NULL || claims[0] == '\0')
-		return false;
-	field = jsonb_field(DirectFunctionCall1(jsonb_in, CStringGetDatum(claims)),
-						"user_id");
 	if (field.isnull)
 		return false;
 	*user_id = parse_user_id(TextDatumGetCString(field.value));

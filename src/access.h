@@ -36,6 +36,9 @@ extern void end_access(Access *access);
 /* The user of the request's token; raises PT401 when there is none. */
 extern int64 require_claimed_user(void);
 
+/* The "sub" of the request's token, a text; null when there is none. */
+extern NullableDatum claimed_person(void);
+
 /*
  * search_path is pg_catalog from pinning to unpinning, which takes the result of
  * pinning and undoes every SET in between; or to the end of the (sub)transaction.

@@ -50,7 +50,7 @@ static Statement select_bad_field = {
 	.query =
 	"SELECT key FROM jsonb_each($1)"
 	" WHERE jsonb_typeof(value) <> 'string'"
-	"    OR position(', ' || key || ',' IN ', " ADDRESS_FIELDS ",') = 0"
+	"    OR key <> ALL (string_to_array('" ADDRESS_FIELDS "', ', '))"
 	"    OR length(value #>> '{}') > " CppAsString2(FIELD_MAX_LENGTH)
 	"    OR key = 'country' AND value #>> '{}' !~ '^[A-Z]{2}$'"
 	" LIMIT 1",
@@ -71,6 +71,13 @@ check_address(Datum address, const char *argument)
 						" characters, country two capital letters");
 }
 
+void
+check_address_argument(const NullableDatum *address, const char *argument)
+{
+	if (!address->isnull)
+		check_address(address->value, argument);
+}
+
 NullableDatum
 parse_address(Datum value, const char *argument)
 {
@@ -86,19 +93,28 @@ parse_address(Datum value, const char *argument)
 }
 
 NullableDatum
+address_field(NullableDatum address, const char *name)
+{
+	NullableDatum field;
+
+	if (address.isnull)
+		return NULL_VALUE;
+	field = jsonb_field(address.value, name);
+	return field.isnull || is_blank(field.value) ? NULL_VALUE : field;
+}
+
+NullableDatum
 address_text(NullableDatum address)
 {
 	StringInfoData lines;
 	Datum		result;
 
-	if (address.isnull)
-		return NULL_VALUE;
 	initStringInfo(&lines);
 	for (size_t i = 0; i < lengthof(label); i++)
 	{
-		NullableDatum field = jsonb_field(address.value, label[i].field);
+		NullableDatum field = address_field(address, label[i].field);
 
-		if (!field.isnull && !is_blank(field.value))
+		if (!field.isnull)
 			appendStringInfo(&lines, "%s%s",
 							 lines.len > 0 ? label[i].separator : "",
 							 TextDatumGetCString(field.value));

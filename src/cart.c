@@ -15,6 +15,8 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
+
 #include "access.h"
 #include "arguments.h"
 #include "cart_document.h"
@@ -30,21 +32,6 @@
 
 /* Price, currency and name, as lock_product() reads and an item stores them. */
 #define PRODUCT_NFACTS	3
-
-/* As the foreign key of the item will lock it. */
-static Statement lock_cart_key_share = {
-	.query = "SELECT 1 FROM ecommerce.carts WHERE user_id = $1 FOR KEY SHARE",
-	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID)
-};
-
-static Statement insert_cart = {
-	.query =
-	"INSERT INTO ecommerce.carts (user_id) VALUES ($1)"
-	" ON CONFLICT (user_id) DO NOTHING",
-	.result = SPI_OK_INSERT,
-	PARAMETERS(INT8OID)
-};
 
 /*
  * As the foreign key of the item would, if it had one: a product that is deleted
@@ -86,6 +73,22 @@ static Statement select_item = {
 	PARAMETERS(INT8OID, INT8OID)
 };
 
+static Statement select_item_seen_twice = {
+	.query =
+	"SELECT product_id::bigint FROM ecommerce.cart_items WHERE user_id = $1"
+	" GROUP BY product_id HAVING count(*) > 1",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
+static Statement delete_other_items = {
+	.query =
+	"DELETE FROM ecommerce.cart_items"
+	" WHERE user_id = $1 AND product_id <> ALL ($2)",
+	.result = SPI_OK_DELETE,
+	PARAMETERS(INT8OID, INT8ARRAYOID)
+};
+
 static Statement delete_item = {
 	.query =
 	"DELETE FROM ecommerce.cart_items WHERE user_id = $1 AND product_id = $2",
@@ -97,6 +100,10 @@ PG_FUNCTION_INFO_V1(add_to_cart);
 PG_FUNCTION_INFO_V1(api_add_to_cart);
 PG_FUNCTION_INFO_V1(set_cart_item);
 PG_FUNCTION_INFO_V1(api_set_cart_item);
+PG_FUNCTION_INFO_V1(set_cart_items);
+PG_FUNCTION_INFO_V1(api_set_cart_items);
+PG_FUNCTION_INFO_V1(clear_cart);
+PG_FUNCTION_INFO_V1(api_clear_cart);
 PG_FUNCTION_INFO_V1(cart_json);
 PG_FUNCTION_INFO_V1(api_cart_json);
 
@@ -104,13 +111,13 @@ static Jsonb *add_units(int64 user_id, const NullableDatum *arguments);
 static Jsonb *set_units(int64 user_id, const NullableDatum *arguments);
 static Jsonb *change_item(int64 user_id, int64 product_id, int32 quantity,
 						  Statement *statement);
+static Jsonb *set_items(int64 user_id, const NullableDatum *arguments);
+static Jsonb *replace_items(int64 user_id, const StockUnits *units, int count);
+static Jsonb *empty_cart(int64 user_id);
 static Jsonb *show_cart(int64 user_id);
 static void lock_product(int64 product_id, NullableDatum *facts);
 pg_noreturn static void refuse_quantity(int64 product_id, int32 quantity);
-static void require_cart(int64 user_id);
-static void check_snapshot(int64 user_id, int64 product_id);
-static void price_cart(Checkout *checkout, int64 user_id,
-					   Visibility visibility);
+static void check_snapshot(int64 user_id);
 pg_noreturn static void refuse_full_cart(int64 user_id);
 
 Datum
@@ -139,6 +146,33 @@ Datum
 api_set_cart_item(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_JSONB_P(set_units(require_claimed_user(), fcinfo->args));
+}
+
+Datum
+set_cart_items(PG_FUNCTION_ARGS)
+{
+	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
+
+	PG_RETURN_JSONB_P(set_items(user_id, &fcinfo->args[1]));
+}
+
+Datum
+api_set_cart_items(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_JSONB_P(set_items(require_claimed_user(), fcinfo->args));
+}
+
+Datum
+clear_cart(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_JSONB_P(empty_cart(bigint_argument(&fcinfo->args[0], "user_id")));
+}
+
+Datum
+api_clear_cart(PG_FUNCTION_ARGS)
+{
+	(void) fcinfo;				/* there are no arguments */
+	PG_RETURN_JSONB_P(empty_cart(require_claimed_user()));
 }
 
 Datum
@@ -203,10 +237,77 @@ change_item(int64 user_id, int64 product_id, int32 quantity,
 		refuse_quantity(product_id, quantity);
 	if (quantity > 0)
 		require_written(changed, 1);
-	check_snapshot(user_id, product_id);
+	check_snapshot(user_id);
 	price_cart(&checkout, user_id, FRESH_SNAPSHOT);
 	if (quantity > 0 && checkout.count > CART_MAX_ITEMS)
 		refuse_full_cart(user_id);
+	cart = cart_to_jsonb(&checkout, access.result_context);
+	end_access(&access);
+	return cart;
+}
+
+static Jsonb *
+set_items(int64 user_id, const NullableDatum *arguments)
+{
+	int			count;
+	StockUnits *units = units_arguments(arguments, 0, &count);
+
+	if (count > CART_MAX_ITEMS)
+		refuse_full_cart(user_id);
+	return replace_items(user_id, units, count);
+}
+
+/*
+ * The lock of the cart lets in one of those who change many items at a time, so
+ * that they do not wait for each other in a circle.
+ */
+static Jsonb *
+replace_items(int64 user_id, const StockUnits *units, int count)
+{
+	Access		access;
+	NullableDatum values[3 + PRODUCT_NFACTS] = {bigint_value(user_id)};
+	Checkout	checkout;
+	Jsonb	   *cart;
+
+	begin_access(&access, user_id);
+	require_cart(user_id);
+	lock_checkout(&checkout, user_id);
+	values[1] = product_ids_value(units, count);
+	execute(&delete_other_items, values, FRESH_SNAPSHOT);
+	for (int i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		values[1] = bigint_value(units[i].product_id);
+		values[2] = integer_value((int32) units[i].quantity);
+		if (units[i].quantity > 0)
+		{
+			lock_product(units[i].product_id, &values[3]);
+			require_written(execute(&set_item, values, FRESH_SNAPSHOT), 1);
+		}
+		else
+			execute(&delete_item, values, FRESH_SNAPSHOT);
+	}
+	check_snapshot(user_id);
+	price_cart(&checkout, user_id, FRESH_SNAPSHOT);
+	if (checkout.count > CART_MAX_ITEMS)
+		refuse_full_cart(user_id);
+	cart = cart_to_jsonb(&checkout, access.result_context);
+	end_access(&access);
+	return cart;
+}
+
+static Jsonb *
+empty_cart(int64 user_id)
+{
+	Access		access;
+	Checkout	checkout;
+	Jsonb	   *cart;
+
+	begin_access(&access, user_id);
+	lock_checkout(&checkout, user_id);
+	take_items(&checkout);
+	forget_choices(&checkout);
+	price_cart(&checkout, user_id, FRESH_SNAPSHOT);
 	cart = cart_to_jsonb(&checkout, access.result_context);
 	end_access(&access);
 	return cart;
@@ -224,21 +325,6 @@ show_cart(int64 user_id)
 	cart = cart_to_jsonb(&checkout, access.result_context);
 	end_access(&access);
 	return cart;
-}
-
-/*
- * A user's cart comes into being with the first product, or with the first
- * after erase_user(), which takes the cart away.
- */
-static void
-require_cart(int64 user_id)
-{
-	NullableDatum values[] = {bigint_value(user_id)};
-
-	if (execute(&lock_cart_key_share, values, FRESH_SNAPSHOT) > 0)
-		return;
-	require_user(user_id, FRESH_SNAPSHOT);
-	execute(&insert_cart, values, FRESH_SNAPSHOT);
 }
 
 /* What the item remembers of the product, to tell the customer of changes. */
@@ -294,26 +380,19 @@ refuse_full_cart(int64 user_id)
  * visible beside the one just inserted, and the cart would be shown with both.
  */
 static void
-check_snapshot(int64 user_id, int64 product_id)
+check_snapshot(int64 user_id)
 {
-	NullableDatum values[] = {bigint_value(user_id), bigint_value(product_id)};
+	NullableDatum user = bigint_value(user_id);
+	NullableDatum product;
 
-	if (IsolationUsesXactSnapshot() &&
-		execute(&select_item, values, FRESH_SNAPSHOT) > 1)
-		ereport(ERROR,
-				errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				errmsg("could not serialize access due to concurrent update"),
-				errdetail_internal("{\"code\": \"cart_changed\", \"product_id\": " INT64_FORMAT "}",
-								   product_id),
-				errhint("The transaction might succeed if retried."));
-}
-
-static void
-price_cart(Checkout *checkout, int64 user_id, Visibility visibility)
-{
-	read_checkout(checkout, user_id, visibility);
-	price_checkout(checkout, NULL_VALUE, SEEN_NOTHING, visibility);
-	read_stock(checkout->stock_bucket, checkout->units, checkout->count,
-			   visibility);
-	find_shortages(checkout);
+	if (!IsolationUsesXactSnapshot() ||
+		execute(&select_item_seen_twice, &user, FRESH_SNAPSHOT) == 0)
+		return;
+	read_row(SPI_tuptable, 0, &product, 1);
+	ereport(ERROR,
+			errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			errmsg("could not serialize access due to concurrent update"),
+			errdetail_internal("{\"code\": \"cart_changed\", \"product_id\": " INT64_FORMAT "}",
+							   DatumGetInt64(product.value)),
+			errhint("The transaction might succeed if retried."));
 }

@@ -21,7 +21,8 @@
 	" WHERE id = $1"
 
 #define SELECT_CART \
-	"SELECT stock_bucket::bigint, address::jsonb, billing_address::jsonb" \
+	"SELECT stock_bucket::bigint, address::jsonb, billing_address::jsonb," \
+	"       coupons::text[], shipping_code::text" \
 	"  FROM ecommerce.carts WHERE user_id = $1"
 
 #define ITEM_COLUMNS \
@@ -75,6 +76,30 @@ static Statement delete_items = {
 	PARAMETERS(INT8OID)
 };
 
+/* As the foreign key of the item will lock it. */
+static Statement lock_cart_key_share = {
+	.query = "SELECT 1 FROM ecommerce.carts WHERE user_id = $1 FOR KEY SHARE",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
+static Statement insert_cart = {
+	.query =
+	"INSERT INTO ecommerce.carts (user_id) VALUES ($1)"
+	" ON CONFLICT (user_id) DO NOTHING",
+	.result = SPI_OK_INSERT,
+	PARAMETERS(INT8OID)
+};
+
+static Statement reset_choices = {
+	.query =
+	"UPDATE ecommerce.carts"
+	"   SET coupons = NULL, address = NULL, billing_address = NULL"
+	" WHERE user_id = $1",
+	.result = SPI_OK_UPDATE,
+	PARAMETERS(INT8OID)
+};
+
 static void read_user_and_cart(Checkout *checkout, int64 user_id,
 							   Statement *user, Statement *cart,
 							   Visibility visibility);
@@ -97,12 +122,61 @@ lock_checkout(Checkout *checkout, int64 user_id)
 					   &lock_cart_no_key_update, FRESH_SNAPSHOT);
 }
 
+/* What the customer chose for one order is not for the next. */
+void
+forget_choices(const Checkout *checkout)
+{
+	NullableDatum values[] = {bigint_value(checkout->user_id)};
+
+	if (!checkout->coupons.isnull || !checkout->carts_address.isnull ||
+		!checkout->billing_address.isnull)
+		require_written(execute(&reset_choices, values, FRESH_SNAPSHOT), 1);
+}
+
 /* Without a cart nothing was locked, so nothing is taken. */
 void
 take_items(Checkout *checkout)
 {
 	if (checkout->has_cart)
 		read_items(checkout, &delete_items, FRESH_SNAPSHOT);
+}
+
+/*
+ * A user's cart comes into being with the first product, or with the first
+ * after erase_user(), which takes the cart away.
+ */
+void
+require_cart(int64 user_id)
+{
+	NullableDatum values[] = {bigint_value(user_id)};
+
+	if (execute(&lock_cart_key_share, values, FRESH_SNAPSHOT) > 0)
+		return;
+	require_user(user_id, FRESH_SNAPSHOT);
+	execute(&insert_cart, values, FRESH_SNAPSHOT);
+}
+
+OrderAdjustment *
+add_adjustment(Checkout *checkout, const char *kind, NullableDatum name,
+			   Numeric amount)
+{
+	OrderAdjustment *adjustment;
+	int			number = ++checkout->nadjustments;
+
+	if (number == 1)
+		checkout->adjustments = palloc(sizeof(OrderAdjustment));
+	else
+		checkout->adjustments = repalloc(checkout->adjustments,
+										 number * sizeof(OrderAdjustment));
+	adjustment = &checkout->adjustments[number - 1];
+	for (int i = 0; i < ORDER_ADJUSTMENT_NCOLUMNS; i++)
+		adjustment->columns[i] = NULL_VALUE;
+	adjustment->adjustment_number = integer_value(number);
+	adjustment->kind = text_value(kind);
+	adjustment->name = name;
+	adjustment->amount = numeric_value(amount);
+	adjustment->is_included = boolean_value(false);
+	return adjustment;
 }
 
 const CartItem *
@@ -120,11 +194,12 @@ read_user_and_cart(Checkout *checkout, int64 user_id, Statement *user,
 				   Statement *cart, Visibility visibility)
 {
 	NullableDatum values[] = {bigint_value(user_id)};
-	NullableDatum row[3];
+	NullableDatum row[5];
 
 	memset(checkout, 0, sizeof(Checkout));
 	checkout->user_id = user_id;
 	checkout->carts_address = checkout->billing_address = NULL_VALUE;
+	checkout->coupons = checkout->shipping_code = NULL_VALUE;
 
 	if (execute(user, values, visibility) == 0)
 		refuse_unknown_user(user_id);
@@ -135,10 +210,12 @@ read_user_and_cart(Checkout *checkout, int64 user_id, Statement *user,
 	checkout->has_cart = execute(cart, values, visibility) > 0;
 	if (!checkout->has_cart)
 		return;
-	read_row(SPI_tuptable, 0, row, 3);
+	read_row(SPI_tuptable, 0, row, 5);
 	checkout->stock_bucket = DatumGetInt64(row[0].value);
 	checkout->carts_address = row[1];
 	checkout->billing_address = row[2];
+	checkout->coupons = row[3];
+	checkout->shipping_code = row[4];
 }
 
 /* A table that has lost its constraints may have a null for a number. */

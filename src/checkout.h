@@ -10,6 +10,7 @@
 
 #include "nodes/pg_list.h"
 
+#include "order_adjustments.h"
 #include "order_lines.h"
 #include "stock.h"
 
@@ -23,6 +24,9 @@ typedef struct CartItem
 	bool		exists;			/* is there such a product? */
 	bool		is_active;		/* and is it sold? */
 	NullableDatum currency;
+	NullableDatum tax_class;
+	NullableDatum weight;		/* of one unit */
+	Numeric		net;			/* what the line costs after discounts */
 } CartItem;
 
 typedef struct Checkout
@@ -38,6 +42,8 @@ typedef struct Checkout
 	int64		stock_bucket;
 	NullableDatum carts_address;
 	NullableDatum billing_address;
+	NullableDatum coupons;		/* text[] */
+	NullableDatum shipping_code;
 
 	/* Of its items: arrays of count, by product id. */
 	int			count;
@@ -51,6 +57,12 @@ typedef struct Checkout
 	NullableDatum currency;		/* of the first product; null without any */
 	int			digits;			/* of that currency */
 	NullableDatum amount;		/* null when there are several currencies */
+	bool		has_automatic;	/* are there promotions without a coupon? */
+	NullableDatum items_amount; /* of the lines; null when nothing else is
+								 * charged */
+	int			nadjustments;
+	OrderAdjustment *adjustments;
+	List	   *limited;		/* of Promotion: those whose uses are counted */
 	List	   *problems;		/* of Problem */
 } Checkout;
 
@@ -66,6 +78,19 @@ extern void read_checkout(Checkout *checkout, int64 user_id,
  */
 extern void lock_checkout(Checkout *checkout, int64 user_id);
 extern void take_items(Checkout *checkout);
+
+/*
+ * Makes sure that the user has a cart, which is locked FOR KEY SHARE or new.
+ * Raises PT404 when there is no such user.
+ */
+extern void require_cart(int64 user_id);
+
+/* Takes coupons and addresses out of the cart whose order was placed. */
+extern void forget_choices(const Checkout *checkout);
+
+/* A new adjustment, without what is null in most. */
+extern OrderAdjustment *add_adjustment(Checkout *checkout, const char *kind,
+									   NullableDatum name, Numeric amount);
 
 /* NULL when all items have the currency of the checkout, or none. */
 extern const CartItem *item_of_other_currency(const Checkout *checkout);

@@ -137,6 +137,10 @@ jsonb_open_array(JsonbWriter *writer)
 	open_container(writer, NULL, sizeof(uint32));
 }
 
+/*
+ * Moves the elements up to make room for their entries, whose number is known
+ * now.
+ */
 void
 jsonb_close_array(JsonbWriter *writer)
 {

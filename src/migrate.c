@@ -49,6 +49,10 @@ pg_noreturn static void refuse_old_extension(const char *missing);
 pg_noreturn static void rethrow_briefly(MemoryContext context);
 static char *without_middle(char *text);
 
+/*
+ * The migrate() of an extension that has not been updated yet has no argument.
+ * Errors are caught only to be shortened, and go on.
+ */
 Datum
 migrate(PG_FUNCTION_ARGS)
 {
@@ -86,6 +90,12 @@ migrate_tables(const char *named_owner)
 	int			caller_context;
 	int			version;
 
+	/*
+	 * The planner takes the arrays in the queries for privileges for long
+	 * ones, and compiling code for them takes thirty times as long as all the
+	 * rest, while placements wait.
+	 */
+	pin_setting("jit", "off");
 	PreventCommandDuringRecovery("migrate()");
 	LockDatabaseObject(NamespaceRelationId, schema, 0, ShareUpdateExclusiveLock);
 	GetUserIdAndSecContext(&caller, &caller_context);
@@ -123,7 +133,7 @@ future_owner(Oid migrations, const char *name)
 	else
 		owner = name ? named : GetUserId();
 	if (name && named != owner)
-		refuse_argument("owner", "the owner of the tables");
+		refuse_argument("owner", "the owner of the tables, which set_owner() changes");
 	if (!has_privs_of_role(GetUserId(), owner))
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -195,6 +205,10 @@ check_encoding(int version)
 				errhint("Text with other characters will be refused with 22P05; a database with ENCODING 'UTF8' has all of them."));
 }
 
+/*
+ * The owner may CREATE in the schemas meanwhile.  Raises 42501 when he may
+ * not, and the caller may not grant it.
+ */
 static void
 run_migrations(int version, Oid owner, Oid caller, int caller_context)
 {

@@ -19,7 +19,18 @@
 /* Needed decimals of a price; a line is rounded, a price need not be. */
 #define PRICE_MAX_DECIMALS	6
 
-/* Decimals of the smallest unit of the currency. */
+/* The currencies that have not 2 decimals. */
+#define CURRENCIES_OF_0_DIGITS \
+	"BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+#define CURRENCIES_OF_3_DIGITS	"BHD IQD JOD KWD LYD OMR TND"
+#define CURRENCIES_OF_4_DIGITS	"CLF UYW"
+
+/* Decimals of the smallest unit of the currency; in SQL, of an expression. */
+#define DIGITS_OF(currency) \
+	"CASE WHEN position(" currency " IN '" CURRENCIES_OF_0_DIGITS "') > 0 THEN 0" \
+	"     WHEN position(" currency " IN '" CURRENCIES_OF_3_DIGITS "') > 0 THEN 3" \
+	"     WHEN position(" currency " IN '" CURRENCIES_OF_4_DIGITS "') > 0 THEN 4" \
+	"     ELSE 2 END"
 extern int	digits_of_currency(const char *currency);
 
 /*
@@ -27,8 +38,30 @@ extern int	digits_of_currency(const char *currency);
  * is half away from zero, as numeric's own.
  */
 extern Numeric add_amounts(Numeric a, Numeric b);
+extern Numeric multiply(Numeric amount, int64 factor);
 extern Numeric multiply_price(Numeric price, int64 quantity, int digits);
 extern bool amounts_are_equal(Numeric a, Numeric b);
+
+extern Numeric subtract_amounts(Numeric a, Numeric b);
+extern int	compare_amounts(Numeric a, Numeric b);
+extern bool is_zero(Numeric amount);
+extern Numeric negate_amount(Numeric amount);
+extern Numeric round_amount(Numeric amount, int digits);
+
+/* So many percent of the amount, and how much of it such a tax is. */
+extern Numeric percent_of(Numeric amount, Numeric percent, int digits);
+extern Numeric included_in(Numeric amount, Numeric percent, int digits);
+
+/* The share that part has in the whole; neither is negative. */
+extern Numeric share_of(Numeric amount, int64 part, int64 whole, int digits);
+
+/*
+ * Divides an amount, not negative, in proportion to weights, exactly: what
+ * rounding down leaves goes, a unit each, to the largest remainders, and among
+ * equal ones to the first (largest remainder method).
+ */
+extern void allocate(Numeric amount, const Numeric *weights, int count,
+					 int digits, Numeric *shares);
 
 /* With the digits of its currency, or more where it needs them. */
 extern Numeric price_as_shown(Numeric price, int digits);
@@ -40,6 +73,9 @@ extern bool is_below_amount_limit(Numeric amount);
 
 /* From 0, below the limit. */
 extern bool is_amount(Numeric amount);
+
+/* Those that it is written with. */
+extern int	decimals_of(Numeric amount);
 
 /* As text, for DETAIL. */
 extern char *amount_text(Numeric amount);

@@ -8,6 +8,7 @@
 #ifndef ECOMMERCE_ORDER_ADJUSTMENTS_H
 #define ECOMMERCE_ORDER_ADJUSTMENTS_H
 
+#include "jsonb_writer.h"
 #include "statement.h"
 
 /* The columns behind the key of the order, in the order of the table. */
@@ -36,6 +37,7 @@ typedef union OrderAdjustment
 #define KIND_SHIPPING			"shipping"
 #define KIND_SHIPPING_DISCOUNT	"shipping_discount"
 #define KIND_TAX				"tax"
+#define KIND_FEE				"fee"
 
 /* What to select: the id of the order, then the columns of an OrderAdjustment. */
 #define SELECT_ORDER_ADJUSTMENTS \
@@ -45,5 +47,13 @@ typedef union OrderAdjustment
 extern void insert_order_adjustments(int64 user_id, int64 order_id,
 									 const OrderAdjustment *adjustments,
 									 int count);
+
+/*
+ * Puts what an order costs besides its lines, null when that is nothing:
+ * {items_amount, discount_amount, shipping_amount, tax_amount, adjustments:
+ * [{kind, code, name, rate, amount, is_included}]}.
+ */
+extern void put_charges(JsonbWriter *writer, NullableDatum items_amount,
+						const OrderAdjustment *adjustments, int count);
 
 #endif							/* ECOMMERCE_ORDER_ADJUSTMENTS_H */

@@ -21,18 +21,22 @@
 
 /* In stored order: by length, then by bytes. */
 static const char *const order_keys[] = {
-	"id", "number", "address", "currency", "metadata", "order_date",
-	"customer_id", "order_amount", "order_status", "order_details",
+	"id", "number", "address", "charges", "currency", "metadata",
+	"order_date", "customer_id", "order_amount", "order_status", "order_details",
 	"billing_address", "shipping_address"
 };
 static const char *const placed_order_keys[] = {
-	"id", "number", "address", "currency", "metadata", "replayed",
+	"id", "number", "address", "charges", "currency", "metadata", "replayed",
 	"order_date", "customer_id", "order_amount", "order_status",
 	"order_details", "billing_address", "shipping_address"
 };
 static const char *const line_keys[] = {
-	"id", "order_id", "quantity", "unit_price", "line_amount",
-	"product_order_details"
+	"id", "sku", "options", "order_id", "quantity", "unit_price",
+	"line_amount", "product_order_details"
+};
+static const char *const charged_line_keys[] = {
+	"id", "sku", "options", "order_id", "quantity", "tax_rate", "tax_amount",
+	"unit_price", "line_amount", "discount_amount", "product_order_details"
 };
 static const char *const product_keys[] = {
 	"id", "name", "price", "category", "quantity", "description"
@@ -51,6 +55,8 @@ begin_order_document(OrderDocument *document, Replayed replayed,
 		jsonb_shape(order_keys, lengthof(order_keys)) :
 		jsonb_shape(placed_order_keys, lengthof(placed_order_keys));
 	document->line_shape = jsonb_shape(line_keys, lengthof(line_keys));
+	document->charged_line_shape = jsonb_shape(charged_line_keys,
+											   lengthof(charged_line_keys));
 	document->product_shape = jsonb_shape(product_keys, lengthof(product_keys));
 	document->category_shape = jsonb_shape(category_keys,
 										   lengthof(category_keys));
@@ -66,6 +72,8 @@ open_order(OrderDocument *document, const Order *order)
 	jsonb_put_int8(writer, order->id);
 	jsonb_put_text(writer, order->number);
 	jsonb_put_jsonb(writer, order->address);
+	put_charges(writer, order->items_amount, order->adjustments,
+				order->nadjustments);
 	jsonb_put_text(writer, order->currency);
 	jsonb_put_jsonb(writer, order->metadata);
 	if (document->replayed != NOT_A_PLACEMENT)
@@ -82,13 +90,24 @@ put_order_line(OrderDocument *document, const Order *order,
 			   const OrderLine *line)
 {
 	JsonbWriter *writer = &document->writer;
+	bool		is_charged = !order->items_amount.isnull;
 
-	jsonb_open_object(writer, document->line_shape);
+	jsonb_open_object(writer, is_charged ? document->charged_line_shape :
+					  document->line_shape);
 	jsonb_put_int4(writer, line->line_number);
+	jsonb_put_text(writer, line->sku);
+	jsonb_put_jsonb(writer, line->options);
 	jsonb_put_int8(writer, order->id);
 	jsonb_put_int4(writer, line->quantity);
+	if (is_charged)
+	{
+		jsonb_put_numeric(writer, line->tax_rate);
+		jsonb_put_numeric(writer, line->tax_amount);
+	}
 	jsonb_put_numeric(writer, line->unit_price);
 	jsonb_put_numeric(writer, line->line_amount);
+	if (is_charged)
+		jsonb_put_numeric(writer, line->discount_amount);
 	put_product(document, line);
 	jsonb_close_object(writer);
 }
@@ -107,6 +126,7 @@ close_order(OrderDocument *document, const Order *order, LineSequence sequence)
 	jsonb_close_object(writer);
 }
 
+/* The product as it was sold: nothing of it is from the catalogue. */
 static void
 put_product(OrderDocument *document, const OrderLine *line)
 {
@@ -122,6 +142,7 @@ put_product(OrderDocument *document, const OrderLine *line)
 	jsonb_close_object(writer);
 }
 
+/* Null for a product that was in no category when it was sold. */
 static void
 put_category(OrderDocument *document, const OrderLine *line)
 {

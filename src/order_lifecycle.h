@@ -39,6 +39,7 @@
 
 #define STATUS_PLACED		"PROCESSING"
 #define STATUS_CANCELLED	"CANCELLED"
+#define EVENT_CANCELLED		"order_cancelled"
 #define REASON_CUSTOMER		"customer"
 
 /* Phrases: "a, b or c". */

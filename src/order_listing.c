@@ -69,6 +69,7 @@ order_listing_json(PG_FUNCTION_ARGS)
 	PG_RETURN_JSONB_P(list_orders(&listing));
 }
 
+/* Raises PT401 when the token names no user. */
 Datum
 api_order_listing_json(PG_FUNCTION_ARGS)
 {
@@ -82,6 +83,7 @@ api_order_listing_json(PG_FUNCTION_ARGS)
 	PG_RETURN_JSONB_P(list_orders(&listing));
 }
 
+/* There need be no such order or user: the answer is null then. */
 Datum
 order_json(PG_FUNCTION_ARGS)
 {
@@ -106,6 +108,10 @@ api_order_json(PG_FUNCTION_ARGS)
 	PG_RETURN_JSONB_P(order);
 }
 
+/*
+ * The three arguments behind the user; each may be null.  Raises 22023 for a
+ * page without orders and for what is no status.
+ */
 static void
 read_arguments(Listing *listing, const NullableDatum *arguments)
 {
@@ -119,6 +125,11 @@ read_arguments(Listing *listing, const NullableDatum *arguments)
 		refuse_argument("status", STATUSES_PHRASE);
 }
 
+/*
+ * A user without orders has an empty list, but there must be such a user.
+ * Raises PT404 for an unknown user, 42501 or PT401 for a caller who may not
+ * see them.
+ */
 static Jsonb *
 list_orders(const Listing *listing)
 {
@@ -152,6 +163,7 @@ list_orders(const Listing *listing)
 	return result;
 }
 
+/* Newest first.  The rows are SPI's, and end with the access. */
 static SPITupleTable *
 select_orders(const Listing *listing, uint64 *count)
 {

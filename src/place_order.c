@@ -14,10 +14,11 @@
  * - What is ordered is what DELETE ... RETURNING took out of the cart; the cart
  *	 is never read, then emptied.
  * - Stock is locked in the order of product ids, by everyone, so that two orders
- *	 never wait for each other; then it is decremented.
+ *	 never wait for each other; then it is decremented.  So are the uses of
+ *	 promotions that have a limit, by promotion id.
  *
  * Locks are taken in this order within every call: user, cart, cart items,
- * order, stock by product id, new rows.  There is no subtransaction and no
+ * order, stock by product id, uses by promotion id, new rows.  There is no subtransaction and no
  * retry in here: an error, the server's or ours, aborts the caller's
  * transaction and leaves cart and stock as they were.
  *
@@ -38,6 +39,7 @@
 #include "access.h"
 #include "addresses.h"
 #include "arguments.h"
+#include "discounts.h"
 #include "errors.h"
 #include "money.h"
 #include "order_history.h"
@@ -85,14 +87,14 @@ static Statement insert_order = {
 	.query =
 	"INSERT INTO ecommerce.orders (customer_id, order_amount, currency,"
 	"       shipping_address, idempotency_key, stock_bucket, address,"
-	"       billing_address, metadata, fingerprint)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+	"       billing_address, metadata, fingerprint, items_amount)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 	" ON CONFLICT DO NOTHING"
 	" RETURNING id::bigint, order_date::timestamptz, order_status::text,"
 	"           number::text",
 	.result = SPI_OK_INSERT_RETURNING,
 	PARAMETERS(INT8OID, NUMERICOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, JSONBOID,
-			   JSONBOID, JSONBOID, TEXTOID)
+			   JSONBOID, JSONBOID, TEXTOID, NUMERICOID)
 };
 
 /* Ids that come next are smaller than one that is there. */
@@ -184,6 +186,9 @@ check_request(const Request *request)
 		!is_amount(DatumGetNumeric(request->expected_amount.value)))
 		refuse_argument("expected_amount", "a number from 0, below "
 						CppAsString2(AMOUNT_LIMIT));
+	if (!request->shipping_address.isnull)
+		(void) parse_address(request->shipping_address.value,
+							 "shipping_address");
 	if (!request->metadata.isnull)
 	{
 		Jsonb	   *metadata = DatumGetJsonbP(request->metadata.value);
@@ -199,6 +204,7 @@ static Jsonb *
 place(const Access *access, const Request *request, bool *is_new)
 {
 	Checkout	checkout;
+	LockedStock stock;
 	Order		order;
 	Jsonb	   *earlier;
 
@@ -215,15 +221,20 @@ place(const Access *access, const Request *request, bool *is_new)
 				   what_was_seen(request), FRESH_SNAPSHOT);
 	refuse_problems(&checkout);
 	check_what_was_seen(request, &checkout);
-	lock_stock(checkout.stock_bucket, checkout.units, checkout.count);
+	lock_stock(&stock, checkout.stock_bucket, checkout.units, checkout.count);
 	find_shortages(&checkout);
+	lock_promotion_uses(&checkout);
 	refuse_problems(&checkout);
-	take_stock(checkout.stock_bucket, checkout.units, checkout.count);
+	take_stock(&stock, checkout.units, checkout.count);
+	take_promotion_uses(&checkout);
 	write_order(&order, request, &checkout);
 	insert_order_lines(order.user_id, DatumGetInt64(order.id.value),
 					   checkout.lines, checkout.count);
+	insert_order_adjustments(order.user_id, DatumGetInt64(order.id.value),
+							 checkout.adjustments, checkout.nadjustments);
 	write_placement(access, order.user_id, DatumGetInt64(order.id.value),
 					order.order_status);
+	forget_choices(&checkout);
 	return order_to_jsonb(access, &order, &checkout);
 }
 
@@ -375,7 +386,8 @@ write_order(Order *order, const Request *request, const Checkout *checkout)
 		checkout->address,
 		checkout->billing_address,
 		request->metadata,
-		request->fingerprint
+		request->fingerprint,
+		checkout->items_amount
 	};
 	NullableDatum row[4];
 	uint64		written = execute(&insert_order, values, FRESH_SNAPSHOT);
@@ -395,6 +407,9 @@ write_order(Order *order, const Request *request, const Checkout *checkout)
 	order->address = checkout->address;
 	order->billing_address = checkout->billing_address;
 	order->metadata = request->metadata;
+	order->items_amount = checkout->items_amount;
+	order->nadjustments = checkout->nadjustments;
+	order->adjustments = checkout->adjustments;
 }
 
 /* After a restore without sequences, ids begin again. */

@@ -19,24 +19,33 @@
 #include "utils/json.h"
 
 #include "addresses.h"
+#include "discounts.h"
 #include "money.h"
 #include "pricing.h"
 #include "problems.h"
+#include "shipping.h"
+#include "taxes.h"
 #include "texts.h"
 
 enum product_column
 {
 	PRODUCT_ID, PRODUCT_IS_ACTIVE, PRODUCT_CURRENCY, PRODUCT_PRICE,
 	PRODUCT_NAME, PRODUCT_DESCRIPTION, PRODUCT_CATEGORY_ID,
-	PRODUCT_CATEGORY_NAME, PRODUCT_NCOLUMNS
+	PRODUCT_CATEGORY_NAME, PRODUCT_SKU, PRODUCT_OPTIONS, PRODUCT_TAX_CLASS,
+	PRODUCT_WEIGHT, PRODUCT_HAS_AUTOMATIC, PRODUCT_NCOLUMNS
 };
 
+/* Whether there are promotions to read is asked once, not for each product. */
 static Statement select_products = {
 	.query =
 	"SELECT product.id::bigint, product.is_active::boolean,"
 	"       product.currency::text, product.price::numeric,"
 	"       product.name::text, product.description::text,"
-	"       category.id::bigint, category.name::text"
+	"       category.id::bigint, category.name::text,"
+	"       product.sku::text, product.options::jsonb,"
+	"       product.tax_class::text, product.weight::numeric,"
+	"       (SELECT EXISTS (SELECT FROM ecommerce.promotions"
+	"                        WHERE code IS NULL AND promotions.is_active))"
 	"  FROM ecommerce.products AS product"
 	"  LEFT JOIN ecommerce.categories AS category"
 	"    ON category.id = product.category_id"
@@ -48,6 +57,11 @@ static Statement select_products = {
 static void read_products(Checkout *checkout, Visibility visibility);
 static void choose_address(Checkout *checkout, NullableDatum address);
 static void add_up(Checkout *checkout);
+static void add_charges(Checkout *checkout, Visibility visibility);
+static Numeric charge_shipping(Checkout *checkout, const ShippingRates *rates,
+							   const Promotion *free_shipping, Numeric goods,
+							   NullableDatum *tax_class);
+static void find_discounted_lines(Checkout *checkout);
 static void find_problems(Checkout *checkout, Seen seen);
 static bool price_has_changed(const Checkout *checkout, int item, Seen seen);
 static int	digits_of(NullableDatum currency);
@@ -64,7 +78,18 @@ price_checkout(Checkout *checkout, NullableDatum address, Seen seen,
 	read_products(checkout, visibility);
 	choose_address(checkout, address);
 	add_up(checkout);
+	if (!checkout->amount.isnull && !checkout->currency.isnull)
+		add_charges(checkout, visibility);
 	find_problems(checkout, seen);
+}
+
+void
+price_cart(Checkout *checkout, int64 user_id, Visibility visibility)
+{
+	read_checkout(checkout, user_id, visibility);
+	price_checkout(checkout, NULL_VALUE, SEEN_NOTHING, visibility);
+	read_stock(checkout->units, checkout->count, visibility);
+	find_shortages(checkout);
 }
 
 /* A product that has no stock level has nothing in stock. */
@@ -98,6 +123,17 @@ fingerprint_of(const Checkout *checkout)
 		append_amount(&shown, "price", line->unit_price);
 		append_amount(&shown, "amount", line->line_amount);
 	}
+	for (int i = 0; i < checkout->nadjustments; i++)
+	{
+		const OrderAdjustment *adjustment = &checkout->adjustments[i];
+
+		appendStringInfoChar(&shown, '\n');
+		append_text(&shown, "kind", adjustment->kind);
+		append_text(&shown, "code", adjustment->code);
+		append_text(&shown, "name", adjustment->name);
+		append_amount(&shown, "rate", adjustment->rate);
+		append_amount(&shown, "amount", adjustment->amount);
+	}
 	hash = DirectFunctionCall1(sha256_bytea,
 							   PointerGetDatum(cstring_to_text_with_len(shown.data,
 																		shown.len)));
@@ -114,6 +150,7 @@ read_products(Checkout *checkout, Visibility visibility)
 	for (int i = 0; i < checkout->count; i++)
 	{
 		checkout->items[i].currency = NULL_VALUE;
+		checkout->items[i].tax_class = checkout->items[i].weight = NULL_VALUE;
 		checkout->lines[i].product_name = checkout->items[i].added_name;
 	}
 	for (uint64 i = 0; i < nproducts; i++)
@@ -134,11 +171,16 @@ read_products(Checkout *checkout, Visibility visibility)
 		item->is_active = DatumGetBool(row[PRODUCT_IS_ACTIVE].value) &&
 			!row[PRODUCT_CURRENCY].isnull && !row[PRODUCT_PRICE].isnull;
 		item->currency = row[PRODUCT_CURRENCY];
+		item->tax_class = row[PRODUCT_TAX_CLASS];
+		item->weight = row[PRODUCT_WEIGHT];
 		line->unit_price = row[PRODUCT_PRICE];
 		line->product_name = row[PRODUCT_NAME];
 		line->product_description = row[PRODUCT_DESCRIPTION];
 		line->category_id = row[PRODUCT_CATEGORY_ID];
 		line->category_name = row[PRODUCT_CATEGORY_NAME];
+		line->sku = row[PRODUCT_SKU];
+		line->options = row[PRODUCT_OPTIONS];
+		checkout->has_automatic = DatumGetBool(row[PRODUCT_HAS_AUTOMATIC].value);
 	}
 }
 
@@ -178,7 +220,7 @@ add_up(Checkout *checkout)
 {
 	Numeric		sum = NULL;
 
-	checkout->currency = checkout->amount = NULL_VALUE;
+	checkout->currency = checkout->amount = checkout->items_amount = NULL_VALUE;
 	for (int i = 0; i < checkout->count && checkout->currency.isnull; i++)
 		checkout->currency = checkout->items[i].currency;
 	checkout->digits = digits_of(checkout->currency);
@@ -191,11 +233,90 @@ add_up(Checkout *checkout)
 					 digits_of(checkout->items[i].currency));
 		if (line->line_amount.isnull)
 			continue;
+		checkout->items[i].net = DatumGetNumeric(line->line_amount.value);
 		sum = sum == NULL ? DatumGetNumeric(line->line_amount.value) :
 			add_amounts(sum, DatumGetNumeric(line->line_amount.value));
 	}
 	if (item_of_other_currency(checkout) == NULL)
 		checkout->amount = numeric_value(sum == NULL ? int64_to_numeric(0) : sum);
+}
+
+/* What an order costs besides its lines: first discounts, taxes last. */
+static void
+add_charges(Checkout *checkout, Visibility visibility)
+{
+	ShippingRates rates;
+	const Promotion *free_shipping;
+	NullableDatum shipping_class = NULL_VALUE;
+	Numeric		goods = round_amount(int64_to_numeric(0), checkout->digits);
+	Numeric		shipping;
+	Numeric		added;
+
+	read_shipping_rates(checkout, &rates, visibility);
+	free_shipping = apply_promotions(checkout, &rates, visibility);
+	for (int i = 0; i < checkout->count; i++)
+		if (!checkout->lines[i].line_amount.isnull)
+			goods = add_amounts(goods, checkout->items[i].net);
+	shipping = charge_shipping(checkout, &rates, free_shipping, goods,
+							   &shipping_class);
+	added = apply_taxes(checkout, shipping_class, shipping, visibility);
+	if (checkout->nadjustments == 0)
+		return;
+
+	find_discounted_lines(checkout);
+	checkout->items_amount = checkout->amount;
+	checkout->amount = numeric_value(add_amounts(add_amounts(goods, shipping),
+												 added));
+}
+
+/* Returns what is left to pay for shipping, and the class of its taxes. */
+static Numeric
+charge_shipping(Checkout *checkout, const ShippingRates *rates,
+				const Promotion *free_shipping, Numeric goods,
+				NullableDatum *tax_class)
+{
+	Numeric		nothing = round_amount(int64_to_numeric(0), checkout->digits);
+	const ShippingRate *rate;
+	Numeric		price;
+
+	if (checkout->shipping_code.isnull)
+		return nothing;
+	rate = choose_shipping_rate(rates, goods);
+	if (rate == NULL)
+	{
+		if (rates->need_country)
+			add_problem(checkout, ADDRESS_NEEDED, -1);
+		else
+			add_problem_of(checkout, NO_SHIPPING_RATE,
+						   address_field(checkout->address, "country"),
+						   checkout->shipping_code);
+		return nothing;
+	}
+	price = shipping_price(rates, rate);
+	add_adjustment(checkout, KIND_SHIPPING, rate->name, price)->code =
+		checkout->shipping_code;
+	*tax_class = rate->tax_class;
+	if (free_shipping == NULL)
+		return price;
+	add_discount(checkout, KIND_SHIPPING_DISCOUNT, free_shipping, price);
+	return nothing;
+}
+
+static void
+find_discounted_lines(Checkout *checkout)
+{
+	for (int i = 0; i < checkout->count; i++)
+	{
+		OrderLine  *line = &checkout->lines[i];
+		Numeric		discount;
+
+		if (line->line_amount.isnull)
+			continue;
+		discount = subtract_amounts(DatumGetNumeric(line->line_amount.value),
+									checkout->items[i].net);
+		if (!is_zero(discount))
+			line->discount_amount = numeric_value(discount);
+	}
 }
 
 static void

@@ -26,6 +26,10 @@ typedef enum Seen
 extern void price_checkout(Checkout *checkout, NullableDatum address,
 						   Seen seen, Visibility visibility);
 
+/* Reads a cart that is to be shown, with its prices, problems and stock. */
+extern void price_cart(Checkout *checkout, int64 user_id,
+					   Visibility visibility);
+
 /* Notes what of the stock, as read, is not enough. */
 extern void find_shortages(Checkout *checkout);
 

@@ -30,70 +30,81 @@ typedef struct Telling
 
 static const Telling tellings[] = {
 	[PRODUCT_REMOVED] = {
-		"product_removed", ERRCODE_CONFLICT,
-		"product is not there any more",
-		"Tell the customer, and take the products out of the cart with set_cart_item.",
-		"product_ids"
+		.code = "product_removed",
+		.sqlstate = ERRCODE_CONFLICT,
+		.message = "product is not there any more",
+		.hint = "Tell the customer, and take the products out of the cart with set_cart_item.",
+		.list = "product_ids"
 	},
 	[INACTIVE_PRODUCT] = {
-		"inactive_product", ERRCODE_CONFLICT,
-		"product is not active",
-		"Take the products out of the cart with set_cart_item.",
-		"product_ids"
+		.code = "inactive_product",
+		.sqlstate = ERRCODE_CONFLICT,
+		.message = "product is not active",
+		.hint = "Take the products out of the cart with set_cart_item.",
+		.list = "product_ids"
 	},
 	[MIXED_CURRENCIES] = {
-		"mixed_currencies", ERRCODE_CONFLICT,
-		"cart has more than one currency",
-		"Order products of one currency at a time.",
-		"currencies"
+		.code = "mixed_currencies",
+		.sqlstate = ERRCODE_CONFLICT,
+		.message = "cart has more than one currency",
+		.hint = "Order products of one currency at a time.",
+		.list = "currencies"
 	},
 	[PRICE_CHANGED] = {
-		"price_changed", ERRCODE_CONFLICT,
-		"price has changed since the product was put into the cart",
-		"Show the customer the cart, then place the order with its fingerprint.",
-		"lines"
+		.code = "price_changed",
+		.sqlstate = ERRCODE_CONFLICT,
+		.message = "price has changed since the product was put into the cart",
+		.hint = "Show the customer the cart, then place the order with its fingerprint.",
+		.list = "lines"
 	},
 	[COUPON_NOT_APPLICABLE] = {
-		"coupon_not_applicable", ERRCODE_CONFLICT,
-		"coupon is not applicable",
-		"Take the coupons out of the cart with set_cart_coupons.",
-		"coupons", {"coupon", "reason"}
+		.code = "coupon_not_applicable",
+		.sqlstate = ERRCODE_CONFLICT,
+		.message = "coupon is not applicable",
+		.hint = "Take the coupons out of the cart with set_cart_coupons.",
+		.list = "coupons",
+		.fact_keys = {"coupon", "reason"}
 	},
 	[ADDRESS_NEEDED] = {
-		"address_needed", ERRCODE_CONFLICT,
-		"address is needed to compute what the order costs",
-		"Give the cart an address with its country with set_cart_shipping.",
-		NULL
+		.code = "address_needed",
+		.sqlstate = ERRCODE_CONFLICT,
+		.message = "address is needed to compute what the order costs",
+		.hint = "Give the cart an address with its country with set_cart_shipping."
 	},
 	[NO_SHIPPING_RATE] = {
-		"no_shipping_rate", ERRCODE_CONFLICT,
-		"cart cannot be shipped this way",
-		"Choose another way or address with set_cart_shipping.",
-		"shipping", {"country", "shipping_code"}
+		.code = "no_shipping_rate",
+		.sqlstate = ERRCODE_CONFLICT,
+		.message = "cart cannot be shipped this way",
+		.hint = "Choose another way or address with set_cart_shipping.",
+		.list = "shipping",
+		.fact_keys = {"country", "shipping_code"}
 	},
 	[NO_TAX_RATE] = {
-		"no_tax_rate", ERRCODE_CONFLICT,
-		"tax rate is not known",
-		"Tell the shop: its tax class has no rate for the country.",
-		"rates", {"country", "tax_class"}
+		.code = "no_tax_rate",
+		.sqlstate = ERRCODE_CONFLICT,
+		.message = "tax rate is not known",
+		.hint = "Tell the shop: its tax class has no rate for the country.",
+		.list = "rates",
+		.fact_keys = {"country", "tax_class"}
 	},
 	[AMOUNT_OUT_OF_RANGE] = {
-		"amount_out_of_range", ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-		"order amount is out of range",
-		"Reduce the quantities with set_cart_item.",
-		NULL
+		.code = "amount_out_of_range",
+		.sqlstate = ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+		.message = "order amount is out of range",
+		.hint = "Reduce the quantities with set_cart_item."
 	},
 	[NO_SHIPPING_ADDRESS] = {
-		"no_shipping_address", ERRCODE_NULL_VALUE_NOT_ALLOWED,
-		"order has no shipping address",
-		"Give shipping_address, or store an address of the user's.",
-		NULL
+		.code = "no_shipping_address",
+		.sqlstate = ERRCODE_NULL_VALUE_NOT_ALLOWED,
+		.message = "order has no shipping address",
+		.hint = "Give shipping_address, or store an address of the user's."
 	},
 	[INSUFFICIENT_STOCK] = {
-		"insufficient_stock", ERRCODE_CONFLICT,
-		"stock is insufficient",
-		"Reduce the quantities with set_cart_item.",
-		"lines"
+		.code = "insufficient_stock",
+		.sqlstate = ERRCODE_CONFLICT,
+		.message = "stock is insufficient",
+		.hint = "Reduce the quantities with set_cart_item.",
+		.list = "lines"
 	}
 };
 
@@ -121,6 +132,7 @@ static void append_text(StringInfo detail, const char *key,
 static void put_problem(JsonbWriter *writer, const Checkout *checkout,
 						const Problem *problem);
 static void put_facts(JsonbWriter *writer, const Problem *problem);
+static NullableDatum added_price(const CartItem *item);
 
 void
 add_problem(Checkout *checkout, ProblemKind kind, int item)
@@ -129,6 +141,9 @@ add_problem(Checkout *checkout, ProblemKind kind, int item)
 
 	problem->kind = kind;
 	problem->item = item;
+	problem->number = list_length(checkout->problems);
+	for (int i = 0; i < PROBLEM_MAX_FACTS; i++)
+		problem->facts[i] = NULL_VALUE;
 	checkout->problems = lappend(checkout->problems, problem);
 }
 
@@ -197,7 +212,7 @@ put_problems(JsonbWriter *writer, Checkout *checkout)
 	jsonb_close_array(writer);
 }
 
-/* Of one kind, in the order of items; list_sort() is not stable. */
+/* Of one kind, as they were noted; list_sort() is not stable. */
 static int
 compare_problems(const ListCell *a, const ListCell *b)
 {
@@ -205,7 +220,7 @@ compare_problems(const ListCell *a, const ListCell *b)
 	const Problem *right = lfirst(b);
 
 	return left->kind != right->kind ? (int) left->kind - (int) right->kind :
-		left->item - right->item;
+		left->number - right->number;
 }
 
 /* An element of the list of DETAIL. */
@@ -244,7 +259,7 @@ append_fields(StringInfo detail, const Checkout *checkout,
 			append_amount(detail, "price", checkout->lines[item].unit_price);
 			append_text(detail, "currency", checkout->items[item].currency);
 			append_amount(detail, "added_price",
-						  checkout->items[item].added_price);
+						  added_price(&checkout->items[item]));
 			append_text(detail, "added_currency",
 						checkout->items[item].added_currency);
 			break;
@@ -330,7 +345,7 @@ put_problem(JsonbWriter *writer, const Checkout *checkout,
 			jsonb_put_numeric(writer, checkout->lines[item].unit_price);
 			jsonb_put_text(writer, checkout->items[item].currency);
 			jsonb_put_int64(writer, checkout->units[item].product_id);
-			jsonb_put_numeric(writer, checkout->items[item].added_price);
+			jsonb_put_numeric(writer, added_price(&checkout->items[item]));
 			jsonb_put_text(writer, checkout->items[item].added_currency);
 			break;
 		case INSUFFICIENT_STOCK:
@@ -363,4 +378,16 @@ put_facts(JsonbWriter *writer, const Problem *problem)
 	jsonb_put_cstring(writer, telling->code);
 	for (int i = 0; i < nkeys - 1; i++)
 		jsonb_put_text(writer, problem->facts[i]);
+}
+
+/* As a price is shown, also one that has been stored in another form. */
+static NullableDatum
+added_price(const CartItem *item)
+{
+	Numeric		price = DatumGetNumeric(item->added_price.value);
+	int			digits = item->added_currency.isnull ? 2 :
+	digits_of_currency(TextDatumGetCString(item->added_currency.value));
+
+	require_finite(price);
+	return numeric_value(price_as_shown(price, digits));
 }

@@ -33,7 +33,9 @@ typedef struct Problem
 {
 	ProblemKind kind;
 	int			item;			/* -1: of the whole cart */
-	NullableDatum facts[PROBLEM_MAX_FACTS]; /* texts, what they are is the kind's */
+	int			number;			/* in the order in which they were noted */
+	NullableDatum facts[PROBLEM_MAX_FACTS]; /* texts, what they are is the
+											 * kind's */
 } Problem;
 
 /* Why a coupon does not apply. */
@@ -46,6 +48,7 @@ typedef struct Problem
 #define COUPON_NO_PRODUCT		"no_product"
 #define COUPON_NOT_COMBINABLE	"not_combinable"
 #define COUPON_CURRENCY			"currency"
+#define COUPON_NO_SHIPPING		"no_shipping"
 
 /* Notes a problem of an item, or of the whole cart. */
 extern void add_problem(Checkout *checkout, ProblemKind kind, int item);

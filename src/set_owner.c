@@ -71,6 +71,11 @@ set_owner(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/*
+ * Waits for a migrate() or set_owner() that is under way.  Raises 42501 unless
+ * the caller has the rights of the owners of extension and tables, 55000
+ * without tables.
+ */
 static void
 give_shop(const char *owner)
 {
@@ -98,6 +103,7 @@ give_shop(const char *owner)
 	unpin_search_path(guc_nest_level);
 }
 
+/* Locks every table against readers, too, until the end of the transaction. */
 static void
 change_owners(Oid old_owner, const char *owner)
 {

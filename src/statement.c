@@ -31,7 +31,7 @@
 #include "statement.h"
 
 /* No query of ours has more. */
-#define MAX_COLUMNS	16
+#define MAX_COLUMNS	24
 
 static int	execute_plan(Statement *statement, const NullableDatum *values,
 						 Visibility visibility);
@@ -62,6 +62,7 @@ execute(Statement *statement, const NullableDatum *values,
 	return SPI_processed;
 }
 
+/* Returns the SPI_OK_ code, with the rows in SPI_tuptable. */
 static int
 execute_plan(Statement *statement, const NullableDatum *values,
 			 Visibility visibility)
@@ -258,6 +259,19 @@ bigint_array_value(Datum *elements, int count)
 }
 
 NullableDatum
+text_list_value(const List *texts)
+{
+	Datum	   *elements = palloc(list_length(texts) * sizeof(Datum));
+
+	for (int i = 0; i < list_length(texts); i++)
+		elements[i] = ((NullableDatum *) list_nth(texts, i))->value;
+	return not_null(PointerGetDatum(construct_array(elements,
+													list_length(texts),
+													TEXTOID, -1, false,
+													TYPALIGN_INT)));
+}
+
+NullableDatum
 bigint_array(SPITupleTable *rows, uint64 count, int column)
 {
 	Datum	   *elements = palloc(count * sizeof(Datum));
@@ -269,6 +283,10 @@ bigint_array(SPITupleTable *rows, uint64 count, int column)
 	return bigint_array_value(elements, count);
 }
 
+/*
+ * The plan is kept for the session, and published only when it is whole: after
+ * an error in here the next call prepares anew.
+ */
 static void
 prepare(Statement *statement)
 {

@@ -9,6 +9,7 @@
 #define ECOMMERCE_STATEMENT_H
 
 #include "executor/spi.h"
+#include "nodes/pg_list.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
@@ -125,6 +126,9 @@ extern void read_row(SPITupleTable *rows, uint64 row, NullableDatum *fields,
 
 /* bigint values as an array. */
 extern NullableDatum bigint_array_value(Datum *elements, int count);
+
+/* A list of NullableDatum, texts that are not null, as an array. */
+extern NullableDatum text_list_value(const List *texts);
 
 /* The column of all rows as an array; it must be a bigint that is never null. */
 extern NullableDatum bigint_array(SPITupleTable *rows, uint64 count,

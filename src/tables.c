@@ -41,10 +41,11 @@ events_table(void)
 							 get_namespace_oid("ecommerce", false));
 }
 
+/* Version 3 is the one that has this column. */
 void
-require_version_2(void)
+require_current_tables(Oid orders)
 {
-	if (get_attnum(events_table(), "taken_until") == InvalidAttrNumber)
+	if (get_attnum(orders, "items_amount") == InvalidAttrNumber)
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("tables are older than the code"),

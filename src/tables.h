@@ -18,7 +18,7 @@ extern Oid	events_table(void);
 
 extern Oid	table_owner(Oid table);
 
-/* Raises 55000 for tables of version 1, which have no marks of delivery. */
-extern void require_version_2(void);
+/* Raises 55000, with the hint to migrate, for tables older than the code. */
+extern void require_current_tables(Oid orders);
 
 #endif							/* ECOMMERCE_TABLES_H */

@@ -55,6 +55,31 @@ texts_are_equal(NullableDatum a, NullableDatum b)
 												a.value, b.value));
 }
 
+bool
+contains_text(const List *texts, NullableDatum value)
+{
+	ListCell   *cell;
+
+	foreach(cell, texts)
+		if (texts_are_equal(*(const NullableDatum *) lfirst(cell), value))
+		return true;
+	return false;
+}
+
+NullableDatum
+upper_case(Datum value)
+{
+	text	   *copy = DatumGetTextPCopy(value);
+	char	   *bytes = VARDATA(copy);
+	NullableDatum result = {.isnull = false};
+
+	for (int i = 0; i < (int) (VARSIZE(copy) - VARHDRSZ); i++)
+		if (bytes[i] >= 'a' && bytes[i] <= 'z')
+			bytes[i] += 'A' - 'a';
+	result.value = PointerGetDatum(copy);
+	return result;
+}
+
 static bool
 is_blank_character(pg_wchar character)
 {

@@ -13,6 +13,7 @@
 /* Raises PT404 when there is no such user. */
 extern void require_user(int64 user_id, Visibility visibility);
 
+/* Raises the PT404. */
 pg_noreturn extern void refuse_unknown_user(int64 user_id);
 
 #endif							/* ECOMMERCE_USERS_H */

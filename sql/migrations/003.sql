@@ -5,6 +5,11 @@ CREATE FUNCTION ecommerce_migrations.migration_3() RETURNS void
     AS $migration$
 DECLARE
     suspect record;
+    blanks CONSTANT text :=
+        '\u0001-\u0020\u007F-\u00A0\u00AD\u034F\u061C\u115F-\u1160\u1680\u17B4-\u17B5\u180B-\u180F'
+        '\u2000-\u200F\u2028-\u202F\u205F-\u206F\u3000\u3164\uFE00-\uFE0F\uFEFF\uFFA0\uFFF0-\uFFF8'
+        '\U0001BCA0-\U0001BCA3\U0001D173-\U0001D17A\U000E0000-\U000E0FFF';
+    without_blanks CONSTANT text := '[^' || blanks || '](?:.*[^' || blanks || '])?';
 BEGIN
 
 -- An open shop waits, in the order in which a placement locks.
@@ -41,21 +46,21 @@ COMMENT ON DOMAIN ecommerce.country IS 'ISO 3166-1 alpha-2 code of a country.';
 
 -- Users
 
+-- From the first to the last character that is not blank, in texts.h's meaning.
+EXECUTE format($function$
 CREATE FUNCTION ecommerce.cut_blanks() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $$
-DECLARE
-    blanks CONSTANT text := '[\u0001-\u0020\u007F-\u00A0\u00AD\u1680\u2000-\u200F\u2028-\u202F'
-                            '\u205F-\u206F\u3000\uFEFF]+';
 BEGIN
-    NEW.email := nullif(regexp_replace(NEW.email, '^' || blanks || '|' || blanks || '$', '', 'g'),
-                        '');
+    NEW.email := substring(NEW.email, %L);
     RETURN NEW;
 END
-$$;
+$$
+$function$, without_blanks);
 REVOKE EXECUTE ON FUNCTION ecommerce.cut_blanks FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.cut_blanks IS
-'Trigger function: cuts blanks off an e-mail address as it comes in, on both sides.';
+'Trigger function: cuts blanks off an e-mail address as it comes in, on both sides; one of '
+'nothing else becomes null.';
 
 CREATE TRIGGER cut_blanks BEFORE INSERT OR UPDATE OF email ON ecommerce.users
     FOR EACH ROW EXECUTE FUNCTION ecommerce.cut_blanks();
@@ -63,7 +68,7 @@ CREATE TRIGGER cut_blanks BEFORE INSERT OR UPDATE OF email ON ecommerce.users
 -- ASCII only, so that it is the same whatever the collation of the database.
 DROP INDEX ecommerce.users_email_key;
 SELECT array_agg(id ORDER BY id) AS ids INTO suspect
-  FROM ecommerce.users GROUP BY lower(email COLLATE "C") HAVING count(*) > 1 LIMIT 1;
+  FROM ecommerce.users GROUP BY lower(email COLLATE "C") HAVING count(email) > 1 LIMIT 1;
 IF FOUND THEN
     RAISE EXCEPTION 'two users have one e-mail address'
         USING ERRCODE = 'unique_violation',
@@ -72,22 +77,23 @@ IF FOUND THEN
 END IF;
 CREATE UNIQUE INDEX users_email_key ON ecommerce.users (lower(email COLLATE "C"));
 
--- Addresses that another user has without the blanks stay as they are.
+-- Where another user has the same address without the blanks, or with others, order_integrity()
+-- tells.
 UPDATE ecommerce.users AS it SET email = email
- WHERE email ~ '^[[:space:]]|[[:space:]]$'
-   AND NOT EXISTS (SELECT FROM ecommerce.users AS other
-                    WHERE other.id <> it.id
-                      AND lower(btrim(other.email, E' \t\n\r'))
-                           = lower(btrim(it.email, E' \t\n\r')));
+  FROM (SELECT id, address, count(address) OVER (PARTITION BY lower(address COLLATE "C")) AS users
+          FROM (SELECT id, email, substring(email, without_blanks) AS address
+                  FROM ecommerce.users WHERE email IS NOT NULL) AS trimmed) AS cut
+ WHERE cut.id = it.id AND cut.address IS DISTINCT FROM it.email AND cut.users <= 1;
 
 ALTER TABLE ecommerce.users
     ADD COLUMN address ecommerce.address,
-    ADD CONSTRAINT users_email_has_an_at
-        CHECK (email LIKE '%_@_%') NOT VALID,
+    -- More than that is for the SMTP server to judge.
+    ADD CONSTRAINT users_email_has_an_at CHECK (email LIKE '%_@_%') NOT VALID,
     ADD CONSTRAINT users_shipping_address_at_most_10000_characters
         CHECK (length(shipping_address) <= 10000) NOT VALID;
 COMMENT ON COLUMN ecommerce.users.email IS
-'Address for confirmations; unique without regard to the case of ASCII letters.';
+'Address for confirmations; blanks around it are cut off, and it is unique without regard to the '
+'case of ASCII letters.';
 COMMENT ON COLUMN ecommerce.users.shipping_address IS
 'Where orders go that name no address of their own, as text; used if there is no address.';
 COMMENT ON COLUMN ecommerce.users.address IS
@@ -484,14 +490,19 @@ END LOOP;
 
 -- Everybody else reads what is their own, and changes nothing past the functions.
 FOR suspect IN
+    SELECT polname AS policy, polrelid::regclass AS relation FROM pg_policy
+     WHERE polname IN ('own_row_or_staff', 'own_rows_or_staff')
+       AND (SELECT relnamespace FROM pg_class WHERE oid = polrelid) = 'ecommerce'::regnamespace
+LOOP
+    EXECUTE format('DROP POLICY %I ON %s', suspect.policy, suspect.relation);
+END LOOP;
+FOR suspect IN
     SELECT relation, owner
       FROM (VALUES ('users', 'id'), ('carts', 'user_id'), ('cart_items', 'user_id'),
                    ('orders', 'customer_id'), ('order_details', 'customer_id'),
                    ('order_adjustments', 'customer_id'), ('order_events', 'customer_id'))
            AS own (relation, owner)
 LOOP
-    EXECUTE format('DROP POLICY IF EXISTS own_row_or_staff ON ecommerce.%I', suspect.relation);
-    EXECUTE format('DROP POLICY IF EXISTS own_rows_or_staff ON ecommerce.%I', suspect.relation);
     EXECUTE format($policy$CREATE POLICY own_rows ON ecommerce.%I FOR SELECT USING (%I =
         (SELECT (nullif(current_setting('request.jwt.claims', true), '')::jsonb
                  ->> 'user_id')::bigint))
@@ -514,18 +525,30 @@ CREATE POLICY staff ON ecommerce.promotion_levels USING (
 
 -- Events
 
-ALTER TABLE ecommerce.order_events ADD COLUMN person text;
+ALTER TABLE ecommerce.order_events
+    ADD COLUMN person    text,
+    ADD COLUMN failed_at timestamptz,
+    ADD COLUMN failure   text;
 COMMENT ON COLUMN ecommerce.order_events.person IS
 'Who did it: the sub of the request''s token, if it has one.';
-DROP INDEX ecommerce.order_events_undelivered_idx;
+COMMENT ON COLUMN ecommerce.order_events.failed_at IS
+'Since when the event cannot be delivered and is given out no more: a dead letter.';
+COMMENT ON COLUMN ecommerce.order_events.failure IS 'Why; null if it has not failed.';
+
+-- What has failed is not among the outstanding, so however much it is, nobody wades through it.
+DROP INDEX ecommerce.order_events_undelivered_idx, ecommerce.order_events_undelivered_by_event_idx;
 IF EXISTS (SELECT FROM ecommerce.order_events WHERE delivered_at IS NULL
             GROUP BY id HAVING count(*) > 1) THEN
     CREATE INDEX order_events_undelivered_idx
-        ON ecommerce.order_events (id) WHERE delivered_at IS NULL;
+        ON ecommerce.order_events (id) WHERE delivered_at IS NULL AND failed_at IS NULL;
 ELSE
     CREATE UNIQUE INDEX order_events_undelivered_idx
-        ON ecommerce.order_events (id) WHERE delivered_at IS NULL;
+        ON ecommerce.order_events (id) WHERE delivered_at IS NULL AND failed_at IS NULL;
 END IF;
+CREATE INDEX order_events_undelivered_by_event_idx
+    ON ecommerce.order_events (event, id)
+    WHERE coalesce(delivered_at, failed_at, '-infinity') = '-infinity';
+CREATE INDEX order_events_failed_idx ON ecommerce.order_events (id) WHERE failed_at IS NOT NULL;
 
 
 -- History
@@ -582,16 +605,17 @@ CREATE OR REPLACE FUNCTION ecommerce.check_event_change() RETURNS trigger
     AS $$
 BEGIN
     IF (NEW.customer_id, NEW.order_id, NEW.event_number, NEW.id, NEW.event, NEW.old_status,
-        NEW.new_status, NEW.payload, NEW.actor, NEW.person, NEW.created_at)
+        NEW.new_status, NEW.payload, NEW.actor, NEW.created_at)
        IS DISTINCT FROM
        (OLD.customer_id, OLD.order_id, OLD.event_number, OLD.id, OLD.event, OLD.old_status,
-        OLD.new_status, OLD.payload, OLD.actor, OLD.person, OLD.created_at)
+        OLD.new_status, OLD.payload, OLD.actor, OLD.created_at)
+       OR (NEW.person IS NOT NULL AND NEW.person IS DISTINCT FROM OLD.person)
     THEN
         RAISE EXCEPTION 'history of orders cannot be changed'
             USING ERRCODE = 'restrict_violation',
                   DETAIL = json_build_object('code', 'history_is_kept', 'table', TG_TABLE_NAME,
                                              'operation', TG_OP, 'order_id', OLD.order_id),
-                  HINT = 'Only the marks of delivery can be changed.';
+                  HINT = 'Only the marks of delivery can be changed, and the person taken away.';
     END IF;
     RETURN NEW;
 END

@@ -230,7 +230,7 @@ typedef struct Scene
 static const Scene scenes[] = {
 	{.beginning = "BEGIN; SELECT 1/0"},
 	{.beginning = "BEGIN; ALTER TABLE ecommerce.orders RENAME TO elsewhere"},
-	{.beginning = "BEGIN; ALTER TABLE ecommerce.order_events DROP COLUMN taken_until",
+	{.beginning = "BEGIN; ALTER TABLE ecommerce.order_events DROP COLUMN failed_at",
 	.call = "ecommerce.take_order_events(1)"},
 	{.beginning = "BEGIN; INSERT INTO ecommerce.schema_migrations VALUES (99, 'later')",
 	.call = "ecommerce.migrate()"},

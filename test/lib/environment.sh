@@ -251,9 +251,11 @@ make_workspace() {
 		done
 	fi
 	# What was built in the checkout was built for another server.
+	version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" "$checkout/ecommerce.control")
 	rm -rf "$workspace/checkout"
 	mkdir "$workspace/checkout"
-	tar -C "$checkout" --exclude=./.git --exclude='*.o' --exclude='*.so' -cf - . |
+	tar -C "$checkout" --exclude=./.git --exclude='*.o' --exclude='*.so' --exclude='*.bc' \
+		--exclude="./sql/ecommerce--*$version.sql" -cf - . |
 		tar -C "$workspace/checkout" -xf -
 	keep=$wanted
 }

@@ -6,7 +6,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(862);
+SELECT plan(992);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -100,6 +100,10 @@ INSERT INTO expected VALUES
     ('ecommerce.cancel_order()',               'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.take_order_events()',          'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.acknowledge_order_events()',   'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.fail_order_events()',          'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.release_order_events()',       'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.receive_stock()',              'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.set_promotion_limit()',        'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.order_integrity()',            'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.erase_user()',                 'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.grant_api()',                  'X',       '',   '',    '',    '',  ''),
@@ -108,12 +112,20 @@ INSERT INTO expected VALUES
     ('ecommerce.currency_digits()',            'X',       'X',  'X',   'X',   '',  ''),
     ('ecommerce.add_to_cart()',                'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.set_cart_item()',              'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.set_cart_items()',             'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.clear_cart()',                 'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.set_cart_coupons()',           'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.set_cart_shipping()',          'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.cart_json()',                  'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.place_order()',                'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.order_listing_json()',         'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.order_json()',                 'X',       'X',  '',    '',    '',  ''),
     ('ecommerce_api.add_to_cart()',            'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.set_cart_item()',          'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.set_cart_items()',         'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.clear_cart()',             'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.set_cart_coupons()',       'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.set_cart_shipping()',      'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.cart_json()',              'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.place_order()',            'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.order_listing_json()',     'X',       '',   'X',   '',    '',  ''),
@@ -233,6 +245,8 @@ SELECT is(pg_temp.attempt('regress_' || role_name, query), expected, format('%s:
     ('SELECT ecommerce.cancel_order(2, 2, ''staff'') ->> ''id''',    '2', '42501', '42501', '42501', '2'),
     ('SELECT ecommerce_api.cancel_order(1) ->> ''id''',            '42501', '1', '42501', '42501', '1'),
     ('SELECT ecommerce.take_order_events(1) #>> ''{0,id}''',       '1', '42501', '42501', '42501', '1'),
+    ('SELECT ecommerce.fail_order_events(''{1}'', ''x'')',         '1', '42501', '42501', '42501', '1'),
+    ('SELECT ecommerce.release_order_events(''{1}'')',             '1', '42501', '42501', '42501', '1'),
     ('SELECT ecommerce.acknowledge_order_events(''{1}'')',         '1', '42501', '42501', '42501', '1'),
     ('SELECT count(*) FROM ecommerce.order_integrity() WHERE order_id > 0', '0', '42501', '42501', '42501', '0'),
     ('SELECT ecommerce.erase_user(2)',                             '', '42501', '42501', '42501', ''),

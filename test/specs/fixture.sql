@@ -225,7 +225,7 @@ CREATE FUNCTION test.place_order(customer bigint, VARIADIC steps text[]) RETURNS
 LANGUAGE plpgsql AS $$
 DECLARE
     step text;
-    cart_bucket integer := 0;
+    cart_bucket bigint := 0;
     next_item record;
     items ecommerce.cart_items[];
     products ecommerce.products[];
@@ -345,7 +345,7 @@ BEGIN
             SELECT product_id, quantity
               FROM ecommerce.order_details JOIN ecommerce.products ON id = product_id
              WHERE order_id = changed ORDER BY product_id
-                ON CONFLICT (bucket, product_id)
+                ON CONFLICT (product_id, bucket)
                 DO UPDATE SET quantity = stock.quantity + excluded.quantity;
         WHEN 'read stock' THEN
             levels := ARRAY(SELECT level FROM ecommerce.stock_levels AS level);

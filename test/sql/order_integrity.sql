@@ -87,6 +87,13 @@ INSERT INTO pg_temp.damages (invariant, damage) VALUES
     ('cancellation_has_a_reason', 'UPDATE ecommerce.order_events SET payload = ''{"reason": "whim"}'' WHERE event = ''order_cancelled'''),
     ('event_has_an_order', 'INSERT INTO ecommerce.order_events SELECT (pg_temp.with(e, ''{"order_id": 99, "id": 9}'')).* FROM ecommerce.order_events AS e WHERE order_id = 4'),
     ('event_id_is_used_once', 'UPDATE ecommerce.order_events SET id = 1 WHERE order_id = 4'),
+    ('attempts_are_counted', 'UPDATE ecommerce.order_events SET attempts = -1 WHERE order_id = 4'),
+    ('attempts_are_counted', 'UPDATE ecommerce.order_events SET attempts = 2147483647 WHERE order_id = 4'),
+    ('attempts_are_counted', 'UPDATE ecommerce.order_events SET attempts = NULL WHERE order_id = 4'),
+    ('lease_ends_in_12_hours_at_most', 'UPDATE ecommerce.order_events SET delivered_at = NULL, taken_until = ''infinity'' WHERE order_id = 4'),
+    ('failed_event_has_a_reason_and_is_not_delivered', 'UPDATE ecommerce.order_events SET failed_at = ''2026-11-23'', failure = ''why'', delivered_at = ''2026-11-23'' WHERE order_id = 4'),
+    ('failed_event_has_a_reason_and_is_not_delivered', 'UPDATE ecommerce.order_events SET failed_at = ''2026-11-23'' WHERE order_id = 4'),
+    ('failed_event_has_a_reason_and_is_not_delivered', 'UPDATE ecommerce.order_events SET failure = ''why'' WHERE order_id = 4'),
     ('key_is_used_once', 'INSERT INTO ecommerce.users TABLE ecommerce.users ORDER BY id LIMIT 1'),
     ('key_is_used_once', 'INSERT INTO ecommerce.categories TABLE ecommerce.categories'),
     ('key_is_used_once', 'INSERT INTO ecommerce.products TABLE ecommerce.products ORDER BY id LIMIT 1'),
@@ -94,13 +101,15 @@ INSERT INTO pg_temp.damages (invariant, damage) VALUES
     ('key_is_used_once', 'INSERT INTO ecommerce.carts TABLE ecommerce.carts ORDER BY user_id LIMIT 1'),
     ('key_is_used_once', 'INSERT INTO ecommerce.cart_items (user_id, product_id, quantity) VALUES (1, 2, 5)'),
     ('email_has_one_user', 'UPDATE ecommerce.users SET email = ''Ada@Example.COM'' WHERE id = 2'),
+    ('email_has_one_user', 'UPDATE ecommerce.users SET email = E''ada@example.com\u00A0'' WHERE id = 2'),
+    ('email_has_an_at', 'UPDATE ecommerce.users SET email = ''ada'' WHERE id = 2'),
     ('stock_is_never_negative', 'UPDATE ecommerce.stock_levels SET quantity = -1 WHERE bucket = 1 AND product_id = 2'),
     ('stock_is_never_negative', 'UPDATE ecommerce.stock_levels SET quantity = NULL WHERE bucket = 1 AND product_id = 2'),
     ('stock_has_a_product', 'INSERT INTO ecommerce.stock_levels (product_id, quantity) VALUES (99, 1)'),
     ('price_is_in_range', 'UPDATE ecommerce.products SET price = -0.01 WHERE id = 1'),
     ('price_is_in_range', 'UPDATE ecommerce.products SET price = 1e12 WHERE id = 1'),
     ('price_is_in_range', 'UPDATE ecommerce.products SET price = ''Infinity'' WHERE id = 1'),
-    ('price_is_in_range', 'UPDATE ecommerce.products SET price = 0.00001 WHERE id = 1'),
+    ('price_is_in_range', 'UPDATE ecommerce.products SET price = 0.0000001 WHERE id = 1'),
     ('price_is_in_range', 'UPDATE ecommerce.products SET price = NULL WHERE id = 1'),
     ('price_is_in_range', 'UPDATE ecommerce.products SET currency = ''$'' WHERE id = 1'),
     ('product_has_its_category', 'UPDATE ecommerce.products SET category_id = 99 WHERE id = 1'),
@@ -155,7 +164,9 @@ BEGIN
           FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
          WHERE relnamespace = 'ecommerce'::regnamespace AND relkind = 'r' AND attnum > 0 AND attnotnull
         UNION ALL
-        SELECT 'DROP INDEX ecommerce.users_email_key'
+        SELECT 'DROP INDEX ' || indexrelid::regclass FROM pg_index JOIN pg_class ON pg_class.oid = indrelid
+         WHERE relnamespace = 'ecommerce'::regnamespace AND indisunique
+           AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid AND contype IN ('p', 'u'))
     LOOP
         EXECUTE command;
     END LOOP;

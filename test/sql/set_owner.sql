@@ -27,7 +27,7 @@ INSERT INTO ecommerce.stock_levels (product_id, quantity) VALUES (1, 100);
 CREATE TABLE ecommerce.suppliers (id bigint GENERATED ALWAYS AS IDENTITY, product_id bigint, name text);
 CREATE STATISTICS ecommerce.suppliers_statistics ON product_id, name FROM ecommerce.suppliers;
 CREATE SEQUENCE ecommerce.invoices;
-CREATE TYPE ecommerce.address AS (street text, city text);
+CREATE TYPE ecommerce.contact AS (street text, city text);
 CREATE TYPE ecommerce.colour AS ENUM ('red', 'blue');
 CREATE MATERIALIZED VIEW ecommerce.bestsellers AS SELECT product_id FROM ecommerce.order_details;
 CREATE FUNCTION ecommerce.announce() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';

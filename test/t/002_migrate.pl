@@ -1,5 +1,6 @@
 # Proves that migrate() can be run by several sessions at once and by an ordinary
-# role, that a migrate() that does not end leaves nothing, and that it fails briefly.
+# role, that a migrate() that does not end leaves nothing, that it fails briefly, and that
+# no code is compiled for it.
 
 use strict;
 use warnings;
@@ -216,6 +217,25 @@ foreach my $obstacle (
 		stderr => \$stderr);
 	like($stderr, qr/ERROR:  .*\Q$message\E/, "$name: the error");
 	cmp_ok(scalar(split /\n/, $stderr), '<=', 10, "$name: it is brief") or diag($stderr);
+}
+
+
+# Whether this session has had the compiler loaded: before, then after a query for which it
+# must. To compile the queries for privileges took thirty times as long as all the rest.
+my $compiler_is_loaded = q{SELECT pg_read_file('/proc/self/maps') ~ 'llvmjit'};
+my ($after_migrate, $after_query) = split /\n/, $node->safe_psql(
+	new_database('uncompiled'), qq{
+	SET jit = on;
+	SELECT ecommerce.migrate(owner => current_user) \\gset
+	$compiler_is_loaded;
+	SET jit_above_cost = 0;
+	SELECT sum(n) FROM generate_series(1, 10) AS n \\gset
+	$compiler_is_loaded});
+
+SKIP:
+{
+	skip 'the server has no compiler', 1 if $after_query ne 't';
+	is($after_migrate, 'f', 'migrate() needs no compiler');
 }
 
 done_testing();
