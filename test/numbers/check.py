@@ -1,0 +1,110 @@
+#!/usr/bin/python3
+"""
+check.py orders COUNT SEED   orders so many carts chosen at random, or as many as SOAK_SECONDS allow
+
+Prints results as TAP has them, without numbers, and what is good to know.
+"""
+import collections
+import os
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from orders import ShopMaker
+from pricing import MISTAKES, Pricing
+from shop import SHOPS_AT_ONCE, differences, integrity, play
+
+# What each of the mistakes has to be found in.
+ORDERS_WITH_MISTAKES = 1000
+SHOWN = 5
+
+
+def report(passed, name):
+    print("ok" if passed else "not ok", "-", name, flush=True)
+
+
+def batches(seed, first=0):
+    while True:
+        yield [ShopMaker(seed, number).shop() for number in range(first, first + SHOPS_AT_ONCE)]
+        first += SHOPS_AT_ONCE
+
+
+def answered(seed):
+    """Shops, with the server's answers; the next are being priced while these are compared."""
+    with ThreadPoolExecutor(1) as server:
+        shops_to_come = batches(seed)
+        shops = next(shops_to_come)
+        answers = server.submit(play, shops)
+        while True:
+            done, result = shops, answers.result()
+            shops = next(shops_to_come)
+            answers = server.submit(play, shops)
+            carts = ((shop, cart) for shop in done for cart in shop["carts"])
+            yield from ((shop, cart, answer) for (shop, cart), answer in zip(carts, result, strict=True))
+
+
+def check_orders(count, seed):
+    until = time.monotonic() + float(os.environ.get("SOAK_SECONDS", "0"))
+    placed = refused = wrong = 0
+    found = collections.Counter()
+    seen = collections.Counter()
+    for shop, cart, answer in answered(seed):
+        pricing = Pricing(shop, cart)
+        differing = differences(pricing, answer)
+        if differing:
+            wrong += 1
+            if wrong <= SHOWN:
+                describe(shop, cart, differing)
+        elif placed < ORDERS_WITH_MISTAKES:
+            for mistake in MISTAKES:
+                found[mistake] += bool(differences(Pricing(shop, cart, mistake), answer))
+        if answer["order"] is None:
+            refused += 1
+            for problem in answer["quote"]["problems"]:
+                seen[" ".join(filter(None, ("refused for", problem["code"], problem.get("reason"))))] += 1
+        else:
+            placed += 1
+            take_note(seen, pricing)
+        if placed >= count and time.monotonic() >= until:
+            break
+    for fact in sorted(seen):
+        print(f"{fact}: {seen[fact]}")
+    report(wrong == 0, f"{placed} orders and {refused} refusals are as computed (seed {seed})")
+    report(not integrity(), f"order_integrity() finds nothing in {placed} orders (seed {seed})")
+    for mistake, meaning in MISTAKES.items():
+        report(found[mistake] > 0, f"{mistake}: it would be noticed if {meaning} ({found[mistake]} times, seed {seed})")
+
+
+def take_note(seen, pricing):
+    seen[f"orders in {pricing.cart['currency']}"] += 1
+    seen[f"orders of {len(pricing.lines):2} lines"] += 1
+    kinds = collections.Counter(it[0] for it in pricing.adjustments)
+    seen[f"orders with {kinds['discount'] + kinds['shipping_discount']} promotions"] += 1
+    for kind in kinds:
+        seen[f"orders with {kind}"] += 1
+    taxes = {it[5] for it in pricing.adjustments if it[0] == "tax"}
+    if taxes:
+        seen["orders with tax " + ("both" if len(taxes) == 2 else "included" if True in taxes else "added")] += 1
+
+
+def describe(shop, cart, differing):
+    """All that the cart's price depends on."""
+    print(f"cart {cart}")
+    classes = {shop["products"][id]["tax_class"] for id in cart["items"]}
+    for id in sorted(cart["items"]):
+        print(f"  product {id} {shop['products'][id]}")
+    for promotion in shop["promotions"]:
+        print(f"  promotion {promotion}")
+    for rate in shop["shipping_rates"]:
+        if (rate["code"], rate["currency"]) == (cart["shipping_code"], cart["currency"]):
+            print(f"  shipping rate {rate}")
+            classes.add(rate["tax_class"])
+    for rate in shop["tax_rates"]:
+        if rate["tax_class"] in classes and rate["country"] in (None, cart["country"]):
+            print(f"  tax rate {rate}")
+    for difference in differing:
+        print(f"  DIFFERENT: {difference}")
+
+
+if __name__ == "__main__":
+    check_orders(int(sys.argv[2]), sys.argv[3])
