@@ -194,13 +194,14 @@ rates_of_class(Checkout *checkout, const List *rates, NullableDatum tax_class)
 {
 	NullableDatum country = address_field(checkout->address, "country");
 	NullableDatum state = address_field(checkout->address, "state");
+	NullableDatum none = NULL_VALUE;
 	List	   *applied = NIL;
 	Level		level = FOR_ALL;
 	ListCell   *cell;
 
 	if (!find_level(rates, tax_class, country, state, &level))
 	{
-		add_tax_problem(checkout, ADDRESS_NEEDED, NULL_VALUE, NULL_VALUE);
+		add_tax_problem(checkout, ADDRESS_NEEDED, none, none);
 		return NIL;
 	}
 	foreach(cell, rates)
