@@ -221,7 +221,7 @@ class ShopMaker:
         """What the goods of one of the carts come to, or a little less or more."""
         cart = self.random.choice(carts)
         goods = sum(shop["products"][id]["price"] * quantity for id, quantity in cart["items"].items())
-        return max(Fraction(0), round(goods * self.choice(1, 1, Fraction(1, 2), Fraction(9, 10)), 2))
+        return min(round(goods * self.choice(1, 1, Fraction(1, 2), Fraction(9, 10)), 2), Fraction(10**14))
 
     # Carts
 
