@@ -428,7 +428,7 @@ best_outcome(const Checkout *checkout, List *promotions,
 		if (combines(lfirst(cell)))
 			continue;
 		alone = outcome_of(checkout, list_make1(lfirst(cell)), rates);
-		if (is_better(alone, best))
+		if (has_applied(alone, lfirst(cell)) && is_better(alone, best))
 			best = alone;
 	}
 	return best;

@@ -103,8 +103,9 @@ class Pricing:
         wanted = self.wanted_promotions()
         together = [it for it in wanted if it["combines"] or self.is_wrong("all-combine")]
         options = [Option(self, together)]
+        alone = [Option(self, [it]) for it in wanted if it not in together]
         if not self.is_wrong("never-alone"):
-            options += [Option(self, [it]) for it in wanted if it not in together]
+            options += [option for option in alone if option.applied]
         best = min(options, key=lambda option: (not option.can_be_shipped, option.cost))
         self.nets = best.nets
         self.free_shipping = best.free_shipping
@@ -112,9 +113,8 @@ class Pricing:
         for promotion in wanted:
             if promotion["code"] is None or promotion in best.applied:
                 continue
-            reasons = {option.reasons[promotion["id"]] for option in options if promotion["id"] in option.reasons}
-            if not reasons:
-                reasons = {"not_combinable"}
+            reasons = {option.reasons[promotion["id"]] for option in options + alone if promotion["id"] in option.reasons}
+            reasons = reasons or {"not_combinable"}
             self.problems.append(("coupon_not_applicable", promotion["code"], frozenset(reasons)))
 
     def wanted_promotions(self):
