@@ -36,11 +36,11 @@ static Statement insert_event = {
 			   TEXTOID, TEXTOID)
 };
 
-/* Ids that come next are smaller than one that is there. */
+/* By now others may have been given further ids. */
 static Statement select_taken_id = {
 	.query =
 	"SELECT 1 FROM ecommerce.order_events"
-	" WHERE id = (SELECT last_value FROM ecommerce.order_events_id_seq)"
+	" WHERE id = (SELECT currval('ecommerce.order_events_id_seq'))"
 	"   AND delivered_at IS NULL AND failed_at IS NULL",
 	.result = SPI_OK_SELECT,
 	.nparameters = 0
@@ -98,7 +98,7 @@ write_event(const NullableDatum *values)
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("sequence of event ids is behind the events"),
 				errdetail_internal("{\"code\": \"event_id_taken\"}"),
-				errhint("Run SELECT setval('ecommerce.order_events_id_seq', max(id)) FROM ecommerce.order_events; and see what else order_integrity() finds."));
+				errhint("Tell the shop: after a restore without sequences these are to be set, as order_integrity() shows."));
 	require_written(written, 1);
 }
 

@@ -97,11 +97,11 @@ static Statement insert_order = {
 			   JSONBOID, JSONBOID, TEXTOID, NUMERICOID)
 };
 
-/* Ids that come next are smaller than one that is there. */
+/* By now others may have been given further ids. */
 static Statement select_taken_id = {
 	.query =
 	"SELECT 1 FROM ecommerce.orders"
-	" WHERE id = (SELECT last_value FROM ecommerce.orders_id_seq)",
+	" WHERE id = (SELECT currval('ecommerce.orders_id_seq'))",
 	.result = SPI_OK_SELECT,
 	.nparameters = 0
 };
@@ -421,7 +421,7 @@ require_free_id(void)
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("sequence of order ids is behind the orders"),
 				errdetail_internal("{\"code\": \"order_id_taken\"}"),
-				errhint("Run SELECT setval('ecommerce.orders_id_seq', max(id)) FROM ecommerce.orders; and see what else order_integrity() finds."));
+				errhint("Tell the shop: after a restore without sequences these are to be set, as order_integrity() shows."));
 }
 
 static Jsonb *
