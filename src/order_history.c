@@ -36,11 +36,11 @@ static Statement insert_event = {
 			   TEXTOID, TEXTOID)
 };
 
-/* Ids that come next are smaller than one that is there. */
+/* By now others may have been given further ids. */
 static Statement select_taken_id = {
 	.query =
 	"SELECT 1 FROM ecommerce.order_events"
-	" WHERE id = (SELECT last_value FROM ecommerce.order_events_id_seq)"
+	" WHERE id = (SELECT currval('ecommerce.order_events_id_seq'))"
 	"   AND delivered_at IS NULL AND failed_at IS NULL",
 	.result = SPI_OK_SELECT,
 	.nparameters = 0

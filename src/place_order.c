@@ -97,11 +97,11 @@ static Statement insert_order = {
 			   JSONBOID, JSONBOID, TEXTOID, NUMERICOID)
 };
 
-/* Ids that come next are smaller than one that is there. */
+/* By now others may have been given further ids. */
 static Statement select_taken_id = {
 	.query =
 	"SELECT 1 FROM ecommerce.orders"
-	" WHERE id = (SELECT last_value FROM ecommerce.orders_id_seq)",
+	" WHERE id = (SELECT currval('ecommerce.orders_id_seq'))",
 	.result = SPI_OK_SELECT,
 	.nparameters = 0
 };
