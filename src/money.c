@@ -103,6 +103,8 @@ negate_amount(Numeric amount)
 Numeric
 round_amount(Numeric amount, int digits)
 {
+	if (decimals_of(amount) == digits)
+		return amount;
 	return DatumGetNumeric(DirectFunctionCall2(numeric_round,
 											   NumericGetDatum(amount),
 											   Int32GetDatum(digits)));
@@ -192,9 +194,12 @@ multiply_price(Numeric price, int64 quantity, int digits)
 Numeric
 price_as_shown(Numeric price, int digits)
 {
-	int			needed = DatumGetInt32(DirectFunctionCall1(numeric_min_scale,
-														   NumericGetDatum(price)));
+	int			needed;
 
+	if (decimals_of(price) == digits)
+		return price;
+	needed = DatumGetInt32(DirectFunctionCall1(numeric_min_scale,
+											   NumericGetDatum(price)));
 	return round_amount(price, Max(needed, digits));
 }
 
@@ -228,6 +233,8 @@ is_amount(Numeric amount)
 int
 decimals_of(Numeric amount)
 {
+	if (numeric_is_nan(amount) || numeric_is_inf(amount))
+		return -1;
 	return DatumGetInt32(DirectFunctionCall1(numeric_scale,
 											 NumericGetDatum(amount)));
 }

@@ -74,7 +74,7 @@ extern bool is_below_amount_limit(Numeric amount);
 /* From 0, below the limit. */
 extern bool is_amount(Numeric amount);
 
-/* Those that it is written with. */
+/* Those that it is written with; -1 if it is not finite. */
 extern int	decimals_of(Numeric amount);
 
 /* As text, for DETAIL. */

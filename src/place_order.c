@@ -79,31 +79,21 @@ enum order_of_key_column
 	KEY_ADDRESS, KEY_METADATA, KEY_NCOLUMNS
 };
 
-/*
- * Nothing is inserted when there is such an order already: with the same key, if
- * it was placed since the snapshot of REPEATABLE READ; or with the same id.
- */
 static Statement insert_order = {
 	.query =
 	"INSERT INTO ecommerce.orders (customer_id, order_amount, currency,"
 	"       shipping_address, idempotency_key, stock_bucket, address,"
 	"       billing_address, metadata, fingerprint, items_amount)"
 	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-	" ON CONFLICT DO NOTHING"
 	" RETURNING id::bigint, order_date::timestamptz, order_status::text,"
 	"           number::text",
 	.result = SPI_OK_INSERT_RETURNING,
 	PARAMETERS(INT8OID, NUMERICOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, JSONBOID,
-			   JSONBOID, JSONBOID, TEXTOID, NUMERICOID)
-};
-
-/* By now others may have been given further ids. */
-static Statement select_taken_id = {
-	.query =
-	"SELECT 1 FROM ecommerce.orders"
-	" WHERE id = (SELECT currval('ecommerce.orders_id_seq'))",
-	.result = SPI_OK_SELECT,
-	.nparameters = 0
+			   JSONBOID, JSONBOID, TEXTOID, NUMERICOID),
+	DOMAINS({2, "amount", NUMERICOID}, {3, "currency", TEXTOID},
+			{5, "idempotency_key", TEXTOID}, {7, "address", JSONBOID},
+			{8, "address", JSONBOID}, {9, "metadata", JSONBOID},
+			{11, "amount", NUMERICOID})
 };
 
 PG_FUNCTION_INFO_V1(place_order);
@@ -128,9 +118,14 @@ pg_noreturn static void refuse_changed_cart(const Checkout *checkout,
 											Datum fingerprint);
 static void write_order(Order *order, const Request *request,
 						const Checkout *checkout);
-static void require_free_id(void);
+static void refuse_taken_id(void);
 static Jsonb *order_to_jsonb(const Access *access, const Order *order,
 							 const Checkout *checkout);
+
+static const RowNumber order_ids = {
+	.indexes = {"orders_pkey", "orders_id_key"},
+	.refuse = refuse_taken_id
+};
 
 Datum
 place_order(PG_FUNCTION_ARGS)
@@ -390,11 +385,8 @@ write_order(Order *order, const Request *request, const Checkout *checkout)
 		checkout->items_amount
 	};
 	NullableDatum row[4];
-	uint64		written = execute(&insert_order, values, FRESH_SNAPSHOT);
 
-	if (written == 0)
-		require_free_id();
-	require_written(written, 1);
+	require_written(execute_insert(&insert_order, values, &order_ids), 1);
 	read_row(SPI_tuptable, 0, row, lengthof(row));
 	order->user_id = request->user_id;
 	order->id = row[0];
@@ -414,14 +406,13 @@ write_order(Order *order, const Request *request, const Checkout *checkout)
 
 /* After a restore without sequences, ids begin again. */
 static void
-require_free_id(void)
+refuse_taken_id(void)
 {
-	if (execute(&select_taken_id, NULL, LATEST_SNAPSHOT) > 0)
-		ereport(ERROR,
-				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("sequence of order ids is behind the orders"),
-				errdetail_internal("{\"code\": \"order_id_taken\"}"),
-				errhint("Tell the shop: after a restore without sequences these are to be set, as order_integrity() shows."));
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("sequence of order ids is behind the orders"),
+			errdetail_internal("{\"code\": \"order_id_taken\"}"),
+			errhint("Tell the shop: after a restore without sequences these are to be set, as order_integrity() shows."));
 }
 
 static Jsonb *

@@ -30,7 +30,7 @@ CREATE DOMAIN ecommerce.address AS jsonb
         AND NOT jsonb_path_exists(VALUE, '$.* ? (@.type() != "string"
                                               || @ like_regex "^(.{250}){2}." flag "s")'))
     CONSTRAINT address_country_is_two_capital_letters CHECK (
-        coalesce(VALUE ->> 'country', 'XX') ~ '^[A-Z]{2}$');
+        VALUE ->> 'country' ~ '^[A-Z]{2}$');
 COMMENT ON DOMAIN ecommerce.address IS
 'Address as a JSON object of texts: name, phone, email, company, line1, line2, city, state, '
 'postal_code, country (ISO 3166-1 alpha-2). The fields are those of Stripe''s API.';
@@ -409,12 +409,12 @@ ALTER TABLE ecommerce.order_details
     ADD COLUMN discount_amount numeric,
     ADD COLUMN tax_rate        numeric,
     ADD COLUMN tax_amount      numeric,
-    -- Rounded to a unit of the currency, which is at most 1.
+    -- Each statement that inserts lines reads and plans their constraints anew: a comparison
+    -- costs an order some 10,000 instructions. least() passes over nulls.
     ADD CONSTRAINT order_details_amount_is_price_times_positive_quantity
-        CHECK (quantity > 0 AND unit_price >= 0 AND abs(line_amount - unit_price * quantity) <= 0.5
-               AND line_amount >= 0 AND line_amount < 1e15),
-    ADD CONSTRAINT order_details_discount_at_most_the_amount
-        CHECK (discount_amount >= 0 AND discount_amount <= line_amount);
+        CHECK (quantity > 0 AND least(unit_price, line_amount, discount_amount) >= 0
+               AND line_amount = round(unit_price * quantity, scale(line_amount))
+               AND discount_amount <= line_amount AND line_amount < 1e15);
 COMMENT ON COLUMN ecommerce.order_details.line_amount IS
 'unit_price times quantity, rounded to a unit of the currency, before discounts.';
 COMMENT ON COLUMN ecommerce.order_details.sku IS 'Stock keeping unit the product had.';
