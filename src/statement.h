@@ -47,6 +47,8 @@ typedef struct Statement
 	.nparameters = lengthof(((Oid[]) {__VA_ARGS__})), \
 	.parameters = (Oid[]) {__VA_ARGS__}
 
+#define DOMAIN(parameter, domain, oid) \
+	{.number = parameter, .name = domain, .base_type = oid}
 #define DOMAINS(...) \
 	.ndomains = lengthof(((DomainParameter[]) {__VA_ARGS__})), \
 	.domains = (DomainParameter[]) {__VA_ARGS__}
