@@ -46,9 +46,13 @@
 #include "order_reader.h"
 #include "pricing.h"
 #include "problems.h"
+#include "tables.h"
 #include "texts.h"
 
 #define KEY_MAX_LENGTH	255
+
+/* Besides the user.  Before 2.0 they were others, in another order. */
+#define NARGUMENTS		5
 
 #define METADATA_MAX_SIZE	16384
 
@@ -133,16 +137,21 @@ place_order(PG_FUNCTION_ARGS)
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 	bool		is_new;
 
+	if (PG_NARGS() != 1 + NARGUMENTS)
+		refuse_old_extension("ecommerce.place_order(bigint,text,numeric,text,text,jsonb)");
 	PG_RETURN_JSONB_P(place_order_of(user_id, &fcinfo->args[1], &is_new));
 }
 
 Datum
 api_place_order(PG_FUNCTION_ARGS)
 {
+	int64		user_id = require_claimed_user();
 	bool		is_new;
-	Jsonb	   *order = place_order_of(require_claimed_user(), fcinfo->args,
-									   &is_new);
+	Jsonb	   *order;
 
+	if (PG_NARGS() != NARGUMENTS)
+		refuse_old_extension("ecommerce_api.place_order(text,numeric,text,text,jsonb)");
+	order = place_order_of(user_id, fcinfo->args, &is_new);
 	if (is_new)
 		answer_created();
 	PG_RETURN_JSONB_P(order);
