@@ -73,7 +73,7 @@ begin_access(Access *access, int64 user_id)
 				errmsg("cannot act for another user"),
 				errdetail_internal("{\"code\": \"other_user\", \"user_id\": " INT64_FORMAT "}",
 								   user_id),
-				errhint("Only a role with the privilege REFERENCES on ecommerce.orders acts for any user."));
+				errhint("Use the id of the user of the token, or a role that acts for any user."));
 	become_owner(access, orders);
 }
 
@@ -187,7 +187,7 @@ refuse_role(void)
 			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			errmsg("role may not do this"),
 			errdetail_internal("{\"code\": \"not_staff\"}"),
-			errhint("Use a role with the privilege REFERENCES on ecommerce.orders, or for events on ecommerce.order_events."));
+			errhint("Use a role that acts for any user, or for events one that delivers them."));
 }
 
 int64
@@ -200,7 +200,7 @@ require_claimed_user(void)
 				errcode(ERRCODE_NO_IDENTITY),
 				errmsg("request names no user"),
 				errdetail_internal("{\"code\": \"no_identity\"}"),
-				errhint("Send a token whose claims contain \"user_id\" (setting request.jwt.claims), or use a role with the privilege REFERENCES on ecommerce.orders."));
+				errhint("Send a token whose claims contain \"user_id\" (setting request.jwt.claims), or use a role that acts for any user."));
 	return user_id;
 }
 

@@ -22,7 +22,7 @@ extern void check_address_argument(const NullableDatum *address,
  * null.  Raises 22023 for a text that is blank or too long, or an object that is
  * no address.
  */
-extern NullableDatum parse_address(Datum text, const char *argument);
+extern NullableDatum parse_address(Datum value, const char *argument);
 
 /* A field of an address, which may be null itself; null when it is blank. */
 extern NullableDatum address_field(NullableDatum address, const char *name);

@@ -421,7 +421,7 @@ require_free_id(void)
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("sequence of order ids is behind the orders"),
 				errdetail_internal("{\"code\": \"order_id_taken\"}"),
-				errhint("Run SELECT setval('ecommerce.orders_id_seq', max(id)) FROM ecommerce.orders; and see what else order_integrity() finds."));
+				errhint("Tell the shop: after a restore without sequences these are to be set, as order_integrity() shows."));
 }
 
 static Jsonb *

@@ -30,70 +30,81 @@ typedef struct Telling
 
 static const Telling tellings[] = {
 	[PRODUCT_REMOVED] = {
-		"product_removed", ERRCODE_CONFLICT,
-		"product is not there any more",
-		"Tell the customer, and take the products out of the cart with set_cart_item.",
-		"product_ids"
+		.code = "product_removed",
+		.sqlstate = ERRCODE_CONFLICT,
+		.message = "product is not there any more",
+		.hint = "Tell the customer, and take the products out of the cart with set_cart_item.",
+		.list = "product_ids"
 	},
 	[INACTIVE_PRODUCT] = {
-		"inactive_product", ERRCODE_CONFLICT,
-		"product is not active",
-		"Take the products out of the cart with set_cart_item.",
-		"product_ids"
+		.code = "inactive_product",
+		.sqlstate = ERRCODE_CONFLICT,
+		.message = "product is not active",
+		.hint = "Take the products out of the cart with set_cart_item.",
+		.list = "product_ids"
 	},
 	[MIXED_CURRENCIES] = {
-		"mixed_currencies", ERRCODE_CONFLICT,
-		"cart has more than one currency",
-		"Order products of one currency at a time.",
-		"currencies"
+		.code = "mixed_currencies",
+		.sqlstate = ERRCODE_CONFLICT,
+		.message = "cart has more than one currency",
+		.hint = "Order products of one currency at a time.",
+		.list = "currencies"
 	},
 	[PRICE_CHANGED] = {
-		"price_changed", ERRCODE_CONFLICT,
-		"price has changed since the product was put into the cart",
-		"Show the customer the cart, then place the order with its fingerprint.",
-		"lines"
+		.code = "price_changed",
+		.sqlstate = ERRCODE_CONFLICT,
+		.message = "price has changed since the product was put into the cart",
+		.hint = "Show the customer the cart, then place the order with its fingerprint.",
+		.list = "lines"
 	},
 	[COUPON_NOT_APPLICABLE] = {
-		"coupon_not_applicable", ERRCODE_CONFLICT,
-		"coupon is not applicable",
-		"Take the coupons out of the cart with set_cart_coupons.",
-		"coupons", {"coupon", "reason"}
+		.code = "coupon_not_applicable",
+		.sqlstate = ERRCODE_CONFLICT,
+		.message = "coupon is not applicable",
+		.hint = "Take the coupons out of the cart with set_cart_coupons.",
+		.list = "coupons",
+		.fact_keys = {"coupon", "reason"}
 	},
 	[ADDRESS_NEEDED] = {
-		"address_needed", ERRCODE_CONFLICT,
-		"address is needed to compute what the order costs",
-		"Give the cart an address with its country with set_cart_shipping.",
-		NULL
+		.code = "address_needed",
+		.sqlstate = ERRCODE_CONFLICT,
+		.message = "address is needed to compute what the order costs",
+		.hint = "Give the cart an address with its country with set_cart_shipping."
 	},
 	[NO_SHIPPING_RATE] = {
-		"no_shipping_rate", ERRCODE_CONFLICT,
-		"cart cannot be shipped this way",
-		"Choose another way or address with set_cart_shipping.",
-		"shipping", {"country", "shipping_code"}
+		.code = "no_shipping_rate",
+		.sqlstate = ERRCODE_CONFLICT,
+		.message = "cart cannot be shipped this way",
+		.hint = "Choose another way or address with set_cart_shipping.",
+		.list = "shipping",
+		.fact_keys = {"country", "shipping_code"}
 	},
 	[NO_TAX_RATE] = {
-		"no_tax_rate", ERRCODE_CONFLICT,
-		"tax rate is not known",
-		"Give the tax class a rate for the country in ecommerce.tax_rates.",
-		"rates", {"country", "tax_class"}
+		.code = "no_tax_rate",
+		.sqlstate = ERRCODE_CONFLICT,
+		.message = "tax rate is not known",
+		.hint = "Tell the shop: its tax class has no rate for the country.",
+		.list = "rates",
+		.fact_keys = {"country", "tax_class"}
 	},
 	[AMOUNT_OUT_OF_RANGE] = {
-		"amount_out_of_range", ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-		"order amount is out of range",
-		"Reduce the quantities with set_cart_item.",
-		NULL
+		.code = "amount_out_of_range",
+		.sqlstate = ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+		.message = "order amount is out of range",
+		.hint = "Reduce the quantities with set_cart_item."
 	},
 	[NO_SHIPPING_ADDRESS] = {
-		"no_shipping_address", ERRCODE_NULL_VALUE_NOT_ALLOWED,
-		"order has no shipping address",
-		"Give shipping_address, or store an address of the user's.",
-		NULL
+		.code = "no_shipping_address",
+		.sqlstate = ERRCODE_NULL_VALUE_NOT_ALLOWED,
+		.message = "order has no shipping address",
+		.hint = "Give shipping_address, or store an address of the user's."
 	},
 	[INSUFFICIENT_STOCK] = {
-		"insufficient_stock", ERRCODE_CONFLICT,
-		"stock is insufficient",
-		"Reduce the quantities with set_cart_item.",
-		"lines"
+		.code = "insufficient_stock",
+		.sqlstate = ERRCODE_CONFLICT,
+		.message = "stock is insufficient",
+		.hint = "Reduce the quantities with set_cart_item.",
+		.list = "lines"
 	}
 };
 

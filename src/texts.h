@@ -17,10 +17,10 @@
 #define BLANK_ESCAPES(first, last)	"\\U" #first "-\\U" #last
 #define NOT_BLANK_REGEX	"[^" BLANK_CHARACTERS(BLANK_ESCAPES) "]"
 
-extern bool is_blank(Datum text);
+extern bool is_blank(Datum value);
 
 /* Length in characters. */
-extern int	length_of(Datum text);
+extern int	length_of(Datum value);
 
 /* Byte by byte; null equals null only. */
 extern bool texts_are_equal(NullableDatum a, NullableDatum b);

@@ -51,5 +51,5 @@ refuse_unknown_user(int64 user_id)
 			errmsg("user does not exist"),
 			errdetail_internal("{\"code\": \"user_not_found\", \"user_id\": " INT64_FORMAT "}",
 							   user_id),
-			errhint("Insert the user into ecommerce.users first."));
+			errhint("Use the id of a user of the shop's."));
 }

@@ -57,8 +57,8 @@ BEGIN
 END
 $$
 $function$, without_blanks);
-REVOKE EXECUTE ON FUNCTION ecommerce.cut_blanks() FROM PUBLIC;
-COMMENT ON FUNCTION ecommerce.cut_blanks() IS
+REVOKE EXECUTE ON FUNCTION ecommerce.cut_blanks FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce.cut_blanks IS
 'Trigger function: cuts blanks off an e-mail address as it comes in, on both sides; one of '
 'nothing else becomes null.';
 
@@ -221,7 +221,7 @@ CREATE TABLE ecommerce.promotions (
     is_active      boolean     NOT NULL DEFAULT true,
     CONSTRAINT promotions_pkey PRIMARY KEY (id),
     CONSTRAINT promotions_code_1_to_50_characters_without_blanks
-        CHECK (length(code) BETWEEN 1 AND 50 AND code !~ '[[:space:]]'),
+        CHECK (length(code) >= 1 AND length(code) <= 50 AND code !~ '[[:space:]]'),
     CONSTRAINT promotions_kind_known
         CHECK (kind IN ('percent', 'amount', 'quantity', 'free_shipping')),
     CONSTRAINT promotions_percent_has_value_above_0_to_100

@@ -247,17 +247,17 @@ static const Scene scenes[] = {
 	.call = "ecommerce.place_order(2)"},
 	{.beginning = "BEGIN; " FILL_CART "; UPDATE ecommerce.users SET shipping_address = NULL",
 	.call = "ecommerce.place_order(2)"},
-	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, 'Here', 'scene')",
-	.call = "ecommerce.place_order(2, 'There', 'scene')"},
-	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, 'Here')",
+	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, 'scene', shipping_address => 'Here')",
+	.call = "ecommerce.place_order(2, 'scene', shipping_address => 'There')"},
+	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here')",
 	.call = "ecommerce.set_order_status(2, (SELECT max(id) FROM ecommerce.orders"
 		" WHERE customer_id = 2), 'RETURNED')"},
 	{.prepared = FILL_CART, .beginning = BEGIN_SNAPSHOT,
-		.meanwhile = "SELECT ecommerce.place_order(2, 'Here')",
+		.meanwhile = "SELECT ecommerce.place_order(2, shipping_address => 'Here')",
 	.call = "ecommerce.add_to_cart(2, 9)"},
 	{.prepared = FILL_CART, .beginning = BEGIN_SNAPSHOT,
-		.meanwhile = "SELECT ecommerce.place_order(2, 'Here')",
-	.call = "ecommerce.place_order(2, 'Here')"},
+		.meanwhile = "SELECT ecommerce.place_order(2, shipping_address => 'Here')",
+	.call = "ecommerce.place_order(2, shipping_address => 'Here')"},
 	{.beginning = BEGIN_SNAPSHOT,
 	.meanwhile = "UPDATE ecommerce.stock_levels SET quantity = quantity"}
 };

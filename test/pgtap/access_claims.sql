@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(282);
+SELECT plan(308);
 
 CREATE ROLE regress_owner;
 CREATE ROLE regress_shopper;
@@ -65,6 +65,10 @@ CREATE TABLE pg_temp.calls (function regprocedure, query text);
 INSERT INTO calls VALUES
     ('ecommerce.add_to_cart(bigint, bigint, integer)', 'SELECT ecommerce.add_to_cart(1, 11, 1) ->> ''id'''),
     ('ecommerce.set_cart_item(bigint, bigint, integer)', 'SELECT ecommerce.set_cart_item(1, 11, 1) ->> ''id'''),
+    ('ecommerce.set_cart_items(bigint, bigint[], integer[])', 'SELECT ecommerce.set_cart_items(1, ''{11}'', ''{1}'') ->> ''id'''),
+    ('ecommerce.clear_cart(bigint)', 'SELECT ecommerce.clear_cart(1) ->> ''id'''),
+    ('ecommerce.set_cart_coupons(bigint, text[])', 'SELECT ecommerce.set_cart_coupons(1, ''{}'') ->> ''id'''),
+    ('ecommerce.set_cart_shipping(bigint, text, jsonb, jsonb)', 'SELECT ecommerce.set_cart_shipping(1) ->> ''id'''),
     ('ecommerce.cart_json(bigint)', 'SELECT ecommerce.cart_json(1) ->> ''id'''),
     ('ecommerce.place_order(bigint, text, numeric, text, text, jsonb)', 'SELECT ecommerce.place_order(1) ->> ''customer_id'''),
     ('ecommerce.order_listing_json(bigint, integer, bigint, text)', 'SELECT ecommerce.order_listing_json(1) #>> ''{0,customer_id}'''),
@@ -72,6 +76,10 @@ INSERT INTO calls VALUES
     ('ecommerce.cancel_order(bigint, bigint, text)', 'SELECT ecommerce.cancel_order(1, 1, ''customer'') ->> ''customer_id'''),
     ('ecommerce_api.add_to_cart(bigint, integer)', 'SELECT ecommerce_api.add_to_cart(11, 1) ->> ''id'''),
     ('ecommerce_api.set_cart_item(bigint, integer)', 'SELECT ecommerce_api.set_cart_item(11, 1) ->> ''id'''),
+    ('ecommerce_api.set_cart_items(bigint[], integer[])', 'SELECT ecommerce_api.set_cart_items(''{11}'', ''{1}'') ->> ''id'''),
+    ('ecommerce_api.clear_cart()', 'SELECT ecommerce_api.clear_cart() ->> ''id'''),
+    ('ecommerce_api.set_cart_coupons(text[])', 'SELECT ecommerce_api.set_cart_coupons(''{}'') ->> ''id'''),
+    ('ecommerce_api.set_cart_shipping(text, jsonb, jsonb)', 'SELECT ecommerce_api.set_cart_shipping() ->> ''id'''),
     ('ecommerce_api.cart_json()', 'SELECT ecommerce_api.cart_json() ->> ''id'''),
     ('ecommerce_api.place_order(text, numeric, text, text, jsonb)', 'SELECT ecommerce_api.place_order() ->> ''customer_id'''),
     ('ecommerce_api.order_listing_json(integer, bigint, text)', 'SELECT ecommerce_api.order_listing_json() #>> ''{0,customer_id}'''),
@@ -86,6 +94,8 @@ INSERT INTO staff_calls VALUES
     ('ecommerce.acknowledge_order_events(bigint[])', 'SELECT ecommerce.acknowledge_order_events(''{1}'')'),
     ('ecommerce.fail_order_events(bigint[], text)', 'SELECT ecommerce.fail_order_events(''{1}'', ''x'')'),
     ('ecommerce.release_order_events(bigint[])', 'SELECT ecommerce.release_order_events(''{1}'')'),
+    ('ecommerce.receive_stock(bigint[], integer[])', 'SELECT ecommerce.receive_stock(''{11}'', ''{1}'')'),
+    ('ecommerce.set_promotion_limit(bigint, bigint)', 'SELECT ecommerce.set_promotion_limit(1, 1)'),
     ('ecommerce.order_integrity()', 'SELECT count(*) FROM ecommerce.order_integrity()'),
     ('ecommerce.erase_user(bigint, boolean)', 'SELECT ecommerce.erase_user(1)');
 
@@ -251,9 +261,12 @@ SELECT is(pg_temp.acts_for_others(role_name), expected, format('%s acts for othe
                ('regress_all_but_references', false, 'every other privilege is not REFERENCES'),
                ('regress_powerful', false, 'attributes of the role are not REFERENCES')) AS roles (role_name, expected, why);
 
--- Who acts for anyone needs no claims, and no good ones, for that.
+-- Who acts for anyone needs no claims for that, and no good ones, unless the person is noted.
 SELECT is(pg_temp.answers('regress_staff', claims, 'ecommerce'), '1', 'staff needs no claims: ' || coalesce(claims, 'null'))
-  FROM unnest(ARRAY [NULL, '', '{', '{"user_id": 2}', '{"user_id": "x"}']) AS claims;
+  FROM unnest(ARRAY [NULL, '', '{"user_id": 2}', '{"user_id": "x"}', '{"sub": 7}', '[1]']) AS claims;
+SELECT is(pg_temp.answer('regress_staff', '{', query), CASE WHEN query ~ 'place_order|cancel_order' THEN '22P02' ELSE '1' END,
+          'staff with claims that are no JSON: ' || query)
+  FROM calls WHERE query ~ 'ecommerce\.';
 SELECT is(pg_temp.answer('regress_root', '', 'SELECT ecommerce_api.cart_json()'), 'PT401', 'in ecommerce_api a superuser is nobody without claims');
 SELECT is(pg_temp.answer('regress_root', '{"user_id": 2}', 'SELECT ecommerce_api.cart_json() ->> ''id'''), '2', 'and the user of the claims with them');
 

@@ -11,7 +11,7 @@ CREATE EXTENSION pgtap;
 
 CREATE ROLE regress_squatter;
 CREATE ROLE regress_owner;
-SELECT plan(67);
+SELECT plan(69);
 
 CREATE FUNCTION pg_temp.create_extension() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -269,6 +269,16 @@ SELECT is_empty(format('SELECT * FROM pg_temp.unqualified(%L)', :'source'), 'no 
 SELECT results_eq($$ SELECT * FROM pg_temp.unqualified('/* no */ execute("SELECT 1 FROM orders" " JOIN ecommerce.users" " UPDATE stock") /* no */') $$,
                   '{FROM orders, UPDATE stock}'::text[], 'this test sees one that has');
 SELECT ok(:'source' !~ 'SECURITY_DEFINER|SPI_execute\("SELECT[^"]*%|appendStringInfo[^;]*(SELECT|INSERT|UPDATE|DELETE) ', 'no query is pasted together');
+
+-- A hint speaks to whoever gets the error, who may be a customer and know no table; grant_api() speaks to the owner.
+CREATE FUNCTION pg_temp.hints_of_tables(source text) RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT found[1] FROM regexp_matches(source, '"([A-Z][a-z][^"\n]*\mecommerce\.[a-z_]+\M(?!\()[^"\n]*)"', 'g') AS found
+$$;
+SELECT results_eq(format('SELECT * FROM pg_temp.hints_of_tables(%L)', :'source'),
+                  '{"Revoke REFERENCES on ecommerce.orders from the roles of visitors and shoppers, and from the default privileges."}'::text[],
+                  'no hint for customers speaks of a table');
+SELECT results_eq($$ SELECT * FROM pg_temp.hints_of_tables('errhint("Insert the user into ecommerce.users first.")') $$,
+                  '{Insert the user into ecommerce.users first.}'::text[], 'this test sees one that does');
 
 -- What sql/ shows is for readers: no line is longer than 100 characters, but for what is released.
 \set scripts `cat sql/schemas.sql sql/functions/*.sql sql/upgrades/* $(ls sql/migrations/* | grep -v '/00[12]')`

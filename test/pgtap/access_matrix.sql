@@ -6,7 +6,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(892);
+SELECT plan(992);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -102,6 +102,8 @@ INSERT INTO expected VALUES
     ('ecommerce.acknowledge_order_events()',   'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.fail_order_events()',          'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.release_order_events()',       'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.receive_stock()',              'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.set_promotion_limit()',        'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.order_integrity()',            'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.erase_user()',                 'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.grant_api()',                  'X',       '',   '',    '',    '',  ''),
@@ -110,12 +112,20 @@ INSERT INTO expected VALUES
     ('ecommerce.currency_digits()',            'X',       'X',  'X',   'X',   '',  ''),
     ('ecommerce.add_to_cart()',                'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.set_cart_item()',              'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.set_cart_items()',             'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.clear_cart()',                 'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.set_cart_coupons()',           'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.set_cart_shipping()',          'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.cart_json()',                  'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.place_order()',                'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.order_listing_json()',         'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.order_json()',                 'X',       'X',  '',    '',    '',  ''),
     ('ecommerce_api.add_to_cart()',            'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.set_cart_item()',          'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.set_cart_items()',         'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.clear_cart()',             'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.set_cart_coupons()',       'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.set_cart_shipping()',      'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.cart_json()',              'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.place_order()',            'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.order_listing_json()',     'X',       '',   'X',   '',    '',  ''),

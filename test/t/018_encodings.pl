@@ -75,7 +75,7 @@ is( answer(
 	'where 200 characters are more than 255');
 is( answer(
 		'sql_ascii', q{
-		SELECT ecommerce.place_order(1, 'Straße')->'id';
+		SELECT ecommerce.place_order(1, shipping_address => 'Straße')->'id';
 		SELECT ecommerce.add_to_cart(1, 1)->'id'}),
 	"1\n1",
 	'an order of a client in UTF8');
@@ -84,7 +84,7 @@ is( answer(
 		q{SELECT ecommerce.order_json(1, 1)->>'shipping_address'}, 'LATIN1'),
 	encode('UTF-8', 'Straße'),
 	'is another one to a client in LATIN1');
-is( answer('sql_ascii', q{SELECT ecommerce.place_order(1, 'Straße')->'id'},
+is( answer('sql_ascii', q{SELECT ecommerce.place_order(1, shipping_address => 'Straße')->'id'},
 		'LATIN1'),
 	2, 'and an order of that client');
 is(answer('sql_ascii', 'SELECT ecommerce.order_json(1, 2)'),
@@ -169,7 +169,7 @@ foreach my $encoding ('UTF8', 'LATIN1')
 
 	# What only UTF-8 has.
 	my $greek = answer($database,
-		"SELECT ecommerce.place_order(1, 'Οδός 1') ->> 'shipping_address'");
+		"SELECT ecommerce.place_order(1, shipping_address => 'Οδός 1') ->> 'shipping_address'");
 	my $claims = answer(
 		$database, q{
 		SET request.jwt.claims = '{"user_id": 1, "name": "\u0396\u03C9\u03AE"}';
