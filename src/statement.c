@@ -50,6 +50,7 @@ static bool are_usual(const RowInserter *inserter, const NullableDatum *rows,
 static void make_statement(Statement *statement, const RowInserter *inserter,
 						   int ncolumns, int nrows);
 static void prepare(Statement *statement);
+static bool has_its_domains(const Statement *statement);
 static Oid	find_domain(const DomainParameter *domain);
 
 uint64
@@ -257,8 +258,7 @@ make_statement(Statement *statement, const RowInserter *inserter, int ncolumns,
 
 	parameters[0] = parameters[1] = INT8OID;
 	initStringInfo(&query);
-	appendStringInfo(&query, "INSERT INTO %s (customer_id, order_id",
-					 inserter->table);
+	appendStringInfoString(&query, inserter->insert);
 	for (int column = 0; column < ncolumns; column++)
 		appendStringInfo(&query, ", %s", inserter->columns[column]);
 	appendStringInfoString(&query, ") VALUES ");
@@ -372,7 +372,7 @@ prepare(Statement *statement)
 {
 	SPIPlanPtr	plan;
 
-	if (statement->plan != NULL)
+	if (statement->plan != NULL && has_its_domains(statement))
 		return;
 	for (int i = 0; i < statement->ndomains; i++)
 	{
@@ -390,6 +390,20 @@ prepare(Statement *statement)
 	if (SPI_keepplan(plan) != 0)
 		elog(ERROR, "SPI_keepplan failed for \"%s\"", statement->query);
 	statement->plan = plan;
+}
+
+/*
+ * Not where the tables were made again in this session.  The old plan, which a
+ * trigger may still be executing, is not freed.
+ */
+static bool
+has_its_domains(const Statement *statement)
+{
+	for (int i = 0; i < statement->ndomains; i++)
+		if (!SearchSysCacheExists1(TYPEOID,
+								   ObjectIdGetDatum(statement->domains[i].type)))
+			return false;
+	return true;
 }
 
 /* A shop may have given a column another type, and dropped the domain. */

@@ -147,7 +147,7 @@ extern void execute_commands(SPITupleTable *commands);
 
 typedef struct RowInserter
 {
-	const char *table;
+	const char *insert;			/* up to the key of the order */
 	int			ncolumns;		/* behind the customer and the order */
 	int			nusual;			/* of these; the others may be null */
 	const char *const *columns;
