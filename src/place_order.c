@@ -90,10 +90,13 @@ static Statement insert_order = {
 	.result = SPI_OK_INSERT_RETURNING,
 	PARAMETERS(INT8OID, NUMERICOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, JSONBOID,
 			   JSONBOID, JSONBOID, TEXTOID, NUMERICOID),
-	DOMAINS({2, "amount", NUMERICOID}, {3, "currency", TEXTOID},
-			{5, "idempotency_key", TEXTOID}, {7, "address", JSONBOID},
-			{8, "address", JSONBOID}, {9, "metadata", JSONBOID},
-			{11, "amount", NUMERICOID})
+	DOMAINS(DOMAIN_OF(2, "amount", NUMERICOID),
+			DOMAIN_OF(3, "currency", TEXTOID),
+			DOMAIN_OF(5, "idempotency_key", TEXTOID),
+			DOMAIN_OF(7, "address", JSONBOID),
+			DOMAIN_OF(8, "address", JSONBOID),
+			DOMAIN_OF(9, "metadata", JSONBOID),
+			DOMAIN_OF(11, "amount", NUMERICOID))
 };
 
 PG_FUNCTION_INFO_V1(place_order);

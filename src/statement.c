@@ -26,6 +26,7 @@
 #include "lib/stringinfo.h"
 #include "nodes/params.h"
 #include "utils/array.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -40,7 +41,7 @@ static int	execute_plan(Statement *statement, const NullableDatum *values,
 						 Visibility visibility);
 static bool is_index_of(const RowNumber *number, const ErrorData *error);
 static void check_domain(DomainParameter *domain, const NullableDatum *values);
-static void forget_rewritten(Statement *statement);
+static void forget_plan(Statement *statement);
 pg_noreturn static void refuse_written(uint64 written, uint64 expected);
 static void insert_some_rows(RowInserter *inserter, int64 customer_id,
 							 int64 order_id, const NullableDatum *rows,
@@ -50,7 +51,12 @@ static bool are_usual(const RowInserter *inserter, const NullableDatum *rows,
 static void make_statement(Statement *statement, const RowInserter *inserter,
 						   int ncolumns, int nrows);
 static void prepare(Statement *statement);
+static void find_domains(Statement *statement);
+static void note_changed_type(Datum argument, int cache, uint32 hash);
 static Oid	find_domain(const DomainParameter *domain);
+
+/* How often types have changed, or may have. */
+static uint64 type_changes = 1;
 
 uint64
 execute(Statement *statement, const NullableDatum *values,
@@ -60,9 +66,15 @@ execute(Statement *statement, const NullableDatum *values,
 
 	prepare(statement);
 	result = execute_plan(statement, values, visibility);
+
+	/*
+	 * A plan that a rule has emptied depends on no table, and would be valid
+	 * for ever: it is given up, so that the session recovers when the rule is
+	 * gone.
+	 */
 	if (result == SPI_OK_REWRITTEN)
 	{
-		forget_rewritten(statement);
+		forget_plan(statement);
 		refuse_written(0, 1);
 	}
 	if (result != statement->result)
@@ -220,7 +232,7 @@ insert_some_rows(RowInserter *inserter, int64 customer_id, int64 order_id,
 {
 	bool		usual = are_usual(inserter, rows, nrows);
 	Statement  *statement = usual ? &inserter->usual_statements[nrows - 1] :
-		&inserter->statements[nrows - 1];
+	&inserter->statements[nrows - 1];
 	int			ncolumns = usual ? inserter->nusual : inserter->ncolumns;
 	NullableDatum *values = palloc((2 + nrows * ncolumns) * sizeof(NullableDatum));
 
@@ -278,12 +290,8 @@ make_statement(Statement *statement, const RowInserter *inserter, int ncolumns,
 	statement->query = MemoryContextStrdup(TopMemoryContext, query.data);
 }
 
-/*
- * A plan that a rule has emptied depends on no table, and would be valid for
- * ever: it is given up, so that the session recovers when the rule is gone.
- */
 static void
-forget_rewritten(Statement *statement)
+forget_plan(Statement *statement)
 {
 	SPIPlanPtr	plan = statement->plan;
 
@@ -372,16 +380,10 @@ prepare(Statement *statement)
 {
 	SPIPlanPtr	plan;
 
+	if (statement->ndomains > 0)
+		find_domains(statement);
 	if (statement->plan != NULL)
 		return;
-	for (int i = 0; i < statement->ndomains; i++)
-	{
-		DomainParameter *domain = &statement->domains[i];
-
-		domain->type = find_domain(domain);
-		domain->check = NULL;
-		statement->parameters[domain->number - 1] = domain->type;
-	}
 	plan = SPI_prepare_cursor(statement->query, statement->nparameters,
 							  statement->parameters, CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
@@ -390,6 +392,43 @@ prepare(Statement *statement)
 	if (SPI_keepplan(plan) != 0)
 		elog(ERROR, "SPI_keepplan failed for \"%s\"", statement->query);
 	statement->plan = plan;
+}
+
+/*
+ * The types of the parameters.  Tables that are made anew have other domains, with
+ * which the plan does not work; to replan it would not help.
+ */
+static void
+find_domains(Statement *statement)
+{
+	static bool is_registered = false;
+
+	if (!is_registered)
+	{
+		CacheRegisterSyscacheCallback(TYPEOID, note_changed_type, (Datum) 0);
+		is_registered = true;
+	}
+	if (statement->types_seen == type_changes)
+		return;
+	statement->types_seen = type_changes;
+	for (int i = 0; i < statement->ndomains; i++)
+	{
+		DomainParameter *domain = &statement->domains[i];
+		Oid			type = find_domain(domain);
+
+		if (type == domain->type)
+			continue;
+		domain->type = type;
+		statement->parameters[domain->number - 1] = type;
+		if (statement->plan != NULL)
+			forget_plan(statement);
+	}
+}
+
+static void
+note_changed_type(Datum argument, int cache, uint32 hash)
+{
+	type_changes++;
 }
 
 /* A shop may have given a column another type, and dropped the domain. */

@@ -40,6 +40,7 @@ typedef struct Statement
 	Oid		   *parameters;		/* their types */
 	int			ndomains;
 	DomainParameter *domains;
+	uint64		types_seen;		/* when their types were found */
 	SPIPlanPtr	plan;
 } Statement;
 
@@ -47,6 +48,9 @@ typedef struct Statement
 	.nparameters = lengthof(((Oid[]) {__VA_ARGS__})), \
 	.parameters = (Oid[]) {__VA_ARGS__}
 
+#define DOMAIN_OF(parameter, domain, base) { \
+		.number = (parameter), .name = (domain), .base_type = (base) \
+	}
 #define DOMAINS(...) \
 	.ndomains = lengthof(((DomainParameter[]) {__VA_ARGS__})), \
 	.domains = (DomainParameter[]) {__VA_ARGS__}
