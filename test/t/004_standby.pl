@@ -99,10 +99,10 @@ is( $client->ask(
 		q{SELECT order_amount, replayed, id > 2 FROM jsonb_to_record(
 		  ecommerce.place_order(1, idempotency_key => 'second'))
 		  AS placed (id bigint, order_amount numeric, replayed boolean)}),
-	'11.97|f|t',
+	'16.16|f|t',
 	'the cart of the old primary becomes an order');
 is($client->ask(q{SELECT ecommerce.add_to_cart(1, 1)->'cart_amount'}),
-	'1.99', 'and carts can be filled');
+	'7.38', 'and carts can be filled, which are sent as before');
 is( $client->ask(
 		q{SELECT ecommerce.cancel_order(1, 1, 'customer')->'order_status'}),
 	'"CANCELLED"',
