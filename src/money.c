@@ -154,6 +154,11 @@ allocate(Numeric amount, const Numeric *weights, int count, int digits,
 		return;
 	}
 
+	if (count == 1)
+	{
+		shares[0] = round_amount(amount, digits);
+		return;
+	}
 	remainders = palloc(count * sizeof(Numeric));
 	by_remainder = palloc(count * sizeof(int));
 	for (int i = 0; i < count; i++)
@@ -162,7 +167,8 @@ allocate(Numeric amount, const Numeric *weights, int count, int digits,
 
 		CHECK_FOR_INTERRUPTS();
 		shares[i] = calculate(numeric_div_trunc, product, sum);
-		remainders[i] = calculate(numeric_mod, product, sum);
+		remainders[i] = subtract_amounts(product,
+										 calculate(numeric_mul, shares[i], sum));
 		by_remainder[i] = i;
 		left = subtract_amounts(left, shares[i]);
 	}

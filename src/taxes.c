@@ -98,6 +98,7 @@ static TaxGroup *group_of(List **groups, List *rates, int max_members);
 static bool rates_are_equal(const List *a, const List *b);
 static int	count_equal(const List *rates, const TaxRate *rate);
 static Numeric tax_group(Checkout *checkout, const TaxGroup *group);
+static bool has_rates(const List *rates, bool is_included);
 static Numeric sum_of_rates(const List *rates, bool is_included);
 static void put_components(Checkout *checkout, const List *rates,
 						   bool is_included, Numeric tax);
@@ -334,21 +335,39 @@ tax_group(Checkout *checkout, const TaxGroup *group)
 {
 	Numeric		rate_included = sum_of_rates(group->rates, true);
 	Numeric		rate_added = sum_of_rates(group->rates, false);
-	Numeric		base = round_amount(int64_to_numeric(0), checkout->digits);
+	Numeric		nothing = round_amount(int64_to_numeric(0), checkout->digits);
+	Numeric		base = nothing;
 	Numeric		included;
 	Numeric		added;
 
 	for (int i = 0; i < group->nmembers; i++)
 		base = add_amounts(base, group->amounts[i]);
-	included = included_in(base, rate_included, checkout->digits);
-	added = percent_of(subtract_amounts(base, included), rate_added,
-					   checkout->digits);
+	included = nothing;
+	if (has_rates(group->rates, true))
+		included = included_in(base, rate_included, checkout->digits);
+	added = nothing;
+	if (has_rates(group->rates, false))
+		added = percent_of(subtract_amounts(base, included), rate_added,
+						   checkout->digits);
 
 	put_components(checkout, group->rates, true, included);
 	put_components(checkout, group->rates, false, added);
-	add_to_lines(checkout, group, rate_included, included);
-	add_to_lines(checkout, group, rate_added, added);
+	if (has_rates(group->rates, true))
+		add_to_lines(checkout, group, rate_included, included);
+	if (has_rates(group->rates, false))
+		add_to_lines(checkout, group, rate_added, added);
 	return added;
+}
+
+static bool
+has_rates(const List *rates, bool is_included)
+{
+	ListCell   *cell;
+
+	foreach(cell, rates)
+		if (DatumGetBool(((TaxRate *) lfirst(cell))->is_included.value) == is_included)
+		return true;
+	return false;
 }
 
 static Numeric
