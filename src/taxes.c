@@ -304,8 +304,10 @@ rates_are_equal(const List *a, const List *b)
 	if (list_length(a) != list_length(b))
 		return false;
 	foreach(cell, a)
+	{
 		if (count_equal(a, lfirst(cell)) != count_equal(b, lfirst(cell)))
-		return false;
+			return false;
+	}
 	return true;
 }
 
@@ -365,8 +367,10 @@ has_rates(const List *rates, bool is_included)
 	ListCell   *cell;
 
 	foreach(cell, rates)
+	{
 		if (DatumGetBool(((TaxRate *) lfirst(cell))->is_included.value) == is_included)
-		return true;
+			return true;
+	}
 	return false;
 }
 
