@@ -68,6 +68,8 @@ FROM unnest(ARRAY[
     'UPDATE ecommerce.products SET price = 6 WHERE id = 1; SELECT ecommerce.set_cart_item(1, 1, 2)',
     -- currencies
     'UPDATE ecommerce.products SET currency = ''KWD''',
+    'UPDATE ecommerce.products SET currency = ''EUR''',
+    'UPDATE ecommerce.products SET currency = ''EUR''; SELECT ecommerce.set_cart_items(1, ''{1,2}'', ''{2,1}'')',
     'UPDATE ecommerce.products SET currency = ''JPY'', price = price * 10',
     'UPDATE ecommerce.products SET currency = ''KWD''; SELECT ecommerce.set_cart_items(1, ''{1,2}'', ''{2,1}'')',
     'UPDATE ecommerce.products SET currency = ''EUR'' WHERE id = 1',
