@@ -319,7 +319,8 @@ COMMENT ON COLUMN ecommerce.tax_rates.tax_class IS
 'Class of products and shipping rates that it is for, such as standard or reduced.';
 COMMENT ON COLUMN ecommerce.tax_rates.country IS
 'Country of the address that the order goes to; null: any, and no address is needed.';
-COMMENT ON COLUMN ecommerce.tax_rates.state IS 'State of that address; null: any.';
+COMMENT ON COLUMN ecommerce.tax_rates.state IS
+'State of that address, without regard to the case of ASCII letters; null: any.';
 COMMENT ON COLUMN ecommerce.tax_rates.name IS 'Name shown to customers.';
 COMMENT ON COLUMN ecommerce.tax_rates.rate IS 'Percent, at most 4 decimals.';
 COMMENT ON COLUMN ecommerce.tax_rates.is_included IS

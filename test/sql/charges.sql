@@ -126,6 +126,7 @@ SELECT pg_temp.fill(1, '[[0.50, 1, "EUR", "books"], [0.50, 1, "EUR", "reduced"]]
 SELECT pg_temp.buy(1);
 SELECT pg_temp.fill(2, '[[10, 1, "USD", "goods"]]');
 SELECT ecommerce.set_cart_shipping(2, address => '{"line1": "1", "country": "US", "state": "OR"}') -> 'cart_amount';
+SELECT ecommerce.set_cart_shipping(2, address => '{"line1": "1", "country": "US", "state": "or"}') -> 'cart_amount';
 SELECT pg_temp.buy(2);
 
 -- What the address does not tell, and what the shop does not know, is never a silent zero.
