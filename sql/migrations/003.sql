@@ -37,7 +37,7 @@ COMMENT ON DOMAIN ecommerce.address IS
 
 CREATE DOMAIN ecommerce.metadata AS jsonb
     CONSTRAINT metadata_is_an_object CHECK (jsonb_typeof(VALUE) = 'object');
-COMMENT ON DOMAIN ecommerce.metadata IS 'Facts of the shop''s own: a JSON object.';
+COMMENT ON DOMAIN ecommerce.metadata IS 'Facts that come with an order: a JSON object.';
 
 CREATE DOMAIN ecommerce.country AS text
     CONSTRAINT country_is_two_capital_letters CHECK (VALUE ~ '^[A-Z]{2}$');
@@ -389,7 +389,8 @@ COMMENT ON COLUMN ecommerce.orders.number IS
 COMMENT ON COLUMN ecommerce.orders.address IS 'Where the order goes.';
 COMMENT ON COLUMN ecommerce.orders.billing_address IS
 'Where the bill goes; null: where the order goes.';
-COMMENT ON COLUMN ecommerce.orders.metadata IS 'Facts of the shop''s own, given to place_order().';
+COMMENT ON COLUMN ecommerce.orders.metadata IS
+'Facts that place_order() was given, by a customer perhaps.';
 COMMENT ON COLUMN ecommerce.orders.fingerprint IS
 'What the customer was shown, if place_order() was told.';
 COMMENT ON COLUMN ecommerce.orders.items_amount IS
