@@ -43,6 +43,13 @@ CREATE DOMAIN ecommerce.country AS text
     CONSTRAINT country_is_two_capital_letters CHECK (VALUE ~ '^[A-Z]{2}$');
 COMMENT ON DOMAIN ecommerce.country IS 'ISO 3166-1 alpha-2 code of a country.';
 
+-- In texts.h's meaning.
+EXECUTE format($domain$
+CREATE DOMAIN ecommerce.label AS text
+    CONSTRAINT label_not_blank CHECK (VALUE ~ %L)
+$domain$, '[^' || blanks || ']');
+COMMENT ON DOMAIN ecommerce.label IS 'Text that shows something: not empty, not blank.';
+
 
 -- Users
 
@@ -202,8 +209,8 @@ COMMENT ON COLUMN ecommerce.stock_levels.bucket IS
 
 CREATE TABLE ecommerce.promotions (
     id             bigserial   NOT NULL,
-    code           text,
-    name           text        NOT NULL,
+    code           ecommerce.label,
+    name           ecommerce.label NOT NULL,
     kind           text        NOT NULL,
     value          numeric,
     currency       ecommerce.currency,
@@ -220,8 +227,8 @@ CREATE TABLE ecommerce.promotions (
     ends_at        timestamptz,
     is_active      boolean     NOT NULL DEFAULT true,
     CONSTRAINT promotions_pkey PRIMARY KEY (id),
-    CONSTRAINT promotions_code_1_to_50_characters_without_blanks
-        CHECK (length(code) >= 1 AND length(code) <= 50 AND code !~ '[[:space:]]'),
+    CONSTRAINT promotions_code_at_most_50_characters_without_space
+        CHECK (length(code) <= 50 AND code !~ '[[:space:]]'),
     CONSTRAINT promotions_kind_known
         CHECK (kind IN ('percent', 'amount', 'quantity', 'free_shipping')),
     CONSTRAINT promotions_percent_has_value_above_0_to_100
@@ -296,10 +303,10 @@ COMMENT ON COLUMN ecommerce.promotion_levels.remaining IS 'Orders that can still
 
 CREATE TABLE ecommerce.tax_rates (
     id          bigserial   NOT NULL,
-    tax_class   text        NOT NULL,
+    tax_class   ecommerce.label NOT NULL,
     country     ecommerce.country,
-    state       text,
-    name        text        NOT NULL,
+    state       ecommerce.label,
+    name        ecommerce.label NOT NULL,
     rate        numeric     NOT NULL,
     is_included boolean     NOT NULL DEFAULT false,
     starts_at   timestamptz,
@@ -330,8 +337,8 @@ COMMENT ON COLUMN ecommerce.tax_rates.ends_at IS 'Until when, exclusive; null: f
 
 CREATE TABLE ecommerce.shipping_rates (
     id          bigserial NOT NULL,
-    code        text      NOT NULL,
-    name        text      NOT NULL,
+    code        ecommerce.label NOT NULL,
+    name        ecommerce.label NOT NULL,
     country     ecommerce.country,
     from_amount numeric   NOT NULL DEFAULT 0,
     from_weight numeric   NOT NULL DEFAULT 0,
@@ -342,7 +349,7 @@ CREATE TABLE ecommerce.shipping_rates (
     CONSTRAINT shipping_rates_pkey PRIMARY KEY (id),
     CONSTRAINT shipping_rates_one_for_each_case
         UNIQUE NULLS NOT DISTINCT (code, country, currency, from_amount, from_weight),
-    CONSTRAINT shipping_rates_code_1_to_50_characters CHECK (length(code) BETWEEN 1 AND 50),
+    CONSTRAINT shipping_rates_code_at_most_50_characters CHECK (length(code) <= 50),
     CONSTRAINT shipping_rates_from_0_below_1e15
         CHECK (from_amount >= 0 AND from_amount < 1e15 AND from_weight >= 0 AND from_weight < 1e15),
     CONSTRAINT shipping_rates_price_from_0_below_1e12 CHECK (price >= 0 AND price < 1e12)
