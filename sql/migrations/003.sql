@@ -276,9 +276,10 @@ COMMENT ON COLUMN ecommerce.promotions.min_amount IS
 COMMENT ON COLUMN ecommerce.promotions.priority IS
 'Promotions apply by priority, lowest first, then by id; each sees what those before it left.';
 COMMENT ON COLUMN ecommerce.promotions.combines IS
-'False: applies alone, if that is better for the customer than all that combine.';
+'False: applies alone, if that costs the customer less, before taxes, than all that combine.';
 COMMENT ON COLUMN ecommerce.promotions.usage_limit IS
-'Orders that may use it; promotion_levels counts what is left. Null: no limit.';
+'Orders that may use it; promotion_levels counts what is left, so set it with '
+'set_promotion_limit(). Null: no limit.';
 COMMENT ON COLUMN ecommerce.promotions.customer_limit IS
 'Orders of one customer that may use it; null: no limit.';
 COMMENT ON COLUMN ecommerce.promotions.starts_at IS 'From when it applies; null: from ever.';
@@ -297,7 +298,7 @@ CREATE TABLE ecommerce.promotion_levels (
 COMMENT ON TABLE ecommerce.promotion_levels IS
 'Uses that are left of promotions with a usage_limit. One without a row has none.';
 COMMENT ON COLUMN ecommerce.promotion_levels.bucket IS
-'Part of the uses that the row counts, as in stock_levels.';
+'0; uses in others are not drawn on.';
 COMMENT ON COLUMN ecommerce.promotion_levels.promotion_id IS 'Promotion.';
 COMMENT ON COLUMN ecommerce.promotion_levels.remaining IS 'Orders that can still use it.';
 
