@@ -232,6 +232,7 @@ bool
 is_amount(Numeric amount)
 {
 	return !numeric_is_nan(amount) && !numeric_is_inf(amount) &&
+		decimals_of(amount) <= AMOUNT_MAX_DECIMALS &&
 		is_below_amount_limit(amount) &&
 		compare(numeric_ge, amount, int64_to_numeric(0));
 }

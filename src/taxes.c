@@ -82,6 +82,7 @@ static List *classes_of(const Checkout *checkout, NullableDatum shipping_class);
 static List *add_class(List *classes, NullableDatum tax_class);
 static List *read_rates(const Checkout *checkout, List *classes,
 						Visibility visibility);
+static NullableDatum in_capitals(NullableDatum state);
 static void add_member(Checkout *checkout, List **groups, const List *rates,
 					   NullableDatum tax_class, int member, Numeric amount);
 static List *rates_of_class(Checkout *checkout, const List *rates,
@@ -168,9 +169,17 @@ read_rates(const Checkout *checkout, List *classes, Visibility visibility)
 
 		read_row(SPI_tuptable, i, row, lengthof(row));
 		memcpy(rates[i].columns, &row[1], sizeof(rates[i].columns));
+		rates[i].state = in_capitals(rates[i].state);
 		result = lappend(result, &rates[i]);
 	}
 	return result;
+}
+
+/* The state of an address is what the customer has typed. */
+static NullableDatum
+in_capitals(NullableDatum state)
+{
+	return state.isnull ? state : upper_case(state.value);
 }
 
 static void
@@ -194,7 +203,7 @@ static List *
 rates_of_class(Checkout *checkout, const List *rates, NullableDatum tax_class)
 {
 	NullableDatum country = address_field(checkout->address, "country");
-	NullableDatum state = address_field(checkout->address, "state");
+	NullableDatum state = in_capitals(address_field(checkout->address, "state"));
 	NullableDatum none = NULL_VALUE;
 	List	   *applied = NIL;
 	Level		level = FOR_ALL;
