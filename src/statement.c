@@ -26,7 +26,6 @@
 #include "lib/stringinfo.h"
 #include "nodes/params.h"
 #include "utils/array.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -52,11 +51,7 @@ static void make_statement(Statement *statement, const RowInserter *inserter,
 						   int ncolumns, int nrows);
 static void prepare(Statement *statement);
 static void find_domains(Statement *statement);
-static void note_changed_type(Datum argument, int cache, uint32 hash);
 static Oid	find_domain(const DomainParameter *domain);
-
-/* How often types have changed, or may have. */
-static uint64 type_changes = 1;
 
 uint64
 execute(Statement *statement, const NullableDatum *values,
@@ -401,34 +396,17 @@ prepare(Statement *statement)
 static void
 find_domains(Statement *statement)
 {
-	static bool is_registered = false;
-
-	if (!is_registered)
-	{
-		CacheRegisterSyscacheCallback(TYPEOID, note_changed_type, (Datum) 0);
-		is_registered = true;
-	}
-	if (statement->types_seen == type_changes)
-		return;
-	statement->types_seen = type_changes;
 	for (int i = 0; i < statement->ndomains; i++)
 	{
 		DomainParameter *domain = &statement->domains[i];
-		Oid			type = find_domain(domain);
 
-		if (type == domain->type)
+		if (SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(domain->type)))
 			continue;
-		domain->type = type;
-		statement->parameters[domain->number - 1] = type;
 		if (statement->plan != NULL)
 			forget_plan(statement);
+		domain->type = find_domain(domain);
+		statement->parameters[domain->number - 1] = domain->type;
 	}
-}
-
-static void
-note_changed_type(Datum argument, int cache, uint32 hash)
-{
-	type_changes++;
 }
 
 /* A shop may have given a column another type, and dropped the domain. */

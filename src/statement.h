@@ -40,7 +40,6 @@ typedef struct Statement
 	Oid		   *parameters;		/* their types */
 	int			ndomains;
 	DomainParameter *domains;
-	uint64		types_seen;		/* when their types were found */
 	SPIPlanPtr	plan;
 } Statement;
 
