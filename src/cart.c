@@ -259,7 +259,8 @@ set_items(int64 user_id, const NullableDatum *arguments)
 
 /*
  * The lock of the cart lets in one of those who change many items at a time, so
- * that they do not wait for each other in a circle.
+ * that they do not wait for each other in a circle.  The user is locked before
+ * the cart, as everyone does who locks both.
  */
 static Jsonb *
 replace_items(int64 user_id, const StockUnits *units, int count)
@@ -270,8 +271,12 @@ replace_items(int64 user_id, const StockUnits *units, int count)
 	Jsonb	   *cart;
 
 	begin_access(&access, user_id);
-	require_cart(user_id);
 	lock_checkout(&checkout, user_id);
+	if (!checkout.has_cart)
+	{
+		require_cart(user_id);
+		lock_checkout(&checkout, user_id);
+	}
 	values[1] = product_ids_value(units, count);
 	execute(&delete_other_items, values, FRESH_SNAPSHOT);
 	for (int i = 0; i < count; i++)

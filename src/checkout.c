@@ -143,7 +143,9 @@ take_items(Checkout *checkout)
 
 /*
  * A user's cart comes into being with the first product, or with the first
- * after erase_user(), which takes the cart away.
+ * after erase_user(), which takes the cart away.  The user is locked for as long
+ * as it takes, or the foreign key of the cart would be what says that the user
+ * is gone.
  */
 void
 require_cart(int64 user_id)
@@ -152,8 +154,11 @@ require_cart(int64 user_id)
 
 	if (execute(&lock_cart_key_share, values, FRESH_SNAPSHOT) > 0)
 		return;
-	require_user(user_id, FRESH_SNAPSHOT);
-	execute(&insert_cart, values, FRESH_SNAPSHOT);
+	lock_user(user_id);
+	if (execute(&insert_cart, values, FRESH_SNAPSHOT) == 0)
+		/* Somebody else has, meanwhile. */
+		require_written(execute(&lock_cart_key_share, values, FRESH_SNAPSHOT),
+						1);
 }
 
 OrderAdjustment *

@@ -68,6 +68,7 @@ typedef struct Outcome
 {
 	const Checkout *checkout;
 	Numeric    *net;			/* of each line */
+	bool		has_shipping_rate;
 	Numeric		total;			/* goods and shipping, before taxes */
 	List	   *applied;		/* of Discount */
 	const Promotion *free_shipping;
@@ -154,6 +155,7 @@ static bool is_exhausted(const Promotion *promotion);
 static bool combines(const Promotion *promotion);
 static Outcome *best_outcome(const Checkout *checkout, List *promotions,
 							 const ShippingRates *rates);
+static bool is_better(const Outcome *outcome, const Outcome *other);
 static Outcome *outcome_of(const Checkout *checkout, List *promotions,
 						   const ShippingRates *rates);
 static void apply(Outcome *outcome, Promotion *promotion);
@@ -426,10 +428,19 @@ best_outcome(const Checkout *checkout, List *promotions,
 		if (combines(lfirst(cell)))
 			continue;
 		alone = outcome_of(checkout, list_make1(lfirst(cell)), rates);
-		if (compare_amounts(alone->total, best->total) < 0)
+		if (has_applied(alone, lfirst(cell)) && is_better(alone, best))
 			best = alone;
 	}
 	return best;
+}
+
+/* What takes the goods below the least that is shipped is no bargain. */
+static bool
+is_better(const Outcome *outcome, const Outcome *other)
+{
+	if (outcome->has_shipping_rate != other->has_shipping_rate)
+		return outcome->has_shipping_rate;
+	return compare_amounts(outcome->total, other->total) < 0;
 }
 
 static Outcome *
@@ -588,6 +599,7 @@ add_up(Outcome *outcome, const ShippingRates *rates)
 		if (!outcome->checkout->lines[i].line_amount.isnull)
 			goods = add_amounts(goods, outcome->net[i]);
 	rate = choose_shipping_rate(rates, goods);
+	outcome->has_shipping_rate = rate != NULL;
 	outcome->total = rate == NULL || outcome->free_shipping != NULL ? goods :
 		add_amounts(goods, shipping_price(rates, rate));
 }

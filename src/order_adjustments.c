@@ -29,7 +29,7 @@ static const char *const adjustment_columns[] = {ORDER_ADJUSTMENT_COLUMNS(COLUMN
 static const Oid adjustment_types[] = {ORDER_ADJUSTMENT_COLUMNS(COLUMN_OID)};
 
 static RowInserter adjustment_inserter = {
-	.table = "ecommerce.order_adjustments",
+	.insert = "INSERT INTO ecommerce.order_adjustments (customer_id, order_id",
 	.ncolumns = ORDER_ADJUSTMENT_NCOLUMNS,
 	.nusual = ORDER_ADJUSTMENT_NCOLUMNS,
 	.columns = adjustment_columns,

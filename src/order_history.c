@@ -96,7 +96,7 @@ refuse_taken_id(void)
 			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			errmsg("sequence of event ids is behind the events"),
 			errdetail_internal("{\"code\": \"event_id_taken\"}"),
-			errhint("Run SELECT setval('ecommerce.order_events_id_seq', max(id)) FROM ecommerce.order_events; and see what else order_integrity() finds."));
+			errhint("Tell the shop: after a restore without sequences these are to be set, as order_integrity() shows."));
 }
 
 /*

@@ -46,9 +46,13 @@
 #include "order_reader.h"
 #include "pricing.h"
 #include "problems.h"
+#include "tables.h"
 #include "texts.h"
 
 #define KEY_MAX_LENGTH	255
+
+/* Besides the user.  Before 2.0 they were others, in another order. */
+#define NARGUMENTS		5
 
 #define METADATA_MAX_SIZE	16384
 
@@ -90,13 +94,10 @@ static Statement insert_order = {
 	.result = SPI_OK_INSERT_RETURNING,
 	PARAMETERS(INT8OID, NUMERICOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, JSONBOID,
 			   JSONBOID, JSONBOID, TEXTOID, NUMERICOID),
-	DOMAINS(DOMAIN_OF(2, "amount", NUMERICOID),
-			DOMAIN_OF(3, "currency", TEXTOID),
-			DOMAIN_OF(5, "idempotency_key", TEXTOID),
-			DOMAIN_OF(7, "address", JSONBOID),
-			DOMAIN_OF(8, "address", JSONBOID),
-			DOMAIN_OF(9, "metadata", JSONBOID),
-			DOMAIN_OF(11, "amount", NUMERICOID))
+	DOMAINS(DOMAIN(2, "amount", NUMERICOID), DOMAIN(3, "currency", TEXTOID),
+			DOMAIN(5, "idempotency_key", TEXTOID), DOMAIN(7, "address", JSONBOID),
+			DOMAIN(8, "address", JSONBOID), DOMAIN(9, "metadata", JSONBOID),
+			DOMAIN(11, "amount", NUMERICOID))
 };
 
 PG_FUNCTION_INFO_V1(place_order);
@@ -136,16 +137,21 @@ place_order(PG_FUNCTION_ARGS)
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 	bool		is_new;
 
+	if (PG_NARGS() != 1 + NARGUMENTS)
+		refuse_old_extension("ecommerce.place_order(bigint,text,numeric,text,text,jsonb)");
 	PG_RETURN_JSONB_P(place_order_of(user_id, &fcinfo->args[1], &is_new));
 }
 
 Datum
 api_place_order(PG_FUNCTION_ARGS)
 {
+	int64		user_id = require_claimed_user();
 	bool		is_new;
-	Jsonb	   *order = place_order_of(require_claimed_user(), fcinfo->args,
-									   &is_new);
+	Jsonb	   *order;
 
+	if (PG_NARGS() != NARGUMENTS)
+		refuse_old_extension("ecommerce_api.place_order(text,numeric,text,text,jsonb)");
+	order = place_order_of(user_id, fcinfo->args, &is_new);
 	if (is_new)
 		answer_created();
 	PG_RETURN_JSONB_P(order);

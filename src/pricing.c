@@ -65,6 +65,7 @@ static Numeric charge_shipping(Checkout *checkout, const ShippingRates *rates,
 static void find_discounted_lines(Checkout *checkout);
 static void find_problems(Checkout *checkout, Seen seen);
 static bool price_has_changed(const Checkout *checkout, int item, Seen seen);
+static bool is_too_large(NullableDatum amount);
 static int	digits_of(NullableDatum currency);
 static void compute_line(OrderLine *line, int64 quantity, int digits);
 static void append_amount(StringInfo detail, const char *key,
@@ -135,6 +136,8 @@ fingerprint_of(const Checkout *checkout)
 		append_text(&shown, "name", adjustment->name);
 		append_amount(&shown, "rate", adjustment->rate);
 		append_amount(&shown, "amount", adjustment->amount);
+		if (DatumGetBool(adjustment->is_included.value))
+			appendStringInfoString(&shown, ", included");
 	}
 	hash = DirectFunctionCall1(sha256_bytea,
 							   PointerGetDatum(cstring_to_text_with_len(shown.data,
@@ -350,8 +353,7 @@ find_problems(Checkout *checkout, Seen seen)
 	for (int i = 0; i < checkout->count; i++)
 		if (price_has_changed(checkout, i, seen))
 			add_problem(checkout, PRICE_CHANGED, i);
-	if (!checkout->amount.isnull &&
-		!is_below_amount_limit(DatumGetNumeric(checkout->amount.value)))
+	if (is_too_large(checkout->amount) || is_too_large(checkout->items_amount))
 		add_problem(checkout, AMOUNT_OUT_OF_RANGE, -1);
 	if (checkout->shipping_address.isnull)
 		add_problem(checkout, NO_SHIPPING_ADDRESS, -1);
@@ -375,6 +377,13 @@ price_has_changed(const Checkout *checkout, int item, Seen seen)
 	return seen == SEEN_NOTHING &&
 		!amounts_are_equal(DatumGetNumeric(it->added_price.value),
 						   DatumGetNumeric(price.value));
+}
+
+static bool
+is_too_large(NullableDatum amount)
+{
+	return !amount.isnull &&
+		!is_below_amount_limit(DatumGetNumeric(amount.value));
 }
 
 static int

@@ -140,7 +140,7 @@ refuse_unknown_promotion(int64 promotion_id)
 			errmsg("promotion does not exist"),
 			errdetail_internal("{\"code\": \"promotion_not_found\", \"promotion_id\": " INT64_FORMAT "}",
 							   promotion_id),
-			errhint("Insert the promotion into ecommerce.promotions first."));
+			errhint("Use the id of a promotion of the shop's."));
 }
 
 static void

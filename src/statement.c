@@ -40,7 +40,7 @@ static int	execute_plan(Statement *statement, const NullableDatum *values,
 						 Visibility visibility);
 static bool is_index_of(const RowNumber *number, const ErrorData *error);
 static void check_domain(DomainParameter *domain, const NullableDatum *values);
-static void forget_plan(Statement *statement);
+static void forget_rewritten(Statement *statement);
 pg_noreturn static void refuse_written(uint64 written, uint64 expected);
 static void insert_some_rows(RowInserter *inserter, int64 customer_id,
 							 int64 order_id, const NullableDatum *rows,
@@ -50,7 +50,7 @@ static bool are_usual(const RowInserter *inserter, const NullableDatum *rows,
 static void make_statement(Statement *statement, const RowInserter *inserter,
 						   int ncolumns, int nrows);
 static void prepare(Statement *statement);
-static void find_domains(Statement *statement);
+static bool has_its_domains(const Statement *statement);
 static Oid	find_domain(const DomainParameter *domain);
 
 uint64
@@ -61,15 +61,9 @@ execute(Statement *statement, const NullableDatum *values,
 
 	prepare(statement);
 	result = execute_plan(statement, values, visibility);
-
-	/*
-	 * A plan that a rule has emptied depends on no table, and would be valid
-	 * for ever: it is given up, so that the session recovers when the rule is
-	 * gone.
-	 */
 	if (result == SPI_OK_REWRITTEN)
 	{
-		forget_plan(statement);
+		forget_rewritten(statement);
 		refuse_written(0, 1);
 	}
 	if (result != statement->result)
@@ -227,7 +221,7 @@ insert_some_rows(RowInserter *inserter, int64 customer_id, int64 order_id,
 {
 	bool		usual = are_usual(inserter, rows, nrows);
 	Statement  *statement = usual ? &inserter->usual_statements[nrows - 1] :
-	&inserter->statements[nrows - 1];
+		&inserter->statements[nrows - 1];
 	int			ncolumns = usual ? inserter->nusual : inserter->ncolumns;
 	NullableDatum *values = palloc((2 + nrows * ncolumns) * sizeof(NullableDatum));
 
@@ -264,8 +258,7 @@ make_statement(Statement *statement, const RowInserter *inserter, int ncolumns,
 
 	parameters[0] = parameters[1] = INT8OID;
 	initStringInfo(&query);
-	appendStringInfo(&query, "INSERT INTO %s (customer_id, order_id",
-					 inserter->table);
+	appendStringInfoString(&query, inserter->insert);
 	for (int column = 0; column < ncolumns; column++)
 		appendStringInfo(&query, ", %s", inserter->columns[column]);
 	appendStringInfoString(&query, ") VALUES ");
@@ -285,8 +278,12 @@ make_statement(Statement *statement, const RowInserter *inserter, int ncolumns,
 	statement->query = MemoryContextStrdup(TopMemoryContext, query.data);
 }
 
+/*
+ * A plan that a rule has emptied depends on no table, and would be valid for
+ * ever: it is given up, so that the session recovers when the rule is gone.
+ */
 static void
-forget_plan(Statement *statement)
+forget_rewritten(Statement *statement)
 {
 	SPIPlanPtr	plan = statement->plan;
 
@@ -375,10 +372,16 @@ prepare(Statement *statement)
 {
 	SPIPlanPtr	plan;
 
-	if (statement->ndomains > 0)
-		find_domains(statement);
-	if (statement->plan != NULL)
+	if (statement->plan != NULL && has_its_domains(statement))
 		return;
+	for (int i = 0; i < statement->ndomains; i++)
+	{
+		DomainParameter *domain = &statement->domains[i];
+
+		domain->type = find_domain(domain);
+		domain->check = NULL;
+		statement->parameters[domain->number - 1] = domain->type;
+	}
 	plan = SPI_prepare_cursor(statement->query, statement->nparameters,
 							  statement->parameters, CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
@@ -390,23 +393,17 @@ prepare(Statement *statement)
 }
 
 /*
- * The types of the parameters.  Tables that are made anew have other domains, with
- * which the plan does not work; to replan it would not help.
+ * Not where the tables were made again in this session.  The old plan, which a
+ * trigger may still be executing, is not freed.
  */
-static void
-find_domains(Statement *statement)
+static bool
+has_its_domains(const Statement *statement)
 {
 	for (int i = 0; i < statement->ndomains; i++)
-	{
-		DomainParameter *domain = &statement->domains[i];
-
-		if (SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(domain->type)))
-			continue;
-		if (statement->plan != NULL)
-			forget_plan(statement);
-		domain->type = find_domain(domain);
-		statement->parameters[domain->number - 1] = domain->type;
-	}
+		if (!SearchSysCacheExists1(TYPEOID,
+								   ObjectIdGetDatum(statement->domains[i].type)))
+			return false;
+	return true;
 }
 
 /* A shop may have given a column another type, and dropped the domain. */

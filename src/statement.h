@@ -47,9 +47,8 @@ typedef struct Statement
 	.nparameters = lengthof(((Oid[]) {__VA_ARGS__})), \
 	.parameters = (Oid[]) {__VA_ARGS__}
 
-#define DOMAIN_OF(parameter, domain, base) { \
-		.number = (parameter), .name = (domain), .base_type = (base) \
-	}
+#define DOMAIN(parameter, domain, oid) \
+	{.number = parameter, .name = domain, .base_type = oid}
 #define DOMAINS(...) \
 	.ndomains = lengthof(((DomainParameter[]) {__VA_ARGS__})), \
 	.domains = (DomainParameter[]) {__VA_ARGS__}
@@ -148,7 +147,7 @@ extern void execute_commands(SPITupleTable *commands);
 
 typedef struct RowInserter
 {
-	const char *table;
+	const char *insert;			/* up to the key of the order */
 	int			ncolumns;		/* behind the customer and the order */
 	int			nusual;			/* of these; the others may be null */
 	const char *const *columns;

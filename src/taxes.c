@@ -96,6 +96,7 @@ static void add_tax_problem(Checkout *checkout, ProblemKind kind,
 							NullableDatum country, NullableDatum tax_class);
 static TaxGroup *group_of(List **groups, List *rates, int max_members);
 static bool rates_are_equal(const List *a, const List *b);
+static int	count_equal(const List *rates, const TaxRate *rate);
 static Numeric tax_group(Checkout *checkout, const TaxGroup *group);
 static bool has_rates(const List *rates, bool is_included);
 static Numeric sum_of_rates(const List *rates, bool is_included);
@@ -294,24 +295,38 @@ group_of(List **groups, List *rates, int max_members)
 	return group;
 }
 
+/* Their order is not the tax's. */
 static bool
 rates_are_equal(const List *a, const List *b)
 {
+	ListCell   *cell;
+
 	if (list_length(a) != list_length(b))
 		return false;
-	for (int i = 0; i < list_length(a); i++)
-	{
-		const TaxRate *left = list_nth(a, i);
-		const TaxRate *right = list_nth(b, i);
-
-		if (!texts_are_equal(left->name, right->name) ||
-			DatumGetBool(left->is_included.value) !=
-			DatumGetBool(right->is_included.value) ||
-			!amounts_are_equal(DatumGetNumeric(left->rate.value),
-							   DatumGetNumeric(right->rate.value)))
-			return false;
-	}
+	foreach(cell, a)
+		if (count_equal(a, lfirst(cell)) != count_equal(b, lfirst(cell)))
+		return false;
 	return true;
+}
+
+static int
+count_equal(const List *rates, const TaxRate *rate)
+{
+	int			count = 0;
+	ListCell   *cell;
+
+	foreach(cell, rates)
+	{
+		const TaxRate *other = lfirst(cell);
+
+		if (texts_are_equal(other->name, rate->name) &&
+			DatumGetBool(other->is_included.value) ==
+			DatumGetBool(rate->is_included.value) &&
+			amounts_are_equal(DatumGetNumeric(other->rate.value),
+							  DatumGetNumeric(rate->rate.value)))
+			count++;
+	}
+	return count;
 }
 
 /* What is added is computed on what is left without what is included. */

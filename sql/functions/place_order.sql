@@ -44,6 +44,6 @@ idempotency_key: 1 to 255 characters; a request repeated with the same key retur
 'order, with "replayed": true. fingerprint: that of the cart the customer saw; expected_amount: '
 'its amount; if the cart is another now, nothing is ordered. shipping_address: where the order '
 'goes, a text or an object, the cart''s or the user''s own address if left out. metadata: an '
-'object of your own. Returns the order.
+'object of your own. Returns the order, with 201 if it is new.
 Errors: 401 without a user; 404 for an empty cart; 409 for what the cart''s problems tell, '
 'another cart or amount; 422 for a key used with other arguments; 400 for a bad argument.';

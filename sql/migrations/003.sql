@@ -223,7 +223,7 @@ CREATE TABLE ecommerce.promotions (
     is_active      boolean     NOT NULL DEFAULT true,
     CONSTRAINT promotions_pkey PRIMARY KEY (id),
     CONSTRAINT promotions_code_1_to_50_characters_without_blanks
-        CHECK (length(code) BETWEEN 1 AND 50 AND code !~ '[[:space:]]'),
+        CHECK (length(code) >= 1 AND length(code) <= 50 AND code !~ '[[:space:]]'),
     CONSTRAINT promotions_kind_known
         CHECK (kind IN ('percent', 'amount', 'quantity', 'free_shipping')),
     CONSTRAINT promotions_percent_has_value_above_0_to_100
@@ -414,7 +414,7 @@ ALTER TABLE ecommerce.order_details
     -- Each statement that inserts lines reads and plans their constraints anew: a comparison
     -- costs an order some 10,000 instructions. least() passes over nulls.
     ADD CONSTRAINT order_details_amount_is_price_times_positive_quantity
-        CHECK (quantity > 0 AND least(unit_price, discount_amount) >= 0
+        CHECK (quantity > 0 AND least(unit_price, line_amount, discount_amount) >= 0
                AND line_amount = round(unit_price * quantity, scale(line_amount))
                AND discount_amount <= line_amount AND line_amount < 1e15);
 COMMENT ON COLUMN ecommerce.order_details.line_amount IS

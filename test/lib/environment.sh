@@ -277,7 +277,7 @@ prepare_entry() {
 	enter+=(env --chdir="$workspace/checkout" -i PATH="$bindir:$PATH" PG_CONFIG="$bindir/pg_config"
 		HOME="$workspace" TMPDIR="$workspace/tmp" TERM="${TERM:-dumb}" LANG=C.UTF-8
 		ECOMMERCE_WORKSPACE="$workspace" ECOMMERCE_KEEP="$keep"
-		${SEED:+"SEED=$SEED"} ${SOAK_SECONDS:+"SOAK_SECONDS=$SOAK_SECONDS"})
+		${SEED:+"SEED=$SEED"} ${SOAK_SECONDS:+"SOAK_SECONDS=$SOAK_SECONDS"} ${ORDERS:+"ORDERS=$ORDERS"})
 }
 
 # Runs a script of the checkout again, inside, and ends with its status.

@@ -8,7 +8,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(45);
+SELECT plan(57);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -20,6 +20,7 @@ GRANT CREATE ON SCHEMA ecommerce, ecommerce_api TO regress_owner;
 INSERT INTO ecommerce.users (id, name, shipping_address) VALUES (1, 'Ada', 'One'), (2, 'Grace', 'Two');
 INSERT INTO ecommerce.products (id, name, price) VALUES (11, 'Pencil', 0.25);
 INSERT INTO ecommerce.stock_levels (product_id, quantity) VALUES (11, 1000);
+INSERT INTO ecommerce.promotions (id, code, name, kind, value) VALUES (1, 'TEN', 'Ten off', 'percent', 10);
 SET request.jwt.claims = '{"user_id": 1}';
 SELECT ecommerce.add_to_cart(1, 11, 3) IS NOT NULL AS filled, ecommerce.place_order(1) IS NOT NULL AS placed,
        ecommerce.add_to_cart(1, 11, 3) IS NOT NULL AS filled_again \gset
@@ -89,14 +90,26 @@ CREATE TABLE pg_temp.calls (function text, query text PRIMARY KEY, by text);
 INSERT INTO calls VALUES
     ('ecommerce.add_to_cart', 'SELECT ecommerce.add_to_cart(1, 11, 1)', 'trigger'),
     ('ecommerce.set_cart_item', 'SELECT ecommerce.set_cart_item(1, 11, 2)', 'trigger'),
+    ('ecommerce.set_cart_items', 'SELECT ecommerce.set_cart_items(1, ''{11}'', ''{2}'')', 'trigger'),
+    ('ecommerce.clear_cart', 'SELECT ecommerce.clear_cart(1)', 'trigger'),
+    ('ecommerce.set_cart_coupons', 'SELECT ecommerce.set_cart_coupons(1, ''{TEN}'')', 'trigger'),
+    ('ecommerce.set_cart_shipping', 'SELECT ecommerce.set_cart_shipping(1, ''post'')', 'trigger'),
+    ('ecommerce.receive_stock', 'SELECT ecommerce.receive_stock(''{11}'', ''{1}'')', 'trigger'),
+    ('ecommerce.set_promotion_limit', 'SELECT ecommerce.set_promotion_limit(1, 1)', 'trigger'),
     ('ecommerce.place_order', 'SELECT ecommerce.place_order(1)', 'trigger'),
     ('ecommerce.cancel_order', 'SELECT ecommerce.cancel_order(1, 1, ''staff'')', 'trigger'),
     ('ecommerce.set_order_status', 'SELECT ecommerce.set_order_status(1, 1, ''SHIPPED'')', 'trigger'),
     ('ecommerce.take_order_events', 'SELECT ecommerce.take_order_events(1)', 'trigger'),
     ('ecommerce.acknowledge_order_events', 'SELECT ecommerce.acknowledge_order_events(ARRAY(SELECT id FROM ecommerce.order_events))', 'trigger'),
+    ('ecommerce.fail_order_events', 'SELECT ecommerce.fail_order_events(ARRAY(SELECT id FROM ecommerce.order_events), ''x'')', 'trigger'),
+    ('ecommerce.release_order_events', 'SELECT ecommerce.release_order_events(ARRAY(SELECT id FROM ecommerce.order_events))', 'trigger'),
     ('ecommerce.erase_user', 'SELECT ecommerce.erase_user(1)', 'trigger'),
     ('ecommerce_api.add_to_cart', 'SELECT ecommerce_api.add_to_cart(11, 1)', 'trigger'),
     ('ecommerce_api.set_cart_item', 'SELECT ecommerce_api.set_cart_item(11, 2)', 'trigger'),
+    ('ecommerce_api.set_cart_items', 'SELECT ecommerce_api.set_cart_items(''{11}'', ''{2}'')', 'trigger'),
+    ('ecommerce_api.clear_cart', 'SELECT ecommerce_api.clear_cart()', 'trigger'),
+    ('ecommerce_api.set_cart_coupons', 'SELECT ecommerce_api.set_cart_coupons(''{TEN}'')', 'trigger'),
+    ('ecommerce_api.set_cart_shipping', 'SELECT ecommerce_api.set_cart_shipping(''post'')', 'trigger'),
     ('ecommerce_api.place_order', 'SELECT ecommerce_api.place_order()', 'trigger'),
     ('ecommerce_api.cancel_order', 'SELECT ecommerce_api.cancel_order(1)', 'trigger'),
     ('ecommerce.cart_json', 'SELECT ecommerce.cart_json(1)', 'view'),

@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(202);
+SELECT plan(204);
 
 -- The error that a command ends with, undone; no row when it ends with none.
 CREATE FUNCTION pg_temp.error_of(command text)
@@ -510,6 +510,10 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$SELECT setval('ecommerce.orders_id_seq', 100, false); SELECT ecommerce.place_order(1)$$),
     ('55000', 'sequence of order ids is behind the orders', '{"code": "order_id_taken"}',
      $$SELECT setval('ecommerce.orders_id_seq', 100, false); SELECT ecommerce.place_order(1, 'k', 1)$$),
+    ('55000', 'sequence of event ids is behind the events', '{"code": "event_id_taken"}',
+     $$SELECT setval('ecommerce.order_events_id_seq', (SELECT min(id) FROM ecommerce.order_events), false); SELECT ecommerce.place_order(1)$$),
+    ('55000', 'sequence of event ids is behind the events', '{"code": "event_id_taken"}',
+     $$SELECT setval('ecommerce.order_events_id_seq', (SELECT max(id) FROM ecommerce.order_events), false); SELECT ecommerce.place_order(1, 'k')$$),
     ('42501', 'role may not do this', '{"code": "not_staff"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.receive_stock('{11}', '{1}')$$),
     ('42501', 'role may not do this', '{"code": "not_staff"}',

@@ -297,8 +297,8 @@ SELECT coupons, shipping_code, address, billing_address FROM ecommerce.carts WHE
 
 -- A number of the shop's own, facts of its own, and what the product had.
 
-CREATE SEQUENCE order_numbers;
-ALTER TABLE ecommerce.orders ALTER COLUMN number SET DEFAULT 'A-' || nextval('order_numbers');
+CREATE SEQUENCE ecommerce.order_numbers;
+ALTER TABLE ecommerce.orders ALTER COLUMN number SET DEFAULT 'A-' || nextval('ecommerce.order_numbers');
 SELECT pg_temp.fill(4, '[[10, 1, "EUR"]]');
 UPDATE ecommerce.products SET sku = 'P-1', options = '{"size": "M"}'
  WHERE id = (SELECT max(product_id) FROM ecommerce.cart_items WHERE user_id = 4);
@@ -362,3 +362,5 @@ SELECT pg_temp.refusal('DELETE FROM ecommerce.order_adjustments');
 
 -- All of it adds up.
 SELECT * FROM ecommerce.order_integrity();
+
+DROP SCHEMA ecommerce, ecommerce_api CASCADE;

@@ -56,3 +56,5 @@ UPDATE ecommerce.carts SET stock_bucket = 9223372036854775807 WHERE user_id = 1;
 SELECT FROM ecommerce.add_to_cart(1, 3, 5);
 SELECT ecommerce.place_order(1) -> 'order_amount' AS order_amount;
 SELECT * FROM ecommerce.order_integrity();
+
+DROP SCHEMA ecommerce, ecommerce_api CASCADE;
