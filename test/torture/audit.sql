@@ -227,7 +227,7 @@ FULL JOIN (SELECT customer_id, order_id, sum(amount) AS discount
      USING (customer_id, order_id)
 WHERE coalesce(in_lines, 0) + coalesce(discount, 0) <> 0
 UNION ALL
--- Goods of 20.00 are shipped free.
+-- Goods of 8.90 are shipped free.
 SELECT format('order %s: shipping of %s costs %s', id, goods, shipping)
 FROM ecommerce.orders
 JOIN (SELECT customer_id, order_id, sum(line_amount - coalesce(discount_amount, 0)) AS goods
@@ -237,7 +237,7 @@ LEFT JOIN (SELECT customer_id, order_id, sum(amount) AS shipping
            FROM ecommerce.order_adjustments WHERE kind = 'shipping' GROUP BY 1, 2) AS charge
      ON (charge.customer_id, charge.order_id) = (orders.customer_id, id)
 WHERE shipping IS DISTINCT FROM CASE WHEN orders.customer_id IN (SELECT user_id FROM audit.shipped)
-                                     THEN CASE WHEN goods < 20 THEN 4.90 ELSE 0 END END
+                                     THEN CASE WHEN goods < 8.90 THEN 4.90 ELSE 0 END END
 UNION ALL
 -- What is taxed alike is taxed together.
 SELECT format('order %s: %s of the class %s is taxed %s', coalesce(order_id, taxed_order),

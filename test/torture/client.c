@@ -263,7 +263,7 @@ place(Worker *worker, int customer, const char *key)
 
 	if (outcome == LOST)
 		printf("doubt|%d||||\n", customer);
-	if (outcome == REFUSED && chance(worker) < 0.3)
+	if (outcome == REFUSED && chance(worker) < 0.6)
 		EXECUTE(worker, GIVE_IN, customer);
 	if (outcome != DONE)
 		return;
@@ -338,9 +338,9 @@ work(void *argument)
 		else if (choice < 0.14)
 			EXECUTE(worker, CHANGE, customer, 1, PRODUCTS, 0);
 		else if (choice < 0.18)
-			EXECUTE(worker, RECEIVE, one_of(worker, PRODUCTS - 2), 20);
+			EXECUTE(worker, RECEIVE, one_of(worker, PRODUCTS - 2), 12);
 		else if (choice < 0.22)
-			EXECUTE(worker, RECEIVE, 1, 20);
+			EXECUTE(worker, RECEIVE, 1, 12);
 		else if (choice < 0.32)
 			end_order(worker, CANCEL, "cancelled");
 		else if (choice < 0.34)
@@ -357,7 +357,7 @@ work(void *argument)
 		{
 			if (chance(worker) < 0.7)
 				add(worker, customer);
-			if (chance(worker) < 0.5)
+			if (chance(worker) < 0.3)
 				EXECUTE(worker, GIVE_COUPONS, customer,
 						one_of(worker, COUPON_CHOICES));
 			if (chance(worker) < 0.8)
