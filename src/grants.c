@@ -66,7 +66,6 @@ static const char *const schemas_of[KINDS] = {
 };
 
 static const FunctionPrivilege functions[] = {
-	{CATALOGUE, "ecommerce.currency_digits"},
 	{CUSTOMER, "ecommerce_api.add_to_cart"},
 	{CUSTOMER, "ecommerce_api.set_cart_item"},
 	{CUSTOMER, "ecommerce_api.set_cart_items"},

@@ -154,6 +154,11 @@ allocate(Numeric amount, const Numeric *weights, int count, int digits,
 		return;
 	}
 
+	if (count == 1)
+	{
+		shares[0] = round_amount(amount, digits);
+		return;
+	}
 	remainders = palloc(count * sizeof(Numeric));
 	by_remainder = palloc(count * sizeof(int));
 	for (int i = 0; i < count; i++)
@@ -162,7 +167,8 @@ allocate(Numeric amount, const Numeric *weights, int count, int digits,
 
 		CHECK_FOR_INTERRUPTS();
 		shares[i] = calculate(numeric_div_trunc, product, sum);
-		remainders[i] = calculate(numeric_mod, product, sum);
+		remainders[i] = subtract_amounts(product,
+										 calculate(numeric_mul, shares[i], sum));
 		by_remainder[i] = i;
 		left = subtract_amounts(left, shares[i]);
 	}
@@ -226,6 +232,7 @@ bool
 is_amount(Numeric amount)
 {
 	return !numeric_is_nan(amount) && !numeric_is_inf(amount) &&
+		decimals_of(amount) <= AMOUNT_MAX_DECIMALS &&
 		is_below_amount_limit(amount) &&
 		compare(numeric_ge, amount, int64_to_numeric(0));
 }

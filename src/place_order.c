@@ -189,7 +189,8 @@ check_request(const Request *request)
 	if (!request->expected_amount.isnull &&
 		!is_amount(DatumGetNumeric(request->expected_amount.value)))
 		refuse_argument("expected_amount", "a number from 0, below "
-						CppAsString2(AMOUNT_LIMIT));
+						CppAsString2(AMOUNT_LIMIT) ", of at most "
+						CppAsString2(AMOUNT_MAX_DECIMALS) " decimals");
 	if (!request->shipping_address.isnull)
 		(void) parse_address(request->shipping_address.value,
 							 "shipping_address");

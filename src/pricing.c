@@ -136,6 +136,8 @@ fingerprint_of(const Checkout *checkout)
 		append_text(&shown, "name", adjustment->name);
 		append_amount(&shown, "rate", adjustment->rate);
 		append_amount(&shown, "amount", adjustment->amount);
+		if (DatumGetBool(adjustment->is_included.value))
+			appendStringInfoString(&shown, ", included");
 	}
 	hash = DirectFunctionCall1(sha256_bytea,
 							   PointerGetDatum(cstring_to_text_with_len(shown.data,

@@ -277,6 +277,8 @@ static const Scene scenes[] = {
 	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here')",
 	.call = "ecommerce.set_order_status(2, (SELECT max(id) FROM ecommerce.orders"
 		" WHERE customer_id = 2), 'RETURNED')"},
+	{.beginning = "BEGIN; " FILL_CART "; UPDATE ecommerce.stock_levels SET quantity = 0 WHERE product_id = 9",
+	.call = "ecommerce.place_order(2, shipping_address => 'Here')"},
 	{.beginning = "BEGIN; " FILL_CART "; DELETE FROM ecommerce.products WHERE id = 9",
 	.call = "ecommerce.place_order(2)"},
 	{.beginning = "BEGIN; " FILL_CART "; UPDATE ecommerce.products SET price = 1 WHERE id = 9",

@@ -234,6 +234,8 @@ class ShopMaker:
             country = state = None
         elif self.chance(3):
             state = None
+        if state is not None and self.chance(20):
+            state = state.lower()
         huge = self.chance(1)
         return {
             "currency": currency,

@@ -217,7 +217,7 @@ class Pricing:
         if state is None and any(it["state"] is not None for it in of_country):
             return "address_needed"
         levels = (
-            [it for it in of_country if it["state"] is not None and it["state"] == state],
+            [it for it in of_country if it["state"] is not None and it["state"].upper() == state.upper()],
             [it for it in of_country if it["state"] is None],
             [it for it in rates if it["country"] is None],
         )

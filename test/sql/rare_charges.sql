@@ -57,6 +57,15 @@ INSERT INTO ecommerce.tax_rates (tax_class, name, rate) VALUES ('luxury', 'Duty'
 UPDATE ecommerce.shipping_rates SET tax_class = 'luxury', price = 5.00;
 SELECT pg_temp.summary(ecommerce.set_cart_items(1, '{3}', '{1}'));
 SELECT ecommerce.place_order(1) -> 'order_amount' AS order_amount;
+
+-- A tax that is added from now on, and comes to what was included: it is another cart.
+UPDATE ecommerce.tax_rates SET rate = 1, is_included = true WHERE tax_class = 'goods' AND name = 'State';
+DELETE FROM ecommerce.tax_rates WHERE tax_class = 'goods' AND name = 'City';
+UPDATE ecommerce.carts SET shipping_code = NULL;
+SELECT pg_temp.summary(ecommerce.set_cart_items(1, '{1}', '{2}'));
+SELECT ecommerce.cart_json(1) ->> 'fingerprint' AS shown \gset
+UPDATE ecommerce.tax_rates SET is_included = false WHERE tax_class = 'goods';
+SELECT pg_temp.summary(ecommerce.cart_json(1)), ecommerce.cart_json(1) ->> 'fingerprint' = :'shown' AS same;
 SELECT * FROM ecommerce.order_integrity();
 
 DROP SCHEMA ecommerce, ecommerce_api CASCADE;
