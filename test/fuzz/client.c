@@ -299,7 +299,7 @@ static const Scene scenes[] = {
 	{.beginning = "BEGIN; " FILL_CART "; UPDATE ecommerce.products SET tax_class = 'x'",
 	.call = "ecommerce.place_order(2)"},
 	{.beginning = "BEGIN; " FILL_CART "; UPDATE ecommerce.products SET tax_class = 'x';"
-		" INSERT INTO ecommerce.tax_rates (tax_class, country, name, rate) VALUES ('x', 'NL', '', 1)",
+		" INSERT INTO ecommerce.tax_rates (tax_class, country, name, rate) VALUES ('x', 'NL', 'Tax', 1)",
 	.call = "ecommerce.place_order(2)"},
 	{.beginning = "BEGIN; " FILL_CART "; INSERT INTO ecommerce.cart_items (user_id, product_id, quantity)"
 		" SELECT 2, id, 1 FROM generate_series(1001, 2000) AS id",
