@@ -537,7 +537,8 @@ append_argument(Text *call, const char *name, Oid type, bool good,
 		parameter->format = 0;
 		snprintf(parameter->data, sizeof(parameter->data), "%s", value);
 		parameter->value = percent(2) ? NULL : parameter->data;
-		if (parameter->value && percent(50) && has_binary(parameter->type))
+		if (parameter->value && percent(50) &&
+			has_binary(parameter->type ? parameter->type : type))
 		{
 			make_binary(parameter, value);
 			if (!good)
