@@ -46,7 +46,7 @@ my %least = (
 	'answers PT409' => 10,
 	'answers conflict' => 10,
 	'answers coupon_not_applicable' => 10,
-	'answers stock_is_locked' => 1,
+	'answers stock_is_locked' => 5,
 	'answers order, replayed' => 20,
 	'answers shipped' => 5,
 	'killed: backend' => 5,
@@ -401,7 +401,7 @@ my %mistake = (
 			IF 0 > ANY (left_in_stock) THEN
 				RAISE SQLSTATE 'PT409';
 			END IF;
-			PERFORM pg_sleep(0.001);
+			PERFORM pg_sleep(0.005);
 			UPDATE ecommerce.stock_levels AS stock SET quantity = line.remaining
 			FROM unnest(ids, left_in_stock) AS line (product_id, remaining)
 			WHERE bucket = cart.stock_bucket AND stock.product_id = line.product_id;
@@ -516,7 +516,7 @@ my %mistake = (
 		lock_order => q{
 			SELECT order_status, stock_bucket INTO status, bought_of FROM ecommerce.orders
 			WHERE (customer_id, id) = (customer, cancelled);
-			PERFORM pg_sleep(0.001);
+			PERFORM pg_sleep(0.005);
 		}
 	});
 my $number = 0;

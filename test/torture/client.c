@@ -240,7 +240,7 @@ add(Worker *worker, int customer)
 
 	if (choice < 0.80)
 		first = last = one_of(worker, HOT_PRODUCTS);
-	else if (choice < 0.99)
+	else if (choice < 0.98)
 		last = one_of(worker, one_of(worker, FEW_PRODUCTS));
 	if (chance(worker) < 0.5)
 		EXECUTE(worker, ADD, customer, first, last, quantity);
@@ -338,9 +338,9 @@ work(void *argument)
 		else if (choice < 0.14)
 			EXECUTE(worker, CHANGE, customer, 1, PRODUCTS, 0);
 		else if (choice < 0.18)
-			EXECUTE(worker, RECEIVE, one_of(worker, PRODUCTS - 2), 12);
+			EXECUTE(worker, RECEIVE, one_of(worker, PRODUCTS - 2), 20);
 		else if (choice < 0.22)
-			EXECUTE(worker, RECEIVE, 1, 12);
+			EXECUTE(worker, RECEIVE, 1, 20);
 		else if (choice < 0.32)
 			end_order(worker, CANCEL, "cancelled");
 		else if (choice < 0.34)
