@@ -36,10 +36,13 @@
 /* No query of ours has more. */
 #define MAX_COLUMNS	24
 
+/* Of what is kept of a statement's domains; some 40 kB are in use. */
+#define DOMAINS_MAX_SIZE	(256 * 1024)
+
 static int	execute_plan(Statement *statement, const NullableDatum *values,
 						 Visibility visibility);
 static bool is_index_of(const RowNumber *number, const ErrorData *error);
-static void check_domain(DomainParameter *domain, const NullableDatum *values);
+static void check_domains(Statement *statement, const NullableDatum *values);
 static void forget_rewritten(Statement *statement);
 pg_noreturn static void refuse_written(uint64 written, uint64 expected);
 static void insert_some_rows(RowInserter *inserter, int64 customer_id,
@@ -126,8 +129,8 @@ execute_plan(Statement *statement, const NullableDatum *values,
 		datums[i] = values[i].value;
 		nulls[i] = values[i].isnull ? 'n' : ' ';
 	}
-	for (int i = 0; i < statement->ndomains; i++)
-		check_domain(&statement->domains[i], values);
+	if (statement->ndomains > 0)
+		check_domains(statement, values);
 	if (visibility == LATEST_SNAPSHOT && IsolationUsesXactSnapshot())
 	{
 		/* As in ri_PerformCheck(): what this transaction did is seen, too. */
@@ -141,14 +144,35 @@ execute_plan(Statement *statement, const NullableDatum *values,
 							visibility == CALLERS_SNAPSHOT, 0);
 }
 
+/*
+ * What is kept of a domain grows with each change of it, or of any other, that
+ * comes to the session's ears: it is made anew from time to time.
+ */
 static void
-check_domain(DomainParameter *domain, const NullableDatum *values)
+check_domains(Statement *statement, const NullableDatum *values)
 {
-	const NullableDatum *value = &values[domain->number - 1];
+	bool		forget = false;
 
-	if (domain->type != domain->base_type)
-		domain_check(value->value, value->isnull, domain->type, &domain->check,
-					 TopMemoryContext);
+	if (statement->domain_context == NULL)
+		statement->domain_context =
+			AllocSetContextCreate(TopMemoryContext, "ecommerce domains",
+								  ALLOCSET_SMALL_SIZES);
+	else if (MemoryContextMemAllocated(statement->domain_context, true) >
+			 DOMAINS_MAX_SIZE)
+		forget = true;
+	if (forget)
+		MemoryContextReset(statement->domain_context);
+	for (int i = 0; i < statement->ndomains; i++)
+	{
+		DomainParameter *domain = &statement->domains[i];
+		const NullableDatum *value = &values[domain->number - 1];
+
+		if (forget)
+			domain->check = NULL;
+		if (domain->type != domain->base_type)
+			domain_check(value->value, value->isnull, domain->type,
+						 &domain->check, statement->domain_context);
+	}
 }
 
 void

@@ -40,6 +40,7 @@ typedef struct Statement
 	Oid		   *parameters;		/* their types */
 	int			ndomains;
 	DomainParameter *domains;
+	MemoryContext domain_context;	/* where their checks are */
 	SPIPlanPtr	plan;
 } Statement;
 
