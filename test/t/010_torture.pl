@@ -443,7 +443,7 @@ my %mistake = (
 			LOOP
 				PERFORM FROM ecommerce.promotion_levels WHERE promotion_id = promotion.id
 				FOR NO KEY UPDATE;
-				PERFORM pg_sleep(0.001);
+				PERFORM pg_sleep(0.01);
 			END LOOP;
 		}
 	},
@@ -456,7 +456,7 @@ my %mistake = (
 		lock_cart => $look_at_cart
 		. $step{read_promotions}
 		. $step{count_own_uses}
-		. 'PERFORM pg_sleep(0.001);'
+		. 'PERFORM pg_sleep(0.005);'
 		. $step{lock_cart},
 		count_own_uses => ''
 	},
