@@ -353,8 +353,10 @@ count_customers_uses(const Checkout *checkout, List *promotions,
 	ListCell   *cell;
 
 	foreach(cell, promotions)
+	{
 		if (!((Promotion *) lfirst(cell))->customer_limit.isnull)
-		limited = lappend(limited, lfirst(cell));
+			limited = lappend(limited, lfirst(cell));
+	}
 	if (limited == NIL)
 		return;
 	values[0] = bigint_value(checkout->user_id);
@@ -418,8 +420,10 @@ best_outcome(const Checkout *checkout, List *promotions,
 	ListCell   *cell;
 
 	foreach(cell, promotions)
+	{
 		if (combines(lfirst(cell)))
-		combining = lappend(combining, lfirst(cell));
+			combining = lappend(combining, lfirst(cell));
+	}
 	best = outcome_of(checkout, combining, rates);
 	foreach(cell, promotions)
 	{
@@ -610,8 +614,10 @@ has_applied(const Outcome *outcome, const Promotion *promotion)
 	ListCell   *cell;
 
 	foreach(cell, outcome->applied)
+	{
 		if (((Discount *) lfirst(cell))->promotion == promotion)
-		return true;
+			return true;
+	}
 	return outcome->free_shipping == promotion;
 }
 
@@ -669,8 +675,10 @@ find_promotion(const List *promotions, int64 id)
 	ListCell   *cell;
 
 	foreach(cell, promotions)
+	{
 		if (DatumGetInt64(((Promotion *) lfirst(cell))->id.value) == id)
-		return lfirst(cell);
+			return lfirst(cell);
+	}
 	return NULL;
 }
 

@@ -66,7 +66,6 @@ static const char *const schemas_of[KINDS] = {
 };
 
 static const FunctionPrivilege functions[] = {
-	{CATALOGUE, "ecommerce.currency_digits"},
 	{CUSTOMER, "ecommerce_api.add_to_cart"},
 	{CUSTOMER, "ecommerce_api.set_cart_item"},
 	{CUSTOMER, "ecommerce_api.set_cart_items"},
@@ -265,10 +264,15 @@ static Statement select_rights_on_extension = {
 	.result = SPI_OK_SELECT
 };
 
+/* A row if there is the relation, with these columns. */
 static Statement select_relation = {
-	.query = "SELECT to_regclass($1)",
+	.query = "SELECT true WHERE to_regclass($1) IS NOT NULL"
+	"   AND NOT EXISTS (SELECT FROM string_to_table($2, ', ') AS column_name"
+	"                    WHERE NOT EXISTS ("
+	"                        SELECT FROM pg_attribute"
+	"                         WHERE attrelid = to_regclass($1) AND attname = column_name))",
 	.result = SPI_OK_SELECT,
-	PARAMETERS(TEXTOID)
+	PARAMETERS(TEXTOID, TEXTOID)
 };
 
 PG_FUNCTION_INFO_V1(grant_api);
@@ -553,11 +557,13 @@ change_tables(Kind kind, int since, const char *verb, const char *preposition,
 {
 	for (const TablePrivilege *table = tables; table < tables + lengthof(tables); table++)
 	{
-		NullableDatum name = text_value(table->relation);
+		NullableDatum values[] = {
+			text_value(table->relation), text_value(table->columns)
+		};
 		bool		has_columns = *table->columns != '\0';
 
 		if (table->kind == kind && table->since >= since &&
-			first_value(&select_relation, &name))
+			execute(&select_relation, values, FRESH_SNAPSHOT) > 0)
 			execute_command(psprintf("%s %s%s%s%s ON %s %s %s", verb, table->verbs,
 									 has_columns ? " (" : "", table->columns,
 									 has_columns ? ")" : "",

@@ -103,6 +103,8 @@ negate_amount(Numeric amount)
 Numeric
 round_amount(Numeric amount, int digits)
 {
+	if (decimals_of(amount) == digits)
+		return amount;
 	return DatumGetNumeric(DirectFunctionCall2(numeric_round,
 											   NumericGetDatum(amount),
 											   Int32GetDatum(digits)));
@@ -152,6 +154,11 @@ allocate(Numeric amount, const Numeric *weights, int count, int digits,
 		return;
 	}
 
+	if (count == 1)
+	{
+		shares[0] = round_amount(amount, digits);
+		return;
+	}
 	remainders = palloc(count * sizeof(Numeric));
 	by_remainder = palloc(count * sizeof(int));
 	for (int i = 0; i < count; i++)
@@ -160,7 +167,8 @@ allocate(Numeric amount, const Numeric *weights, int count, int digits,
 
 		CHECK_FOR_INTERRUPTS();
 		shares[i] = calculate(numeric_div_trunc, product, sum);
-		remainders[i] = calculate(numeric_mod, product, sum);
+		remainders[i] = subtract_amounts(product,
+										 calculate(numeric_mul, shares[i], sum));
 		by_remainder[i] = i;
 		left = subtract_amounts(left, shares[i]);
 	}
@@ -192,9 +200,12 @@ multiply_price(Numeric price, int64 quantity, int digits)
 Numeric
 price_as_shown(Numeric price, int digits)
 {
-	int			needed = DatumGetInt32(DirectFunctionCall1(numeric_min_scale,
-														   NumericGetDatum(price)));
+	int			needed;
 
+	if (decimals_of(price) == digits)
+		return price;
+	needed = DatumGetInt32(DirectFunctionCall1(numeric_min_scale,
+											   NumericGetDatum(price)));
 	return round_amount(price, Max(needed, digits));
 }
 
@@ -221,6 +232,7 @@ bool
 is_amount(Numeric amount)
 {
 	return !numeric_is_nan(amount) && !numeric_is_inf(amount) &&
+		decimals_of(amount) <= AMOUNT_MAX_DECIMALS &&
 		is_below_amount_limit(amount) &&
 		compare(numeric_ge, amount, int64_to_numeric(0));
 }
@@ -228,6 +240,8 @@ is_amount(Numeric amount)
 int
 decimals_of(Numeric amount)
 {
+	if (numeric_is_nan(amount) || numeric_is_inf(amount))
+		return -1;
 	return DatumGetInt32(DirectFunctionCall1(numeric_scale,
 											 NumericGetDatum(amount)));
 }

@@ -14,6 +14,7 @@
 
 /* Amounts are below these, in C and, with CppAsString2(), in SQL. */
 #define AMOUNT_LIMIT	1000000000000000	/* of a line, of an order */
+#define AMOUNT_MAX_DECIMALS	20	/* that anybody may expect, as a float has */
 #define PRICE_LIMIT		1000000000000	/* of a unit */
 
 /* Needed decimals of a price; a line is rounded, a price need not be. */
@@ -71,10 +72,10 @@ extern void require_finite(Numeric amount);
 
 extern bool is_below_amount_limit(Numeric amount);
 
-/* From 0, below the limit. */
+/* From 0, below the limit, and not longer than a float. */
 extern bool is_amount(Numeric amount);
 
-/* Those that it is written with. */
+/* Those that it is written with; -1 if it is not finite. */
 extern int	decimals_of(Numeric amount);
 
 /* As text, for DETAIL. */

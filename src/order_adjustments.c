@@ -25,13 +25,14 @@ static Numeric sum_of(const OrderAdjustment *adjustments, int count,
 					  const char *kind, const char *other_kind, int digits);
 static bool is_kind(const OrderAdjustment *adjustment, const char *kind);
 
+static const char *const adjustment_columns[] = {ORDER_ADJUSTMENT_COLUMNS(COLUMN_NAME)};
 static const Oid adjustment_types[] = {ORDER_ADJUSTMENT_COLUMNS(COLUMN_OID)};
 
 static RowInserter adjustment_inserter = {
-	.insert =
-	"INSERT INTO ecommerce.order_adjustments (customer_id, order_id"
-	ORDER_ADJUSTMENT_COLUMNS(COLUMN_INSERTED) ") VALUES ",
+	.insert = "INSERT INTO ecommerce.order_adjustments (customer_id, order_id",
 	.ncolumns = ORDER_ADJUSTMENT_NCOLUMNS,
+	.nusual = ORDER_ADJUSTMENT_NCOLUMNS,
+	.columns = adjustment_columns,
 	.types = adjustment_types
 };
 

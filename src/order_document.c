@@ -17,6 +17,8 @@
  */
 #include "postgres.h"
 
+#include "utils/memutils.h"
+
 #include "order_document.h"
 
 /* In stored order: by length, then by bytes. */
@@ -43,6 +45,11 @@ static const char *const product_keys[] = {
 };
 static const char *const category_keys[] = {"id", "name"};
 
+/* A shape is made once a session. */
+#define KEPT_SHAPE(shape, keys) kept_shape(&shape, keys, lengthof(keys))
+
+static const JsonbShape *kept_shape(JsonbShape **shape,
+									const char *const *keys, int nkeys);
 static void put_product(OrderDocument *document, const OrderLine *line);
 static void put_category(OrderDocument *document, const OrderLine *line);
 
@@ -50,17 +57,35 @@ void
 begin_order_document(OrderDocument *document, Replayed replayed,
 					 MemoryContext context)
 {
+	static JsonbShape *order;
+	static JsonbShape *placed_order;
+	static JsonbShape *line;
+	static JsonbShape *charged_line;
+	static JsonbShape *product;
+	static JsonbShape *category;
+
 	document->replayed = replayed;
 	document->order_shape = replayed == NOT_A_PLACEMENT ?
-		jsonb_shape(order_keys, lengthof(order_keys)) :
-		jsonb_shape(placed_order_keys, lengthof(placed_order_keys));
-	document->line_shape = jsonb_shape(line_keys, lengthof(line_keys));
-	document->charged_line_shape = jsonb_shape(charged_line_keys,
-											   lengthof(charged_line_keys));
-	document->product_shape = jsonb_shape(product_keys, lengthof(product_keys));
-	document->category_shape = jsonb_shape(category_keys,
-										   lengthof(category_keys));
+		KEPT_SHAPE(order, order_keys) :
+		KEPT_SHAPE(placed_order, placed_order_keys);
+	document->line_shape = KEPT_SHAPE(line, line_keys);
+	document->charged_line_shape = KEPT_SHAPE(charged_line, charged_line_keys);
+	document->product_shape = KEPT_SHAPE(product, product_keys);
+	document->category_shape = KEPT_SHAPE(category, category_keys);
 	jsonb_begin(&document->writer, context);
+}
+
+static const JsonbShape *
+kept_shape(JsonbShape **shape, const char *const *keys, int nkeys)
+{
+	if (*shape == NULL)
+	{
+		MemoryContext before = MemoryContextSwitchTo(TopMemoryContext);
+
+		*shape = jsonb_shape(keys, nkeys);
+		MemoryContextSwitchTo(before);
+	}
+	return *shape;
 }
 
 void

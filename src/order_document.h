@@ -63,11 +63,11 @@ typedef struct OrderDocument
 {
 	JsonbWriter writer;
 	Replayed	replayed;
-	JsonbShape *order_shape;
-	JsonbShape *line_shape;
-	JsonbShape *charged_line_shape;
-	JsonbShape *product_shape;
-	JsonbShape *category_shape;
+	const JsonbShape *order_shape;
+	const JsonbShape *line_shape;
+	const JsonbShape *charged_line_shape;
+	const JsonbShape *product_shape;
+	const JsonbShape *category_shape;
 } OrderDocument;
 
 /*

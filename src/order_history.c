@@ -24,30 +24,25 @@ static Statement select_last_number = {
 	PARAMETERS(INT8OID, INT8OID)
 };
 
-/* Nothing is inserted when an event that is outstanding has the same id. */
 static Statement insert_event = {
 	.query =
 	"INSERT INTO ecommerce.order_events (customer_id, order_id, event_number,"
 	"       event, old_status, new_status, payload, actor, person)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-	" ON CONFLICT DO NOTHING",
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
 	.result = SPI_OK_INSERT,
 	PARAMETERS(INT8OID, INT8OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID,
 			   TEXTOID, TEXTOID)
 };
 
-/* By now others may have been given further ids. */
-static Statement select_taken_id = {
-	.query =
-	"SELECT 1 FROM ecommerce.order_events"
-	" WHERE id = (SELECT currval('ecommerce.order_events_id_seq'))"
-	"   AND delivered_at IS NULL AND failed_at IS NULL",
-	.result = SPI_OK_SELECT,
-	.nparameters = 0
-};
-
 static void write_event(const NullableDatum *values);
+static void refuse_taken_id(void);
 static int32 last_number(int64 user_id, int64 order_id);
+
+/* Of the events that are outstanding. */
+static const RowNumber event_ids = {
+	.indexes = {"order_events_undelivered_idx"},
+	.refuse = refuse_taken_id
+};
 
 void
 write_placement(const Access *access, int64 user_id, int64 order_id,
@@ -87,19 +82,21 @@ write_status_change(const Access *access, int64 user_id, int64 order_id,
 	write_event(values);
 }
 
-/* After a restore without sequences, ids begin again. */
 static void
 write_event(const NullableDatum *values)
 {
-	uint64		written = execute(&insert_event, values, FRESH_SNAPSHOT);
+	require_written(execute_insert(&insert_event, values, &event_ids), 1);
+}
 
-	if (written == 0 && execute(&select_taken_id, NULL, LATEST_SNAPSHOT) > 0)
-		ereport(ERROR,
-				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("sequence of event ids is behind the events"),
-				errdetail_internal("{\"code\": \"event_id_taken\"}"),
-				errhint("Tell the shop: after a restore without sequences these are to be set, as order_integrity() shows."));
-	require_written(written, 1);
+/* After a restore without sequences, ids begin again. */
+static void
+refuse_taken_id(void)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("sequence of event ids is behind the events"),
+			errdetail_internal("{\"code\": \"event_id_taken\"}"),
+			errhint("Tell the shop: after a restore without sequences these are to be set, as order_integrity() shows."));
 }
 
 /*

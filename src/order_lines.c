@@ -11,13 +11,14 @@
 
 #include "order_lines.h"
 
+static const char *const line_columns[] = {ORDER_LINE_COLUMNS(COLUMN_NAME)};
 static const Oid line_types[] = {ORDER_LINE_COLUMNS(COLUMN_OID)};
 
 static RowInserter line_inserter = {
-	.insert =
-	"INSERT INTO ecommerce.order_details (customer_id, order_id"
-	ORDER_LINE_COLUMNS(COLUMN_INSERTED) ") VALUES ",
+	.insert = "INSERT INTO ecommerce.order_details (customer_id, order_id",
 	.ncolumns = ORDER_LINE_NCOLUMNS,
+	.nusual = ORDER_LINE_NUSUAL,
+	.columns = line_columns,
 	.types = line_types
 };
 

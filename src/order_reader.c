@@ -15,12 +15,16 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 
 #include "errors.h"
 #include "order_reader.h"
+
+/* Behind the customer the last of ORDER_COLUMNS. */
+#define ITEMS_AMOUNT_ATTNUM	(1 + ORDER_NCOLUMNS)
 
 /* Merges lines into their orders: a receiver of SELECT_ORDER_LINES. */
 typedef struct LineReceiver
@@ -212,13 +216,9 @@ static bool
 any_is_charged(SPITupleTable *orders, uint64 count)
 {
 	for (uint64 i = 0; i < count; i++)
-	{
-		Order		order;
-
-		read_order_row(&order, orders, i);
-		if (!order.items_amount.isnull)
+		if (!heap_attisnull(orders->vals[i], ITEMS_AMOUNT_ATTNUM,
+							orders->tupdesc))
 			return true;
-	}
 	return false;
 }
 

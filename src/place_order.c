@@ -46,9 +46,13 @@
 #include "order_reader.h"
 #include "pricing.h"
 #include "problems.h"
+#include "tables.h"
 #include "texts.h"
 
 #define KEY_MAX_LENGTH	255
+
+/* Besides the user.  Before 2.0 they were others, in another order. */
+#define NARGUMENTS		5
 
 #define METADATA_MAX_SIZE	16384
 
@@ -79,31 +83,21 @@ enum order_of_key_column
 	KEY_ADDRESS, KEY_METADATA, KEY_NCOLUMNS
 };
 
-/*
- * Nothing is inserted when there is such an order already: with the same key, if
- * it was placed since the snapshot of REPEATABLE READ; or with the same id.
- */
 static Statement insert_order = {
 	.query =
 	"INSERT INTO ecommerce.orders (customer_id, order_amount, currency,"
 	"       shipping_address, idempotency_key, stock_bucket, address,"
 	"       billing_address, metadata, fingerprint, items_amount)"
 	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-	" ON CONFLICT DO NOTHING"
 	" RETURNING id::bigint, order_date::timestamptz, order_status::text,"
 	"           number::text",
 	.result = SPI_OK_INSERT_RETURNING,
 	PARAMETERS(INT8OID, NUMERICOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, JSONBOID,
-			   JSONBOID, JSONBOID, TEXTOID, NUMERICOID)
-};
-
-/* By now others may have been given further ids. */
-static Statement select_taken_id = {
-	.query =
-	"SELECT 1 FROM ecommerce.orders"
-	" WHERE id = (SELECT currval('ecommerce.orders_id_seq'))",
-	.result = SPI_OK_SELECT,
-	.nparameters = 0
+			   JSONBOID, JSONBOID, TEXTOID, NUMERICOID),
+	DOMAINS(DOMAIN(2, "amount", NUMERICOID), DOMAIN(3, "currency", TEXTOID),
+			DOMAIN(5, "idempotency_key", TEXTOID), DOMAIN(7, "address", JSONBOID),
+			DOMAIN(8, "address", JSONBOID), DOMAIN(9, "metadata", JSONBOID),
+			DOMAIN(11, "amount", NUMERICOID))
 };
 
 PG_FUNCTION_INFO_V1(place_order);
@@ -128,9 +122,14 @@ pg_noreturn static void refuse_changed_cart(const Checkout *checkout,
 											Datum fingerprint);
 static void write_order(Order *order, const Request *request,
 						const Checkout *checkout);
-static void require_free_id(void);
+static void refuse_taken_id(void);
 static Jsonb *order_to_jsonb(const Access *access, const Order *order,
 							 const Checkout *checkout);
+
+static const RowNumber order_ids = {
+	.indexes = {"orders_pkey", "orders_id_key"},
+	.refuse = refuse_taken_id
+};
 
 Datum
 place_order(PG_FUNCTION_ARGS)
@@ -138,16 +137,21 @@ place_order(PG_FUNCTION_ARGS)
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 	bool		is_new;
 
+	if (PG_NARGS() != 1 + NARGUMENTS)
+		refuse_old_extension("ecommerce.place_order(bigint,text,numeric,text,text,jsonb)");
 	PG_RETURN_JSONB_P(place_order_of(user_id, &fcinfo->args[1], &is_new));
 }
 
 Datum
 api_place_order(PG_FUNCTION_ARGS)
 {
+	int64		user_id = require_claimed_user();
 	bool		is_new;
-	Jsonb	   *order = place_order_of(require_claimed_user(), fcinfo->args,
-									   &is_new);
+	Jsonb	   *order;
 
+	if (PG_NARGS() != NARGUMENTS)
+		refuse_old_extension("ecommerce_api.place_order(text,numeric,text,text,jsonb)");
+	order = place_order_of(user_id, fcinfo->args, &is_new);
 	if (is_new)
 		answer_created();
 	PG_RETURN_JSONB_P(order);
@@ -185,7 +189,8 @@ check_request(const Request *request)
 	if (!request->expected_amount.isnull &&
 		!is_amount(DatumGetNumeric(request->expected_amount.value)))
 		refuse_argument("expected_amount", "a number from 0, below "
-						CppAsString2(AMOUNT_LIMIT));
+						CppAsString2(AMOUNT_LIMIT) ", of at most "
+						CppAsString2(AMOUNT_MAX_DECIMALS) " decimals");
 	if (!request->shipping_address.isnull)
 		(void) parse_address(request->shipping_address.value,
 							 "shipping_address");
@@ -390,11 +395,8 @@ write_order(Order *order, const Request *request, const Checkout *checkout)
 		checkout->items_amount
 	};
 	NullableDatum row[4];
-	uint64		written = execute(&insert_order, values, FRESH_SNAPSHOT);
 
-	if (written == 0)
-		require_free_id();
-	require_written(written, 1);
+	require_written(execute_insert(&insert_order, values, &order_ids), 1);
 	read_row(SPI_tuptable, 0, row, lengthof(row));
 	order->user_id = request->user_id;
 	order->id = row[0];
@@ -414,14 +416,13 @@ write_order(Order *order, const Request *request, const Checkout *checkout)
 
 /* After a restore without sequences, ids begin again. */
 static void
-require_free_id(void)
+refuse_taken_id(void)
 {
-	if (execute(&select_taken_id, NULL, LATEST_SNAPSHOT) > 0)
-		ereport(ERROR,
-				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				errmsg("sequence of order ids is behind the orders"),
-				errdetail_internal("{\"code\": \"order_id_taken\"}"),
-				errhint("Tell the shop: after a restore without sequences these are to be set, as order_integrity() shows."));
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("sequence of order ids is behind the orders"),
+			errdetail_internal("{\"code\": \"order_id_taken\"}"),
+			errhint("Tell the shop: after a restore without sequences these are to be set, as order_integrity() shows."));
 }
 
 static Jsonb *

@@ -44,8 +44,8 @@ static Statement select_products = {
 	"       category.id::bigint, category.name::text,"
 	"       product.sku::text, product.options::jsonb,"
 	"       product.tax_class::text, product.weight::numeric,"
-	"       (SELECT EXISTS (SELECT FROM ecommerce.promotions"
-	"                        WHERE code IS NULL AND promotions.is_active))"
+	"       EXISTS (SELECT FROM ecommerce.promotions"
+	"                WHERE code IS NULL AND promotions.is_active)"
 	"  FROM ecommerce.products AS product"
 	"  LEFT JOIN ecommerce.categories AS category"
 	"    ON category.id = product.category_id"
@@ -57,6 +57,7 @@ static Statement select_products = {
 static void read_products(Checkout *checkout, Visibility visibility);
 static void choose_address(Checkout *checkout, NullableDatum address);
 static void add_up(Checkout *checkout);
+static bool may_be_charged(const Checkout *checkout);
 static void add_charges(Checkout *checkout, Visibility visibility);
 static Numeric charge_shipping(Checkout *checkout, const ShippingRates *rates,
 							   const Promotion *free_shipping, Numeric goods,
@@ -79,7 +80,8 @@ price_checkout(Checkout *checkout, NullableDatum address, Seen seen,
 	read_products(checkout, visibility);
 	choose_address(checkout, address);
 	add_up(checkout);
-	if (!checkout->amount.isnull && !checkout->currency.isnull)
+	if (!checkout->amount.isnull && !checkout->currency.isnull &&
+		may_be_charged(checkout))
 		add_charges(checkout, visibility);
 	find_problems(checkout, seen);
 }
@@ -134,6 +136,8 @@ fingerprint_of(const Checkout *checkout)
 		append_text(&shown, "name", adjustment->name);
 		append_amount(&shown, "rate", adjustment->rate);
 		append_amount(&shown, "amount", adjustment->amount);
+		if (DatumGetBool(adjustment->is_included.value))
+			appendStringInfoString(&shown, ", included");
 	}
 	hash = DirectFunctionCall1(sha256_bytea,
 							   PointerGetDatum(cstring_to_text_with_len(shown.data,
@@ -228,10 +232,12 @@ add_up(Checkout *checkout)
 	for (int i = 0; i < checkout->count; i++)
 	{
 		OrderLine  *line = &checkout->lines[i];
+		NullableDatum currency = checkout->items[i].currency;
 
 		CHECK_FOR_INTERRUPTS();
 		compute_line(line, checkout->units[i].quantity,
-					 digits_of(checkout->items[i].currency));
+					 texts_are_equal(currency, checkout->currency) ?
+					 checkout->digits : digits_of(currency));
 		if (line->line_amount.isnull)
 			continue;
 		checkout->items[i].net = DatumGetNumeric(line->line_amount.value);
@@ -240,6 +246,19 @@ add_up(Checkout *checkout)
 	}
 	if (item_of_other_currency(checkout) == NULL)
 		checkout->amount = numeric_value(sum == NULL ? int64_to_numeric(0) : sum);
+}
+
+/* Whether an order can cost anything besides its lines. */
+static bool
+may_be_charged(const Checkout *checkout)
+{
+	if (checkout->has_automatic || !checkout->coupons.isnull ||
+		!checkout->shipping_code.isnull)
+		return true;
+	for (int i = 0; i < checkout->count; i++)
+		if (!checkout->items[i].tax_class.isnull)
+			return true;
+	return false;
 }
 
 /* What an order costs besides its lines: first discounts, taxes last. */

@@ -272,6 +272,8 @@ append_fields(StringInfo detail, const Checkout *checkout,
 			break;
 		case AMOUNT_OUT_OF_RANGE:
 			append_amount(detail, "order_amount", checkout->amount);
+			if (!checkout->items_amount.isnull)
+				append_amount(detail, "items_amount", checkout->items_amount);
 			appendStringInfoString(detail,
 								   ", \"below\": " CppAsString2(AMOUNT_LIMIT));
 			break;

@@ -17,6 +17,20 @@
 
 #include "compat.h"
 
+/*
+ * A parameter for a column whose type is a domain of ours.  Its value is checked
+ * with what is kept of the domain for the session.  A query that casts its
+ * parameter sets up the domain's constraints anew in each execution.
+ */
+typedef struct DomainParameter
+{
+	int			number;			/* the n of $n */
+	const char *name;			/* in the schema ecommerce */
+	Oid			base_type;
+	Oid			type;			/* base_type where there is no such domain */
+	void	   *check;
+} DomainParameter;
+
 /* Declared static beside the code that runs it; plan starts out NULL. */
 typedef struct Statement
 {
@@ -24,12 +38,20 @@ typedef struct Statement
 	int			result;			/* the SPI_OK_ code that executing it gives */
 	int			nparameters;
 	Oid		   *parameters;		/* their types */
+	int			ndomains;
+	DomainParameter *domains;
 	SPIPlanPtr	plan;
 } Statement;
 
 #define PARAMETERS(...) \
 	.nparameters = lengthof(((Oid[]) {__VA_ARGS__})), \
 	.parameters = (Oid[]) {__VA_ARGS__}
+
+#define DOMAIN(parameter, domain, oid) \
+	{.number = parameter, .name = domain, .base_type = oid}
+#define DOMAINS(...) \
+	.ndomains = lengthof(((DomainParameter[]) {__VA_ARGS__})), \
+	.domains = (DomainParameter[]) {__VA_ARGS__}
 
 /*
  * A list of columns is a macro that takes what to make of each: of its name, its
@@ -38,7 +60,7 @@ typedef struct Statement
 #define COLUMN_FIELD(name, type, oid)		NullableDatum name;
 #define COLUMN_COUNT(name, type, oid)		+ 1
 #define COLUMN_SELECTED(name, type, oid)	", " #name "::" #type
-#define COLUMN_INSERTED(name, type, oid)	", " #name
+#define COLUMN_NAME(name, type, oid)		#name,
 #define COLUMN_OID(name, type, oid)			oid,
 
 /*
@@ -90,6 +112,20 @@ jsonb_value(Jsonb *value)
 extern uint64 execute(Statement *statement, const NullableDatum *values,
 					  Visibility visibility);
 
+/*
+ * For an INSERT of a row that a sequence numbers: refuse() raises an error if one
+ * of these unique indexes has the number already.  That costs nothing until then,
+ * while ON CONFLICT looks into every index, every time.
+ */
+typedef struct RowNumber
+{
+	const char *indexes[2];
+	void		(*refuse) (void);
+} RowNumber;
+
+extern uint64 execute_insert(Statement *statement, const NullableDatum *values,
+							 const RowNumber *number);
+
 /* For a SELECT: each row goes to the receiver. */
 extern void execute_into(Statement *statement, const NullableDatum *values,
 						 Visibility visibility, DestReceiver *receiver);
@@ -103,17 +139,21 @@ extern void execute_commands(SPITupleTable *commands);
 
 /*
  * INSERT ... VALUES with any number of rows, of which each has the values of a
- * customer and an order in front of its own.  Statements are made when they are
+ * customer and an order in front of its own.  The columns behind the usual ones
+ * are left out where all of them are null.  Statements are made when they are
  * first needed, statements[i] for i + 1 rows.
  */
 #define MAX_ROWS_AT_ONCE	16
 
 typedef struct RowInserter
 {
-	const char *insert;			/* up to and with VALUES */
+	const char *insert;			/* up to the key of the order */
 	int			ncolumns;		/* behind the customer and the order */
-	const Oid  *types;			/* theirs */
+	int			nusual;			/* of these; the others may be null */
+	const char *const *columns;
+	const Oid  *types;
 	Statement	statements[MAX_ROWS_AT_ONCE];
+	Statement	usual_statements[MAX_ROWS_AT_ONCE];
 } RowInserter;
 
 /* rows are ncolumns values each, one row behind the other. */

@@ -53,6 +53,17 @@ require_current_tables(Oid orders)
 				errhint("Run SELECT ecommerce.migrate(); as the owner of the tables."));
 }
 
+void
+refuse_old_extension(const char *missing)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("extension is older than its library"),
+			errdetail_internal("{\"code\": \"extension_not_updated\", \"missing\": \"%s\"}",
+							   missing),
+			errhint("Run ALTER EXTENSION ecommerce UPDATE; then SELECT ecommerce.migrate();"));
+}
+
 Oid
 table_owner(Oid table)
 {

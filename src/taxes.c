@@ -82,6 +82,7 @@ static List *classes_of(const Checkout *checkout, NullableDatum shipping_class);
 static List *add_class(List *classes, NullableDatum tax_class);
 static List *read_rates(const Checkout *checkout, List *classes,
 						Visibility visibility);
+static NullableDatum in_capitals(NullableDatum state);
 static void add_member(Checkout *checkout, List **groups, const List *rates,
 					   NullableDatum tax_class, int member, Numeric amount);
 static List *rates_of_class(Checkout *checkout, const List *rates,
@@ -98,6 +99,7 @@ static TaxGroup *group_of(List **groups, List *rates, int max_members);
 static bool rates_are_equal(const List *a, const List *b);
 static int	count_equal(const List *rates, const TaxRate *rate);
 static Numeric tax_group(Checkout *checkout, const TaxGroup *group);
+static bool has_rates(const List *rates, bool is_included);
 static Numeric sum_of_rates(const List *rates, bool is_included);
 static void put_components(Checkout *checkout, const List *rates,
 						   bool is_included, Numeric tax);
@@ -167,9 +169,17 @@ read_rates(const Checkout *checkout, List *classes, Visibility visibility)
 
 		read_row(SPI_tuptable, i, row, lengthof(row));
 		memcpy(rates[i].columns, &row[1], sizeof(rates[i].columns));
+		rates[i].state = in_capitals(rates[i].state);
 		result = lappend(result, &rates[i]);
 	}
 	return result;
+}
+
+/* The state of an address is what the customer has typed. */
+static NullableDatum
+in_capitals(NullableDatum state)
+{
+	return state.isnull ? state : upper_case(state.value);
 }
 
 static void
@@ -193,7 +203,7 @@ static List *
 rates_of_class(Checkout *checkout, const List *rates, NullableDatum tax_class)
 {
 	NullableDatum country = address_field(checkout->address, "country");
-	NullableDatum state = address_field(checkout->address, "state");
+	NullableDatum state = in_capitals(address_field(checkout->address, "state"));
 	NullableDatum none = NULL_VALUE;
 	List	   *applied = NIL;
 	Level		level = FOR_ALL;
@@ -303,8 +313,10 @@ rates_are_equal(const List *a, const List *b)
 	if (list_length(a) != list_length(b))
 		return false;
 	foreach(cell, a)
+	{
 		if (count_equal(a, lfirst(cell)) != count_equal(b, lfirst(cell)))
-		return false;
+			return false;
+	}
 	return true;
 }
 
@@ -334,21 +346,41 @@ tax_group(Checkout *checkout, const TaxGroup *group)
 {
 	Numeric		rate_included = sum_of_rates(group->rates, true);
 	Numeric		rate_added = sum_of_rates(group->rates, false);
-	Numeric		base = round_amount(int64_to_numeric(0), checkout->digits);
+	Numeric		nothing = round_amount(int64_to_numeric(0), checkout->digits);
+	Numeric		base = nothing;
 	Numeric		included;
 	Numeric		added;
 
 	for (int i = 0; i < group->nmembers; i++)
 		base = add_amounts(base, group->amounts[i]);
-	included = included_in(base, rate_included, checkout->digits);
-	added = percent_of(subtract_amounts(base, included), rate_added,
-					   checkout->digits);
+	included = nothing;
+	if (has_rates(group->rates, true))
+		included = included_in(base, rate_included, checkout->digits);
+	added = nothing;
+	if (has_rates(group->rates, false))
+		added = percent_of(subtract_amounts(base, included), rate_added,
+						   checkout->digits);
 
 	put_components(checkout, group->rates, true, included);
 	put_components(checkout, group->rates, false, added);
-	add_to_lines(checkout, group, rate_included, included);
-	add_to_lines(checkout, group, rate_added, added);
+	if (has_rates(group->rates, true))
+		add_to_lines(checkout, group, rate_included, included);
+	if (has_rates(group->rates, false))
+		add_to_lines(checkout, group, rate_added, added);
 	return added;
+}
+
+static bool
+has_rates(const List *rates, bool is_included)
+{
+	ListCell   *cell;
+
+	foreach(cell, rates)
+	{
+		if (DatumGetBool(((TaxRate *) lfirst(cell))->is_included.value) == is_included)
+			return true;
+	}
+	return false;
 }
 
 static Numeric

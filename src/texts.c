@@ -61,8 +61,10 @@ contains_text(const List *texts, NullableDatum value)
 	ListCell   *cell;
 
 	foreach(cell, texts)
+	{
 		if (texts_are_equal(*(const NullableDatum *) lfirst(cell), value))
-		return true;
+			return true;
+	}
 	return false;
 }
 

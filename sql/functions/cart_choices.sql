@@ -53,7 +53,9 @@ REVOKE EXECUTE ON FUNCTION ecommerce_api.set_cart_shipping FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce_api.set_cart_shipping IS
 'Sets how and where the order goes
 
-shipping_code: the way of shipping. address: where the order goes. billing_address: where the '
-'bill goes. Addresses are objects of texts: name, phone, email, company, line1, line2, city, '
-'state, postal_code, country. Returns the cart.
+All of it, in place of what was set: send the address again with another way of shipping. '
+'shipping_code: the way of shipping, the shop''s default if left out. address: where the order '
+'goes, your own if left out. billing_address: where the bill goes, there too if left out. '
+'Addresses are objects of texts: name, phone, email, company, line1, line2, city, state, '
+'postal_code, country. Returns the cart.
 Errors: 401 without a user; 404 for an unknown user; 400 for a bad code or address.';

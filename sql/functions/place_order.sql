@@ -17,13 +17,14 @@ COMMENT ON FUNCTION ecommerce.place_order IS
 'order, with "replayed": true. fingerprint is that of the cart that the customer was shown, and '
 'expected_amount its amount: if the cart is another now, nothing is ordered. shipping_address is '
 'a text, or an address as JSON; left out, the order goes to the cart''s address, or the user''s. '
-'metadata is an object of the shop''s own, of at most 16384 bytes.
+'metadata is an object of at most 16384 bytes that is kept with the order.
 Errors: 22004 for a null user or no address; 22023 for an address that is blank, longer than '
-'10000 characters or no address, a key that is blank or longer, an amount below 0 or of 1e15 and '
-'more, metadata that are no object; 22003 for an order of 1e15 and more; PT404 for an unknown '
-'user or an empty cart; PT409 for what a cart''s problems tell, another cart or amount; PT422 for '
-'a key used with other arguments; 55000 when the sequence of ids is behind. After 40001, 40P01, '
-'55P03 or a lost connection, repeat with the same key.
+'10000 characters or no address, a key that is blank or longer, an amount below 0, of 1e15 and '
+'more or of more than 20 decimals, metadata that are no object; 22P02 for an address that begins '
+'with { and is no JSON; 22003 for an order of 1e15 and more; PT404 for an unknown user or an '
+'empty cart; PT409 for what a cart''s problems tell, another cart or amount; PT422 for a key used '
+'with other arguments; 55000 when the sequence of ids is behind. After 40001, 40P01, 55P03 or a '
+'lost connection, repeat with the same key.
 The key follows the Idempotency-Key HTTP header field '
 '(draft-ietf-httpapi-idempotency-key-header).';
 
@@ -44,6 +45,6 @@ idempotency_key: 1 to 255 characters; a request repeated with the same key retur
 'order, with "replayed": true. fingerprint: that of the cart the customer saw; expected_amount: '
 'its amount; if the cart is another now, nothing is ordered. shipping_address: where the order '
 'goes, a text or an object, the cart''s or the user''s own address if left out. metadata: an '
-'object of your own. Returns the order.
+'object of your own. Returns the order, with 201 if it is new.
 Errors: 401 without a user; 404 for an empty cart; 409 for what the cart''s problems tell, '
 'another cart or amount; 422 for a key used with other arguments; 400 for a bad argument.';

@@ -174,7 +174,7 @@ class ShopMaker:
     # Promotions
 
     def promotions(self, shop, carts):
-        automatic = self.choice(0, 0, 1, 1, 2)
+        automatic = self.choice(0, 0, 1, 1, 2, 3)
         coupons = self.choice(0, 1, 2, 3, 3)
         ids = self.ids(automatic + coupons)
         return [
@@ -212,7 +212,7 @@ class ShopMaker:
             "category_id": category_id,
             "min_amount": min_amount,
             "priority": self.choice(0, 0, 0, -1, 1, 2),
-            "combines": self.chance(80),
+            "combines": self.chance(85),
             "period": self.choice("past", "future") if self.chance(4) else "now",
             "is_active": self.chance(97),
         }
@@ -234,6 +234,8 @@ class ShopMaker:
             country = state = None
         elif self.chance(3):
             state = None
+        if state is not None and self.chance(20):
+            state = state.lower()
         huge = self.chance(1)
         return {
             "currency": currency,

@@ -1,6 +1,6 @@
 """
-What an order costs, computed again: with exact fractions, and from the words of
-docs and README instead of the C code, so that a mistake has to be made twice to go unseen.
+What an order costs, computed a second time, in fractions, and written from the rules as they
+are told to people instead of from the C code: a mistake has to be made twice to go unseen.
 
 A shop is a dict of the rows of its tables, a cart a dict of what the customer wants; numbers
 in them are Fractions. A mistake, one of MISTAKES, is made on purpose, to show that it is seen.
@@ -217,7 +217,7 @@ class Pricing:
         if state is None and any(it["state"] is not None for it in of_country):
             return "address_needed"
         levels = (
-            [it for it in of_country if it["state"] is not None and it["state"] == state],
+            [it for it in of_country if it["state"] is not None and it["state"].upper() == state.upper()],
             [it for it in of_country if it["state"] is None],
             [it for it in rates if it["country"] is None],
         )
@@ -225,13 +225,12 @@ class Pricing:
         return sorted(level, key=lambda it: it["id"]) if level else "no_tax_rate"
 
     def tax_group(self, rates, members):
-        """What is included is taken out of the prices, before anything is added to them."""
+        """The tax that is added. What is included is taken out of the prices, before anything is added to them."""
         base = sum(amount for amount, _ in members)
         included = [it for it in rates if it["is_included"]]
         added = [it for it in rates if not it["is_included"]]
         within = self.tax(included, base, members, lambda rate, amount: amount * rate / (100 + rate))
-        upon = self.tax(added, base - within, members, lambda rate, amount: amount * rate / 100)
-        return upon
+        return self.tax(added, base - within, members, lambda rate, amount: amount * rate / 100)
 
     def tax(self, rates, base, members, compute):
         if not rates:

@@ -69,8 +69,12 @@ BEGIN
                                         THEN least((quote ->> 'cart_amount')::numeric, 1e15 - 1) END);
             reads_the_same := ecommerce.order_json(customer, (placed ->> 'id')::bigint)
                               = placed - 'replayed';
-        EXCEPTION WHEN SQLSTATE 'PT409' OR numeric_value_out_of_range THEN
-            GET STACKED DIAGNOSTICS problem = PG_EXCEPTION_DETAIL;
+        EXCEPTION
+            WHEN SQLSTATE 'PT409' OR numeric_value_out_of_range THEN
+                GET STACKED DIAGNOSTICS problem = PG_EXCEPTION_DETAIL;
+            -- No cart deserves another error: this is no code of a problem.
+            WHEN OTHERS THEN
+                problem := jsonb_build_object('code', SQLSTATE, 'message', SQLERRM);
         END;
         RETURN NEXT jsonb_build_object(
             'quote', quote, 'order', placed, 'refusal', problem::jsonb,

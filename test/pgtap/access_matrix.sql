@@ -109,7 +109,7 @@ INSERT INTO expected VALUES
     ('ecommerce.grant_api()',                  'X',       '',   '',    '',    '',  ''),
     ('ecommerce.revoke_api()',                 'X',       '',   '',    '',    '',  ''),
     ('ecommerce.current_user_id()',            'X',       'X',  '',    '',    '',  ''),
-    ('ecommerce.currency_digits()',            'X',       'X',  'X',   'X',   '',  ''),
+    ('ecommerce.currency_digits()',            'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.add_to_cart()',                'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.set_cart_item()',              'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.set_cart_items()',             'X',       'X',  '',    '',    '',  ''),

@@ -161,7 +161,7 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$SELECT ecommerce.place_order(1, idempotency_key => '')$$),
     ('22023', 'argument is out of range',
      '{"code": "argument_out_of_range", "argument": "expected_amount",
-       "accepted": "a number from 0, below 1000000000000000"}',
+       "accepted": "a number from 0, below 1000000000000000, of at most 20 decimals"}',
      $$SELECT ecommerce.place_order(1, expected_amount => 'NaN')$$),
     ('22023', 'argument is out of range',
      '{"code": "argument_out_of_range", "argument": "currency", "accepted": "the three capital letters of an ISO 4217 code"}',

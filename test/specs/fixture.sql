@@ -282,7 +282,7 @@ BEGIN
     RETURN remaining;
 END $$;
 
--- Where the step 'pause' waits for whoever has locked it.
+-- Where the step 'pause' waits for whoever has locked it, one session after the other.
 CREATE TABLE test.paused ();
 
 CREATE FUNCTION test.place_order(customer bigint, VARIADIC steps text[]) RETURNS numeric
@@ -384,7 +384,7 @@ BEGIN
               FROM unnest(levels) AS level
              WHERE stock.product_id = level.product_id AND stock.bucket = level.bucket;
         WHEN 'pause' THEN
-            LOCK test.paused IN SHARE MODE;
+            LOCK test.paused IN SHARE ROW EXCLUSIVE MODE;
 
         WHEN 'write order' THEN
             amount := test.write_order(customer, items, products, amount);

@@ -233,6 +233,8 @@ SELECT ecommerce.place_order(1, expected_amount => -1e-1000);
 SELECT ecommerce.place_order(1, expected_amount => 1e15);
 SELECT ecommerce.place_order(1, expected_amount => 10::numeric ^ 131071);
 SELECT ecommerce.place_order(1, expected_amount => 999999999999999.999999);
+SELECT ecommerce.place_order(1, expected_amount => 0.30000000000000004441);
+SELECT ecommerce.place_order(1, expected_amount => 0.75 + 1e-16383);
 TABLE intact;
 
 -- An amount that is beyond any order, from prices and quantities that are not.

@@ -126,6 +126,7 @@ SELECT pg_temp.fill(1, '[[0.50, 1, "EUR", "books"], [0.50, 1, "EUR", "reduced"]]
 SELECT pg_temp.buy(1);
 SELECT pg_temp.fill(2, '[[10, 1, "USD", "goods"]]');
 SELECT ecommerce.set_cart_shipping(2, address => '{"line1": "1", "country": "US", "state": "OR"}') -> 'cart_amount';
+SELECT ecommerce.set_cart_shipping(2, address => '{"line1": "1", "country": "US", "state": "or"}') -> 'cart_amount';
 SELECT pg_temp.buy(2);
 
 -- What the address does not tell, and what the shop does not know, is never a silent zero.
@@ -334,6 +335,8 @@ SELECT columns, pg_temp.refusal('INSERT INTO ecommerce.promotions ' || columns)
                ('(name, kind) VALUES (''a'', ''gift'')'),
                ('(name, kind, code) VALUES (''a'', ''free_shipping'', ''a b'')'),
                ('(name, kind, code) VALUES (''a'', ''free_shipping'', '''')'),
+               ('(name, kind, code) VALUES (''a'', ''free_shipping'', U&''\200B'')'),
+               ('(name, kind) VALUES ('' '', ''free_shipping'')'),
                ('(name, kind, code) VALUES (''a'', ''free_shipping'', ''post'')'),
                ('(name, kind, min_amount) VALUES (''a'', ''free_shipping'', 1)'),
                ('(name, kind, usage_limit) VALUES (''a'', ''free_shipping'', -1)'),
@@ -345,11 +348,16 @@ SELECT columns, pg_temp.refusal('INSERT INTO ecommerce.tax_rates ' || columns)
                ('(tax_class, name, rate) VALUES (''a'', ''a'', 101)'),
                ('(tax_class, name, rate) VALUES (''a'', ''a'', ''NaN'')'),
                ('(tax_class, name, rate) VALUES (''a'', ''a'', 1.23456)'),
+               ('(tax_class, name, rate) VALUES ('''', ''a'', 1)'),
+               ('(tax_class, name, rate) VALUES (''a'', U&''\3000'', 1)'),
+               ('(tax_class, name, rate, country, state) VALUES (''a'', ''a'', 1, ''US'', '''')'),
                ('(tax_class, name, rate, country) VALUES (''a'', ''a'', 1, ''de'')'),
                ('(tax_class, name, rate, state) VALUES (''a'', ''a'', 1, ''NY'')'),
                ('(tax_class, name, rate, starts_at, ends_at) VALUES (''a'', ''a'', 1, now(), now())')) AS nonsense (columns);
 SELECT columns, pg_temp.refusal('INSERT INTO ecommerce.shipping_rates ' || columns)
   FROM (VALUES ('(code, name, price) VALUES ('''', ''a'', 1)'),
+               ('(code, name, price) VALUES (repeat(''a'', 51), ''a'', 1)'),
+               ('(code, name, price) VALUES (''a'', U&''\2060'', 1)'),
                ('(code, name, price) VALUES (''a'', ''a'', -1)'),
                ('(code, name, price) VALUES (''a'', ''a'', ''NaN'')'),
                ('(code, name, price, from_amount) VALUES (''a'', ''a'', 1, -1)'),

@@ -435,7 +435,7 @@ my %mistake = (
 		}
 	},
 	'uses locked in the order of the coupons' => {
-		found => qr/errors 40P01/,
+		found => qr/errors (?:40P01|23514)/,
 		lock_uses => q{
 			FOR promotion IN SELECT promotions.* FROM unnest(cart.coupons) WITH ORDINALITY
 							 AS coupon (code, place) JOIN ecommerce.promotions USING (code)
