@@ -32,6 +32,8 @@
 #define FEW_PRODUCTS 8
 #define RECENT_ORDERS 4
 #define COUPON_CHOICES 15
+#define TWO_COUPONS 6
+#define THE_OTHER_WAY_ROUND 8
 #define FIRST_LIMITED 3
 #define LIMITED_PROMOTIONS 3
 #define MAX_WORKERS 64
@@ -248,6 +250,20 @@ add(Worker *worker, int customer)
 		EXECUTE(worker, ADD, customer, last, first, quantity);
 }
 
+/*
+ * Often the same two that are limited, in either order, so that two carts have
+ * them in opposite orders.
+ */
+static void
+give_coupons(Worker *worker, int customer)
+{
+	int			choice = one_of(worker, COUPON_CHOICES);
+
+	if (chance(worker) < 0.5)
+		choice = TWO_COUPONS + (choice & THE_OTHER_WAY_ROUND);
+	EXECUTE(worker, GIVE_COUPONS, customer, choice);
+}
+
 static void
 place(Worker *worker, int customer, const char *key)
 {
@@ -349,7 +365,7 @@ work(void *argument)
 			list(worker, customer);
 		else if (choice < 0.365)
 			EXECUTE(worker, RAISE_PRICE, product);
-		else if (choice < 0.375)
+		else if (choice < 0.39)
 			EXECUTE(worker, GRANT_USES,
 					FIRST_LIMITED - 1 + one_of(worker, LIMITED_PROMOTIONS),
 					one_of(worker, 5));
@@ -358,8 +374,7 @@ work(void *argument)
 			if (chance(worker) < 0.7)
 				add(worker, customer);
 			if (chance(worker) < 0.3)
-				EXECUTE(worker, GIVE_COUPONS, customer,
-						one_of(worker, COUPON_CHOICES));
+				give_coupons(worker, customer);
 			if (chance(worker) < 0.8)
 				place_with_key(worker, customer);
 			else
