@@ -290,8 +290,6 @@ static const Scene scenes[] = {
 	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.add_to_cart(2, 1);"
 		" UPDATE ecommerce.products SET currency = 'EUR' WHERE id = 9",
 	.call = "ecommerce.place_order(2)"},
-	{.beginning = "BEGIN; " FILL_CART "; UPDATE ecommerce.stock_levels SET quantity = 0",
-	.call = "ecommerce.place_order(2)"},
 	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.set_cart_coupons(2, '{NONE}')",
 	.call = "ecommerce.place_order(2)"},
 	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.set_cart_shipping(2, 'drone')",
