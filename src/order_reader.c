@@ -252,6 +252,8 @@ find_adjustments(LineReceiver *receiver)
 	Order	   *order = &receiver->order;
 	uint64		next = receiver->next_adjustment;
 
+	if (receiver->nadjustments == 0)
+		return;
 	while (next < receiver->nadjustments &&
 		   receiver->adjusted_orders[next] > receiver->order_id)
 		next++;

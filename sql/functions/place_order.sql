@@ -9,7 +9,7 @@ CREATE FUNCTION ecommerce.place_order(
     metadata jsonb DEFAULT NULL
 ) RETURNS jsonb
     LANGUAGE c VOLATILE PARALLEL UNSAFE
-    AS 'MODULE_PATHNAME';
+    AS 'MODULE_PATHNAME', 'place_order_2';
 REVOKE EXECUTE ON FUNCTION ecommerce.place_order FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.place_order IS
 'Turns the user''s cart into an order, all of it or nothing, and returns the order. A call '
@@ -36,7 +36,7 @@ CREATE FUNCTION ecommerce_api.place_order(
     metadata jsonb DEFAULT NULL
 ) RETURNS jsonb
     LANGUAGE c VOLATILE PARALLEL UNSAFE
-    AS 'MODULE_PATHNAME', 'api_place_order';
+    AS 'MODULE_PATHNAME', 'api_place_order_2';
 REVOKE EXECUTE ON FUNCTION ecommerce_api.place_order FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce_api.place_order IS
 'Turns the cart into an order
