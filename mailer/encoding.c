@@ -14,11 +14,10 @@
 
 #include <string.h>
 
+#include "../src/blank_characters.h"
+
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define DIGITS "0123456789"
-
-/* What an atom of an address may consist of (RFC 5322, 3.2.3). */
-#define ATOM LETTERS DIGITS "!#$%&'*+-/=?^_`{|}~"
 
 /*
  * Lines with encoded words are shorter (RFC 2047, 2), as are encoded bodies.
@@ -30,6 +29,14 @@
 
 #define WORD_BEGIN "=?UTF-8?Q?"
 #define WORD_END "?="
+
+#define BLANK_RANGE(first, last)	{0x##first, 0x##last},
+
+static const struct
+{
+	unsigned	first;
+	unsigned	last;
+}			blank_ranges[] = {BLANK_CHARACTERS(BLANK_RANGE)};
 
 /* One character of UTF-8, terminated. */
 typedef char Character[5];
@@ -67,6 +74,15 @@ is_control(unsigned code)
 	return code < 0x20 || (code >= 0x7F && code < 0xA0) ||
 		(code >= 0x202A && code <= 0x202E) ||
 		(code >= 0x2066 && code <= 0x2069);
+}
+
+static bool
+is_blank_character(unsigned code)
+{
+	for (size_t i = 0; i < sizeof(blank_ranges) / sizeof(blank_ranges[0]); i++)
+		if (code <= blank_ranges[i].last)
+			return code >= blank_ranges[i].first;
+	return false;
 }
 
 static bool
@@ -247,44 +263,32 @@ write_quoted_printable(FILE *out, const char *body)
 	}
 }
 
-/* Whether the length bytes are atoms of these characters, joined by dots. */
-static bool
-is_dotted(const char *text, size_t length, const char *characters)
+bool
+is_blank(const char *text)
 {
-	const char *end = text + length;
-
-	for (;;)
+	while (*text != '\0')
 	{
-		size_t		atom = strspn(text, characters);
+		unsigned	code;
+		int			length = decode(text, &code);
 
-		if (atom == 0)
+		if (length == 0 || !is_blank_character(code))
 			return false;
-		text += atom;
-
-		if (text >= end)
-			return text == end;
-
-		if (*text++ != '.')
-			return false;
+		text += length;
 	}
-}
-
-static bool
-is_domain(const char *text)
-{
-	size_t		length = strlen(text);
-
-	return is_dotted(text, length, LETTERS DIGITS "-") &&
-		text[0] != '-' && text[length - 1] != '-' &&
-		strstr(text, "-.") == NULL && strstr(text, ".-") == NULL;
+	return true;
 }
 
 bool
-is_address(const char *text)
+is_clean(const char *text)
 {
-	const char *at = strchr(text, '@');
+	while (*text != '\0')
+	{
+		unsigned	code;
+		int			length = decode(text, &code);
 
-	/* The lengths are those of RFC 5321, 4.5.3.1. */
-	return at != NULL && at - text <= 64 && strlen(text) <= 254 &&
-		is_dotted(text, at - text, ATOM) && is_domain(at + 1);
+		if (length == 0 || is_control(code) || is_line_break(code))
+			return false;
+		text += length;
+	}
+	return true;
 }

@@ -28,7 +28,10 @@ extern int	write_phrase(FILE *out, const char *text, int column);
 /* Writes the body of a part: lines that end in \n, as RFC 2045 has them. */
 extern void write_quoted_printable(FILE *out, const char *body);
 
-/* Whether mail can be addressed to this: ASCII, RFC 5321, nothing quoted. */
-extern bool is_address(const char *text);
+/* Whether nothing of the text shows. */
+extern bool is_blank(const char *text);
+
+/* Whether the text is UTF-8, without controls and line breaks. */
+extern bool is_clean(const char *text);
 
 #endif							/* MAILER_ENCODING_H */

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * events.c
- *		Takes events of placed orders from the database, and acknowledges them.
+ *		Takes events of placed orders from the database, and says what became
+ *		of them.
  *
  * Each statement is a transaction of its own: what is taken is known to be
  * taken before anything is sent, and no transaction is open while a server is
@@ -30,60 +31,85 @@
 	"SELECT pg_catalog.set_config('statement_timeout', '9000', false)"
 
 /*
- * Fails early, before anything was sent, for a role that may not
- * acknowledge.  No name of the queries is looked up in a schema where
+ * Fails early, before anything was sent, for a role that may not say what
+ * became of it.  No name of the queries is looked up in a schema where
  * somebody could have put his own.
  */
 #define PREPARE_SESSION \
 	"SELECT pg_catalog.set_config('search_path', 'pg_catalog', false)," \
-	"       ecommerce.acknowledge_order_events('{}')"
+	"       ecommerce.acknowledge_order_events('{}')," \
+	"       ecommerce.fail_order_events('{}', 'none')"
+
+/* With the digits of its currency; as many as it has, if that is more. */
+#define AMOUNT(document, key) \
+	"round((" document " ->> '" key "')::numeric, greatest(digits," \
+	"      min_scale((" document " ->> '" key "')::numeric)))"
 
 /*
- * The database takes its JSON apart itself.  Each row is a line of an order;
- * only the first says what holds of the whole order.  OFFSET 0 has the planner
+ * The database takes its JSON apart itself.  Each row is a line of an order or,
+ * after the lines, a charge; only the first says what holds of the whole order.  OFFSET 0 has the planner
  * leave the sub-select alone: otherwise the order is copied for each of its
- * lines, once for each column.
+ * lines, once for each column.  An order that has come in past the constraints,
+ * with no such currency, must not keep the others from being taken.
  */
 #define TAKE_EVENTS \
 	"SELECT event ->> 'id'," \
 	"       to_char(timezone('UTC', (head ->> 'created_at')::timestamptz)," \
 	"               'YYYYMMDDHH24MISSUS')," \
-	"       whole ->> 'id', whole ->> 'order_status'," \
+	"       whole ->> 'id', coalesce(whole ->> 'number', whole ->> 'id')," \
+	"       whole ->> 'order_status'," \
 	"       to_char((whole ->> 'order_date')::timestamptz," \
 	"               'YYYY-MM-DD HH24:MI TZ')," \
-	"       whole ->> 'order_amount', whole ->> 'currency'," \
+	"       " AMOUNT("whole", "order_amount") ", whole ->> 'currency'," \
 	"       whole ->> 'shipping_address'," \
 	"       head -> 'customer' ->> 'name', head -> 'customer' ->> 'email'," \
-	"       product ->> 'name', product ->> 'description'," \
-	"       line ->> 'quantity', line ->> 'unit_price'," \
-	"       line ->> 'line_amount'" \
+	"       is_line, line #>> '{product_order_details,name}'," \
+	"       line ->> 'quantity', " AMOUNT("line", "unit_price") "," \
+	"       " AMOUNT("line", "line_amount") ", line ->> 'name'," \
+	"       " AMOUNT("line", "amount") ", line ->> 'is_included'" \
 	"  FROM jsonb_array_elements(ecommerce.take_order_events(max => $1," \
 	"           event => 'order_placed', lease_seconds => $2))" \
 	"           WITH ORDINALITY AS taken (event, event_number)" \
-	" CROSS JOIN LATERAL (SELECT event -> 'order' OFFSET 0)" \
-	"           AS ordered (document)" \
-	"  LEFT JOIN LATERAL jsonb_array_elements(document -> 'order_details')" \
-	"           WITH ORDINALITY AS detail (line, line_number) ON true" \
-	" CROSS JOIN LATERAL (SELECT line -> 'product_order_details'," \
+	" CROSS JOIN LATERAL (SELECT event -> 'order'," \
+	"           CASE WHEN event #>> '{order,currency}' ~ '^[A-Z]{3}$'" \
+	"                THEN ecommerce.currency_digits(event #>> '{order,currency}')" \
+	"           END OFFSET 0)" \
+	"           AS ordered (document, digits)" \
+	"  LEFT JOIN LATERAL (SELECT true, part, number" \
+	"           FROM jsonb_array_elements(document -> 'order_details')" \
+	"                WITH ORDINALITY AS ordered_lines (part, number)" \
+	"           UNION ALL" \
+	"          SELECT false, part, number +" \
+	"                 jsonb_array_length(document -> 'order_details')" \
+	"           FROM jsonb_array_elements(document #> '{charges,adjustments}')" \
+	"                WITH ORDINALITY AS charges (part, number))" \
+	"           AS detail (is_line, line, line_number) ON true" \
+	" CROSS JOIN LATERAL (SELECT" \
 	"           CASE WHEN line_number > 1 THEN NULL ELSE event END," \
 	"           CASE WHEN line_number > 1 THEN NULL ELSE document END)" \
-	"           AS parts (product, head, whole)" \
+	"           AS parts (head, whole)" \
 	" ORDER BY event_number, line_number"
 
 #define ACKNOWLEDGE_EVENT \
 	"SELECT ecommerce.acknowledge_order_events(ARRAY[$1::bigint])"
 
+#define FAIL_EVENT \
+	"SELECT ecommerce.fail_order_events(ARRAY[$1::bigint], $2)"
+
 /* Columns of TAKE_EVENTS. */
 enum
 {
 	EVENT_ID, EVENT_TIME,
-	ORDER_ID, ORDER_STATUS, ORDER_DATE, ORDER_AMOUNT, CURRENCY,
+	ORDER_ID, ORDER_NUMBER, ORDER_STATUS, ORDER_DATE, ORDER_AMOUNT, CURRENCY,
 	SHIPPING_ADDRESS, CUSTOMER_NAME, CUSTOMER_EMAIL,
-	PRODUCT_NAME, PRODUCT_DESCRIPTION, QUANTITY, UNIT_PRICE, LINE_AMOUNT
+	IS_LINE, PRODUCT_NAME, QUANTITY, UNIT_PRICE, LINE_AMOUNT,
+	CHARGE_NAME, CHARGE_AMOUNT, CHARGE_IS_INCLUDED
 };
 
 static PGconn *connection = NULL;
 
+static int	mark_event(const char *statement, int nvalues,
+					   const char *const *values);
 static PGresult *query(const char *statement, int nvalues,
 					   const char *const *values, bool until_stop);
 static const char *why(const PGresult *result);
@@ -92,8 +118,11 @@ static bool prepare_session(const char *statement, bool until_stop);
 static void drop_notice(void *data, const char *message);
 static PGresult *execute(const char *statement, int nvalues,
 						 const char *const *values, bool until_stop);
-static void hand_over(const PGresult *rows, int first, int nlines,
+static void hand_over(const PGresult *rows, int first, int nrows,
 					  EventReceiver receiver, void *data);
+static int	count_lines(const PGresult *rows, int first, int nrows);
+static void read_charges(const PGresult *rows, int first, int nrows,
+						 Charge *charges);
 
 int
 take_events(int most, int lease, EventReceiver receiver, void *data)
@@ -126,21 +155,18 @@ take_events(int most, int lease, EventReceiver receiver, void *data)
 	return nevents;
 }
 
-/*
- * The program stops when it knows whether a message that was sent is
- * acknowledged.
- */
 int
 acknowledge_event(const char *id)
 {
-	PGresult   *rows = query(ACKNOWLEDGE_EVENT, 1, &id, false);
-	int			acknowledged;
+	return mark_event(ACKNOWLEDGE_EVENT, 1, &id);
+}
 
-	if (rows == NULL)
-		return -1;
-	acknowledged = atoi(PQgetvalue(rows, 0, 0));
-	PQclear(rows);
-	return acknowledged;
+int
+fail_event(const char *id, const char *reason)
+{
+	const char *values[] = {id, reason};
+
+	return mark_event(FAIL_EVENT, 2, values);
 }
 
 void
@@ -148,6 +174,23 @@ disconnect(void)
 {
 	PQfinish(connection);
 	connection = NULL;
+}
+
+/*
+ * The program stops when it knows whether what became of a message is known to
+ * the database.
+ */
+static int
+mark_event(const char *statement, int nvalues, const char *const *values)
+{
+	PGresult   *rows = query(statement, nvalues, values, false);
+	int			marked;
+
+	if (rows == NULL)
+		return -1;
+	marked = atoi(PQgetvalue(rows, 0, 0));
+	PQclear(rows);
+	return marked;
 }
 
 /* Returns the rows, or NULL, having said why and closed the connection. */
@@ -251,14 +294,17 @@ execute(const char *statement, int nvalues, const char *const *values,
 }
 
 static void
-hand_over(const PGresult *rows, int first, int nlines, EventReceiver receiver,
+hand_over(const PGresult *rows, int first, int nrows, EventReceiver receiver,
 		  void *data)
 {
-	Line	   *lines = calloc(nlines, sizeof(Line));
+	int			nlines = count_lines(rows, first, nrows);
+	Line	   *lines = calloc(nrows, sizeof(Line));
+	Charge	   *charges = calloc(nrows, sizeof(Charge));
 	Confirmation confirmation = {
 		.event_id = PQgetvalue(rows, first, EVENT_ID),
 		.event_time = PQgetvalue(rows, first, EVENT_TIME),
 		.order_id = PQgetvalue(rows, first, ORDER_ID),
+		.order_number = PQgetvalue(rows, first, ORDER_NUMBER),
 		.order_date = PQgetvalue(rows, first, ORDER_DATE),
 		.order_amount = PQgetvalue(rows, first, ORDER_AMOUNT),
 		.currency = PQgetvalue(rows, first, CURRENCY),
@@ -268,21 +314,48 @@ hand_over(const PGresult *rows, int first, int nlines, EventReceiver receiver,
 		.name = PQgetvalue(rows, first, CUSTOMER_NAME),
 		.recipient = PQgetvalue(rows, first, CUSTOMER_EMAIL),
 		.nlines = nlines,
-		.lines = lines
+		.lines = lines,
+		.ncharges = nrows - nlines,
+		.charges = charges
 	};
 
-	if (lines == NULL)
+	if (lines == NULL || charges == NULL)
 		out_of_memory();
 	for (int i = 0; i < nlines; i++)
 	{
 		Line	   *line = &lines[i];
 
 		line->name = PQgetvalue(rows, first + i, PRODUCT_NAME);
-		line->description = PQgetvalue(rows, first + i, PRODUCT_DESCRIPTION);
 		line->quantity = PQgetvalue(rows, first + i, QUANTITY);
 		line->unit_price = PQgetvalue(rows, first + i, UNIT_PRICE);
 		line->line_amount = PQgetvalue(rows, first + i, LINE_AMOUNT);
 	}
+	read_charges(rows, first + nlines, nrows - nlines, charges);
 	receiver(&confirmation, data);
 	free(lines);
+	free(charges);
+}
+
+static int
+count_lines(const PGresult *rows, int first, int nrows)
+{
+	int			nlines = 0;
+
+	while (nlines < nrows &&
+		   strcmp(PQgetvalue(rows, first + nlines, IS_LINE), "f") != 0)
+		nlines++;
+	return nlines;
+}
+
+static void
+read_charges(const PGresult *rows, int first, int nrows, Charge *charges)
+{
+	for (int i = 0; i < nrows; i++)
+	{
+		charges[i].name = PQgetvalue(rows, first + i, CHARGE_NAME);
+		charges[i].amount = PQgetvalue(rows, first + i, CHARGE_AMOUNT);
+		charges[i].is_included =
+			strcmp(PQgetvalue(rows, first + i, CHARGE_IS_INCLUDED),
+				   "true") == 0;
+	}
 }

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * events.h
- *		Takes events of placed orders from the database, and acknowledges them.
+ *		Takes events of placed orders from the database, and says what became
+ *		of them.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,8 +23,8 @@ typedef void (*EventReceiver) (const Confirmation *confirmation,
 
 /*
  * Takes at most so many events for so many seconds, hands each to the
- * receiver and returns how many there were.  Both functions connect if need
- * be; if the database fails them they say so, close the connection and return
+ * receiver and returns how many there were.  All functions connect if need be;
+ * if the database fails them they say so, close the connection and return
  * -1.
  */
 extern int	take_events(int most, int lease, EventReceiver receiver,
@@ -31,6 +32,12 @@ extern int	take_events(int most, int lease, EventReceiver receiver,
 
 /* Returns 1, or 0 if the event had been acknowledged before. */
 extern int	acknowledge_event(const char *id);
+
+/*
+ * For a message that can never be delivered.  Returns 1, or 0 if the event had
+ * been acknowledged or had failed before.
+ */
+extern int	fail_event(const char *id, const char *reason);
 
 extern void disconnect(void);
 

@@ -4,7 +4,8 @@
  *		ecommerce-mailer: sends the confirmation of each order, at least once.
  *
  * An event is acknowledged when the SMTP server has accepted its message, and
- * not before, so no crash of anything loses one.  What can happen is that a
+ * not before, so no crash of anything loses one.  One whose message can never be
+ * delivered is marked as failed, for staff to see to.  What can happen is that a
  * message is sent again: when the program is killed, or cut off from either
  * server, between the two.  Both messages then have the same Message-ID.
  *
@@ -22,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "encoding.h"
+#include "address.h"
 #include "events.h"
 #include "message.h"
 #include "report.h"
@@ -36,7 +37,10 @@
 /* In a row, with --once: one alone may be the message's fault. */
 #define MOST_SEND_FAILURES 3
 
-/* In a row: from then on the sender is refused, not this message or that. */
+/*
+ * In a row: from then on the sender is refused, not this message or that, and
+ * no event is marked as failed.
+ */
 #define MOST_REFUSALS 10
 
 /* libcurl looks at its clock about once a second. */
@@ -58,7 +62,7 @@ typedef struct Mailer
 {
 	Settings	settings;
 	bool		once;			/* try everything once, and end */
-	bool		left_any;		/* something was not done */
+	bool		left_any;		/* something was not sent */
 	bool		given_up;		/* and nothing more is tried */
 	int			nevents;
 	Event		events[MOST_IN_HAND];
@@ -78,8 +82,8 @@ static void deliver(Mailer *mailer, Event *event);
 static void refused(Mailer *mailer, Event *event, const char *reason);
 static void unreachable(Mailer *mailer, Event *event, const char *reason);
 static void pause_sending(Mailer *mailer);
-static void acknowledge(Mailer *mailer, const char *event_id,
-						const char *order_id, const char *what);
+static void conclude(Mailer *mailer, const char *event_id,
+					 const char *order_id, const char *failure);
 static void leave(Mailer *mailer, Event *event, const char *reason);
 static void forget(Mailer *mailer, Event *event);
 static char *copy(const char *text);
@@ -194,32 +198,27 @@ receive(const Confirmation *confirmation, void *data)
 {
 	Mailer	   *mailer = data;
 	Event	   *event = &mailer->events[mailer->nevents];
+	Confirmation addressed = *confirmation;
+	char	   *recipient;
 
 	if (mailer->given_up)
 		return;
 
-	/* The customer has none, or was erased: there is nobody to mail. */
-	if (*confirmation->recipient == '\0')
+	recipient = smtp_address(confirmation->recipient);
+	if (recipient == NULL)
 	{
-		acknowledge(mailer, confirmation->event_id, confirmation->order_id,
-					"no e-mail address, not sent");
+		conclude(mailer, confirmation->event_id, confirmation->order_id,
+				 *confirmation->recipient == '\0' ? "no e-mail address" :
+				 "unusable e-mail address");
 		return;
 	}
-
-	/* Staff can correct it, and then the event is still there. */
-	if (!is_address(confirmation->recipient))
-	{
-		report("event %s of order %s: the e-mail address is none, left",
-			   confirmation->event_id, confirmation->order_id);
-		mailer->left_any = true;
-		return;
-	}
+	addressed.recipient = recipient;
 
 	mailer->nevents++;
 	event->id = copy(confirmation->event_id);
 	event->order_id = copy(confirmation->order_id);
-	event->recipient = copy(confirmation->recipient);
-	event->message = compose_message(confirmation, &mailer->settings.sender,
+	event->recipient = recipient;
+	event->message = compose_message(&addressed, &mailer->settings.sender,
 									 time(NULL), &event->length);
 	event->lease_end = mailer->lease_end;
 	event->due = mailer->send_due;
@@ -273,7 +272,7 @@ deliver(Mailer *mailer, Event *event)
 	switch (outcome)
 	{
 		case ACCEPTED:
-			acknowledge(mailer, event->id, event->order_id, "sent");
+			conclude(mailer, event->id, event->order_id, NULL);
 			forget(mailer, event);
 			break;
 		case REFUSED:
@@ -299,9 +298,13 @@ deliver(Mailer *mailer, Event *event)
 static void
 refused(Mailer *mailer, Event *event, const char *reason)
 {
-	leave(mailer, event, reason);
 	if (++mailer->refusals < MOST_REFUSALS)
+	{
+		conclude(mailer, event->id, event->order_id, reason);
+		forget(mailer, event);
 		return;
+	}
+	leave(mailer, event, reason);
 	report("%d messages in a row were refused", mailer->refusals);
 	pause_sending(mailer);
 }
@@ -343,19 +346,24 @@ pause_sending(Mailer *mailer)
 }
 
 /*
- * Nothing else is done until the database knows, as long as the program may
- * run, and one more attempt when it may not.
+ * The message was sent or, if there is a failure, never can be.  Nothing else is
+ * done until the database knows, as long as the program may run, and one more
+ * attempt when it may not.
  */
 static void
-acknowledge(Mailer *mailer, const char *event_id, const char *order_id,
-			const char *what)
+conclude(Mailer *mailer, const char *event_id, const char *order_id,
+		 const char *failure)
 {
-	int			acknowledged;
+	const char *what = failure == NULL ? "sent" : failure;
+	int			marked;
 
+	if (failure != NULL)
+		mailer->left_any = true;
 	for (int failures = 0;; failures++)
 	{
-		acknowledged = acknowledge_event(event_id);
-		if (acknowledged >= 0)
+		marked = failure == NULL ? acknowledge_event(event_id) :
+			fail_event(event_id, failure);
+		if (marked >= 0)
 			break;
 		if (failures > 0 && (mailer->once || stop_requested()))
 		{
@@ -367,8 +375,9 @@ acknowledge(Mailer *mailer, const char *event_id, const char *order_id,
 		}
 		wait_until(current_time() + back_off(failures));
 	}
-	report("event %s of order %s: %s%s", event_id, order_id, what,
-		   acknowledged == 0 ? ", as another mailer did" : "");
+	report("event %s of order %s: %s%s%s", event_id, order_id, what,
+		   failure == NULL ? "" : ", given up",
+		   marked == 0 ? ", as another mailer did" : "");
 }
 
 /* It comes back when its lease ends, to whoever takes it then. */

@@ -4,7 +4,9 @@
  *		Composes the confirmation of an order as an e-mail message.
  *
  * RFC 5322 and MIME (RFC 2045 to 2047), all of it ASCII with short lines, so
- * that every SMTP server can take it: texts are UTF-8 in quoted-printable.
+ * that every SMTP server can take it: texts are UTF-8 in quoted-printable.  Only
+ * a recipient whose address is not ASCII is named in UTF-8 (RFC 6532), to a
+ * server that can.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,6 +21,11 @@
 
 /* Quoted-printable has nothing of the kind (RFC 2045, 6.7). */
 #define BOUNDARY "=_alternative"
+
+/* A line that is longer is folded before a further phrase. */
+#define ROOM_FOR_MORE 40
+
+#define INCLUDED " (included)"
 
 #define NAME_CELL "<td dir=\"auto\" style=\"padding: 0.3em 1em 0.3em 0\">"
 #define CELL "<td style=\"padding: 0.3em 1em 0.3em 0; text-align: right\">"
@@ -68,17 +75,21 @@ write_headers(FILE *out, const Confirmation *confirmation,
 	write_mailbox(out, "From: ", sender->name, sender->address);
 	write_mailbox(out, "To: ", confirmation->name, confirmation->recipient);
 
-	column = fprintf(out, "Subject: Your order %s", confirmation->order_id);
-	if (*sender->name != '\0')
+	column = fprintf(out, "Subject: Your order ");
+	column = write_phrase(out, confirmation->order_number, column);
+	if (!is_blank(sender->name))
 	{
-		fputs(" at ", out);
-		write_phrase(out, sender->name, column + strlen(" at "));
+		/* A number may have filled the line. */
+		if (column > ROOM_FOR_MORE)
+			column = fprintf(out, "\r\n") - strlen("\r\n");
+		column += fprintf(out, " at ");
+		write_phrase(out, sender->name, column);
 	}
 	fputs("\r\n", out);
 
 	fprintf(out, "Message-ID: <ecommerce.order-event.%s.%s%s>\r\n",
 			confirmation->event_id, confirmation->event_time,
-			strchr(sender->address, '@'));
+			strrchr(sender->address, '@'));
 	/* Asks programs of people on holiday not to answer (RFC 3834). */
 	fputs("Auto-Submitted: auto-generated\r\n"
 		  "MIME-Version: 1.0\r\n"
@@ -91,7 +102,7 @@ write_mailbox(FILE *out, const char *header, const char *name,
 			  const char *address)
 {
 	fputs(header, out);
-	if (*name != '\0')
+	if (!is_blank(name))
 	{
 		write_phrase(out, name, strlen(header));
 		fputs("\r\n ", out);
@@ -118,10 +129,15 @@ compose_text(const Confirmation *confirmation, const Sender *sender)
 	size_t		length;
 	FILE	   *out = open_memory(&text, &length);
 
-	fputs("Hello ", out);
-	write_plain(out, confirmation->name, " ");
-	fprintf(out, ",\n\nthank you for your order %s of %s.\n",
-			confirmation->order_id, confirmation->order_date);
+	fputs("Hello", out);
+	if (!is_blank(confirmation->name))
+	{
+		fputs(" ", out);
+		write_plain(out, confirmation->name, " ");
+	}
+	fputs(",\n\nthank you for your order ", out);
+	write_plain(out, confirmation->order_number, " ");
+	fprintf(out, " of %s.\n", confirmation->order_date);
 	if (confirmation->cancelled)
 		fputs("It has been cancelled since.\n", out);
 	fputs("\n", out);
@@ -131,17 +147,19 @@ compose_text(const Confirmation *confirmation, const Sender *sender)
 		const Line *line = &confirmation->lines[i];
 
 		write_plain(out, line->name, " ");
-		fputs("\n", out);
-		if (*line->description != '\0')
-		{
-			fputs("    ", out);
-			write_plain(out, line->description, "\n    ");
-			fputs("\n", out);
-		}
-		fprintf(out, "    %s x %s = %s %s\n\n", line->quantity,
+		fprintf(out, "\n    %s x %s = %s %s\n\n", line->quantity,
 				line->unit_price, line->line_amount, confirmation->currency);
 	}
-	fprintf(out, "Total: %s %s\n\nShipping address:\n",
+	for (int i = 0; i < confirmation->ncharges; i++)
+	{
+		const Charge *charge = &confirmation->charges[i];
+
+		write_plain(out, charge->name, " ");
+		fprintf(out, ": %s %s%s\n", charge->amount, confirmation->currency,
+				charge->is_included ? INCLUDED : "");
+	}
+	fprintf(out, "%sTotal: %s %s\n\nShipping address:\n",
+			confirmation->ncharges > 0 ? "\n" : "",
 			confirmation->order_amount, confirmation->currency);
 	write_plain(out, confirmation->shipping_address, "\n");
 	fputs("\n\n", out);
@@ -158,16 +176,23 @@ compose_html(const Confirmation *confirmation, const Sender *sender)
 	size_t		length;
 	FILE	   *out = open_memory(&html, &length);
 
-	fprintf(out,
-			"<!DOCTYPE html>\n"
-			"<html lang=\"en\">\n"
-			"<head><meta charset=\"utf-8\"><title>Your order %s</title>\n"
-			"</head>\n"
-			"<body>\n"
-			"<p>Hello <bdi>", confirmation->order_id);
-	write_html(out, confirmation->name, " ");
-	fprintf(out, "</bdi>,</p>\n<p>thank you for your order %s of %s.%s</p>\n",
-			confirmation->order_id, confirmation->order_date,
+	fputs("<!DOCTYPE html>\n"
+		  "<html lang=\"en\">\n"
+		  "<head><meta charset=\"utf-8\"><title>Your order ", out);
+	write_html(out, confirmation->order_number, " ");
+	fputs("</title>\n"
+		  "</head>\n"
+		  "<body>\n"
+		  "<p>Hello", out);
+	if (!is_blank(confirmation->name))
+	{
+		fputs(" <bdi>", out);
+		write_html(out, confirmation->name, " ");
+		fputs("</bdi>", out);
+	}
+	fputs(",</p>\n<p>thank you for your order <bdi>", out);
+	write_html(out, confirmation->order_number, " ");
+	fprintf(out, "</bdi> of %s.%s</p>\n", confirmation->order_date,
 			confirmation->cancelled ? " It has been cancelled since." : "");
 
 	fputs("<table style=\"border-collapse: collapse\">\n", out);
@@ -177,15 +202,19 @@ compose_html(const Confirmation *confirmation, const Sender *sender)
 
 		fputs("<tr>" NAME_CELL "<b>", out);
 		write_html(out, line->name, " ");
-		fputs("</b>", out);
-		if (*line->description != '\0')
-		{
-			fputs("<br>\n", out);
-			write_html(out, line->description, "<br>\n");
-		}
-		fprintf(out, "</td>\n" CELL "%s x %s</td>\n" CELL "%s %s</td></tr>\n",
+		fprintf(out, "</b></td>\n" CELL "%s x %s</td>\n" CELL "%s %s</td></tr>\n",
 				line->quantity, line->unit_price, line->line_amount,
 				confirmation->currency);
+	}
+	for (int i = 0; i < confirmation->ncharges; i++)
+	{
+		const Charge *charge = &confirmation->charges[i];
+
+		fputs("<tr>" NAME_CELL, out);
+		write_html(out, charge->name, " ");
+		fprintf(out, "</td><td></td>\n" CELL "%s %s%s</td></tr>\n",
+				charge->amount, confirmation->currency,
+				charge->is_included ? INCLUDED : "");
 	}
 	fprintf(out,
 			"<tr><td><b>Total</b></td><td></td>\n"

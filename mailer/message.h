@@ -15,35 +15,45 @@
 typedef struct Line
 {
 	const char *name;
-	const char *description;	/* "" if there is none */
 	const char *quantity;
 	const char *unit_price;
 	const char *line_amount;
 } Line;
 
+/* A discount, shipping, a tax. */
+typedef struct Charge
+{
+	const char *name;
+	const char *amount;
+	bool		is_included;	/* in the prices already */
+} Charge;
+
 /*
- * What a confirmation says.  The names, the descriptions and the address may
- * hold anything; the rest are numbers, dates and codes.
+ * What a confirmation says.  The names, the order's number and the address may
+ * hold anything; the rest are ids, amounts, dates and codes.
  */
 typedef struct Confirmation
 {
 	const char *event_id;
 	const char *event_time;		/* tells apart events of two databases */
 	const char *order_id;
+	const char *order_number;	/* the shop's own, or the id */
 	const char *order_date;
 	const char *order_amount;
 	const char *currency;
 	const char *shipping_address;
 	bool		cancelled;
 	const char *name;
-	const char *recipient;		/* accepted by is_address() */
+	const char *recipient;		/* from smtp_address() */
 	int			nlines;
 	const Line *lines;
+	int			ncharges;
+	const Charge *charges;
 } Confirmation;
 
 typedef struct Sender
 {
-	const char *address;		/* accepted by is_address() */
+	const char *address;		/* from smtp_address(), in ASCII */
 	const char *name;			/* the shop's; "" if it has none */
 } Sender;
 

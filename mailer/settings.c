@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "encoding.h"
+#include "address.h"
 #include "report.h"
 
 const char	settings_help[] =
@@ -46,9 +46,9 @@ read_seconds(const char *name, int otherwise, int *seconds)
 	if (value == NULL)
 		return true;
 	number = strtol(value, &end, 10);
-	if (*end != '\0' || number < 1 || number > 86400)
+	if (*end != '\0' || number < 1 || number > 43200)
 	{
-		report("%s must be a number of seconds from 1 to 86400", name);
+		report("%s must be a number of seconds from 1 to 43200", name);
 		return false;
 	}
 	*seconds = number;
@@ -81,9 +81,11 @@ read_settings(Settings *settings)
 		report("SMTP_TLS must be required or off");
 		return false;
 	}
-	if (from == NULL || !is_address(from))
+	settings->sender.address = from == NULL ? NULL : smtp_address(from);
+	if (settings->sender.address == NULL ||
+		needs_smtputf8(settings->sender.address))
 	{
-		report("MAIL_FROM must be an e-mail address");
+		report("MAIL_FROM must be an e-mail address, before the @ in ASCII");
 		return false;
 	}
 	if (!read_seconds("SMTP_TIMEOUT", 120, &settings->smtp_timeout) ||
@@ -96,7 +98,6 @@ read_settings(Settings *settings)
 	settings->smtp_user = read_text("SMTP_USER");
 	settings->smtp_password = password == NULL ? "" : password;
 	settings->smtp_ca_file = read_text("SMTP_CA_FILE");
-	settings->sender.address = from;
 	settings->sender.name = name == NULL ? "" : name;
 
 	if (settings->smtp_user != NULL && !settings->smtp_tls &&

@@ -16,7 +16,7 @@ typedef enum Outcome
 {
 	ACCEPTED,					/* the server is responsible for it now */
 	DEFERRED,					/* it does not take this message yet */
-	REFUSED,					/* it does not take this message */
+	REFUSED,					/* it never takes this message */
 	UNREACHABLE					/* it takes no message, or does not say */
 } Outcome;
 

@@ -37,3 +37,9 @@ COMMENT ON SCHEMA ecommerce_api IS
 
 The shop of one customer: the user whose user_id is in the claims of the token.';
 
+COMMENT ON SCHEMA ecommerce IS
+'Shop, for staff
+
+The shop of all customers: functions that take a user_id, for roles that act for any user, and '
+'the tables.';
+

@@ -3,18 +3,23 @@
  * access.c
  *		Who may act for whom, and as whom the queries run.
  *
- * Whoever may INSERT into ecommerce.orders acts for any user: the owner of the
- * tables, and the roles that the owner trusts with them, called staff here.
- * Anyone else acts only for the user that the request's JSON web token names,
- * which PostgREST puts into the setting request.jwt.claims.  Events are also
- * delivered by whoever may UPDATE ecommerce.order_events.
+ * Whoever has the privilege REFERENCES on ecommerce.orders acts for any user: the
+ * owner of the tables, and the roles that the owner trusts, called staff here.
+ * It is a mark that allows no writing past the functions.  Anyone else acts only
+ * for the user that the request's JSON web token names, which PostgREST puts into
+ * the setting request.jwt.claims.  Events are also delivered by whoever has the
+ * mark on ecommerce.order_events.
  *
  * Once that is decided, the fixed queries run as the owner of the tables, the
  * way the server runs its own foreign-key checks (ri_triggers.c): no shopper
  * needs a privilege on a table, nothing runs as the superuser who installed
- * the extension, and a trigger on a table runs as the table's owner (but for a
- * deferred one, which the server runs when the caller commits, as the caller).
- * Pinning search_path keeps the caller's schemas out of what such a trigger does.
+ * the extension, and a trigger on a table runs as the table's owner.  Unless the
+ * owner has the caller's rights anyway, this is a security-restricted operation,
+ * so that such code leaves nothing behind in the caller's session: no temporary
+ * table that a later query of the caller's takes for another, no cursor, no
+ * prepared statement, no deferred trigger.  That is how logical replication
+ * applies changes (usercontext.c).  Pinning search_path keeps the caller's
+ * schemas out of what such a trigger does.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,11 +32,15 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
-#include "utils/jsonb.h"
 
 #include "access.h"
 #include "errors.h"
+#include "jsonb_writer.h"
 #include "tables.h"
+#include "texts.h"
+
+/* A longer name of a person is none. */
+#define PERSON_MAX_LENGTH	255
 
 PG_FUNCTION_INFO_V1(current_user_id);
 
@@ -39,6 +48,7 @@ static bool is_staff(Oid orders);
 static bool may_deliver(void);
 pg_noreturn static void refuse_role(void);
 static void become_owner(Access *access, Oid orders);
+static NullableDatum claim(const char *name);
 static bool claimed_user_id(int64 *user_id);
 static int64 parse_user_id(const char *digits);
 
@@ -63,7 +73,7 @@ begin_access(Access *access, int64 user_id)
 				errmsg("cannot act for another user"),
 				errdetail_internal("{\"code\": \"other_user\", \"user_id\": " INT64_FORMAT "}",
 								   user_id),
-				errhint("Only a role that may INSERT into ecommerce.orders acts for any user."));
+				errhint("Use the id of the user of the token, or a role that acts for any user."));
 	become_owner(access, orders);
 }
 
@@ -90,13 +100,18 @@ begin_delivery_access(Access *access)
 static void
 become_owner(Access *access, Oid orders)
 {
+	Oid			owner = table_owner(orders);
+	int			context;
+
+	require_current_tables(orders);
 	access->result_context = CurrentMemoryContext;
 	SPI_connect();
 	GetUserIdAndSecContext(&access->caller, &access->caller_context);
-	SetUserIdAndSecContext(table_owner(orders),
-						   access->caller_context |
-						   SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_NOFORCE_RLS);
+	context = access->caller_context | SECURITY_LOCAL_USERID_CHANGE |
+		SECURITY_NOFORCE_RLS;
+	if (!has_privs_of_role(owner, access->caller))
+		context |= SECURITY_RESTRICTED_OPERATION;
+	SetUserIdAndSecContext(owner, context);
 	access->guc_nest_level = pin_search_path();
 }
 
@@ -140,10 +155,20 @@ notify_postgrest(void)
 	Async_Notify("pgrst", "reload schema");
 }
 
+void
+answer_created(void)
+{
+	const char *method = GetConfigOption("request.method", true, false);
+
+	if (method != NULL && method[0] != '\0')
+		(void) set_config_option("response.status", "201", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_LOCAL, true, 0, false);
+}
+
 static bool
 is_staff(Oid orders)
 {
-	return pg_class_aclcheck(orders, GetUserId(), ACL_INSERT) == ACLCHECK_OK;
+	return pg_class_aclcheck(orders, GetUserId(), ACL_REFERENCES) == ACLCHECK_OK;
 }
 
 static bool
@@ -152,7 +177,7 @@ may_deliver(void)
 	Oid			events = events_table();
 
 	return OidIsValid(events) &&
-		pg_class_aclcheck(events, GetUserId(), ACL_UPDATE) == ACLCHECK_OK;
+		pg_class_aclcheck(events, GetUserId(), ACL_REFERENCES) == ACLCHECK_OK;
 }
 
 static void
@@ -162,7 +187,7 @@ refuse_role(void)
 			errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			errmsg("role may not do this"),
 			errdetail_internal("{\"code\": \"not_staff\"}"),
-			errhint("Use a role that may INSERT into ecommerce.orders, or for events one that may UPDATE ecommerce.order_events."));
+			errhint("Use a role that acts for any user, or for events one that delivers them."));
 }
 
 int64
@@ -175,39 +200,48 @@ require_claimed_user(void)
 				errcode(ERRCODE_NO_IDENTITY),
 				errmsg("request names no user"),
 				errdetail_internal("{\"code\": \"no_identity\"}"),
-				errhint("Send a token whose claims contain \"user_id\" (setting request.jwt.claims), or use a role that may INSERT into ecommerce.orders."));
+				errhint("Send a token whose claims contain \"user_id\" (setting request.jwt.claims), or use a role that acts for any user."));
 	return user_id;
 }
 
+NullableDatum
+claimed_person(void)
+{
+	NullableDatum person = claim("sub");
+
+	if (!person.isnull && length_of(person.value) > PERSON_MAX_LENGTH)
+		return NULL_VALUE;
+	return person;
+}
+
 /*
- * The "user_id" of request.jwt.claims, a number or a string of digits.  False
- * when there are no claims, or none of that name.  Claims that are not JSON,
- * and a user_id that is not a bigint, are errors of class 22.  The value is not
- * in their message, as it would be in that of int8in().
+ * A field of request.jwt.claims as text; null when there are no claims, or none
+ * of that name.  Claims that are not JSON are an error of class 22.
+ */
+static NullableDatum
+claim(const char *name)
+{
+	const char *claims = GetConfigOption("request.jwt.claims", true, false);
+
+	if (claims == NULL || claims[0] == '\0')
+		return NULL_VALUE;
+	return jsonb_field(DirectFunctionCall1(jsonb_in, CStringGetDatum(claims)),
+					   name);
+}
+
+/*
+ * The claim "user_id", a number or a string of digits; false when there is none.
+ * One that is not a bigint is an error of class 22.  The value is not in the
+ * message, as it would be in that of int8in().
  */
 static bool
 claimed_user_id(int64 *user_id)
 {
-	const char *claims = GetConfigOption("request.jwt.claims", true, false);
-	Datum		document;
+	NullableDatum field = claim("user_id");
 
-	LOCAL_FCINFO(fcinfo, 2);
-	Datum		field;
-
-	if (claims == NULL || claims[0] == '\0')
+	if (field.isnull)
 		return false;
-
-	document = DirectFunctionCall1(jsonb_in, CStringGetDatum(claims));
-	InitFunctionCallInfoData(*fcinfo, NULL, 2, InvalidOid, NULL, NULL);
-	fcinfo->args[0].value = document;
-	fcinfo->args[0].isnull = false;
-	fcinfo->args[1].value = CStringGetTextDatum("user_id");
-	fcinfo->args[1].isnull = false;
-	field = jsonb_object_field_text(fcinfo);
-	if (fcinfo->isnull)
-		return false;
-
-	*user_id = parse_user_id(TextDatumGetCString(field));
+	*user_id = parse_user_id(TextDatumGetCString(field.value));
 	return true;
 }
 

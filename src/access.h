@@ -36,6 +36,9 @@ extern void end_access(Access *access);
 /* The user of the request's token; raises PT401 when there is none. */
 extern int64 require_claimed_user(void);
 
+/* The "sub" of the request's token, a text; null when there is none. */
+extern NullableDatum claimed_person(void);
+
 /*
  * search_path is pg_catalog from pinning to unpinning, which takes the result of
  * pinning and undoes every SET in between; or to the end of the (sub)transaction.
@@ -49,5 +52,8 @@ extern void unpin_search_path(int nest_level);
 
 /* PostgREST, if it listens, reads the schema again after the commit. */
 extern void notify_postgrest(void);
+
+/* PostgREST, if it is what calls, answers 201 instead of 200. */
+extern void answer_created(void);
 
 #endif							/* ECOMMERCE_ACCESS_H */

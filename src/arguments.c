@@ -10,6 +10,8 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 
 #include "arguments.h"
@@ -43,6 +45,31 @@ integer_argument(const NullableDatum *argument, const char *name,
 	if (value < minimum)
 		refuse_argument(name, minimum == 0 ? "0 or more" : "1 or more");
 	return value;
+}
+
+int64 *
+integers_argument(const NullableDatum *argument, const char *name, Oid type,
+				  int *count)
+{
+	ArrayType  *array = DatumGetArrayTypeP(required_argument(argument, name));
+	Datum	   *elements;
+	int64	   *values;
+
+	if (ARR_NDIM(array) > 1)
+		refuse_argument(name, "an array of one dimension");
+	if (array_contains_nulls(array))
+		refuse_null(name);
+	if (type == INT8OID)
+		deconstruct_array(array, type, sizeof(int64), FLOAT8PASSBYVAL,
+						  TYPALIGN_DOUBLE, &elements, NULL, count);
+	else
+		deconstruct_array(array, type, sizeof(int32), true, TYPALIGN_INT,
+						  &elements, NULL, count);
+	values = palloc_extended(*count * sizeof(int64), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < *count; i++)
+		values[i] = type == INT8OID ? DatumGetInt64(elements[i]) :
+			DatumGetInt32(elements[i]);
+	return values;
 }
 
 void

@@ -22,6 +22,13 @@ extern char *text_argument(const NullableDatum *argument, const char *name);
 extern int32 integer_argument(const NullableDatum *argument, const char *name,
 							  int32 minimum);
 
+/*
+ * The elements of an array of bigint or integer, as bigints; 22004 when one is
+ * null, 22023 when there is more than one dimension.
+ */
+extern int64 *integers_argument(const NullableDatum *argument,
+								const char *name, Oid type, int *count);
+
 /* Raises the error of SQLSTATE 22004. */
 pg_noreturn extern void refuse_null(const char *name);
 

@@ -16,60 +16,77 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+
 #include "access.h"
 #include "arguments.h"
 #include "cart_document.h"
 #include "errors.h"
+#include "pricing.h"
 #include "users.h"
 
-/* As the foreign key of the item will lock it. */
-static Statement lock_cart_key_share = {
-	.query = "SELECT 1 FROM ecommerce.carts WHERE user_id = $1 FOR KEY SHARE",
-	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID)
-};
+/*
+ * Different products.  Each change answers with the whole cart, which takes 8
+ * milliseconds then.
+ */
+#define CART_MAX_ITEMS	1000
 
-static Statement insert_cart = {
+/* Price, currency and name, as lock_product() reads and an item stores them. */
+#define PRODUCT_NFACTS	3
+
+/*
+ * As the foreign key of the item would, if it had one: a product that is deleted
+ * stays in carts, where the customer is told, but is not put into one.
+ */
+static Statement lock_product_key_share = {
 	.query =
-	"INSERT INTO ecommerce.carts (user_id) VALUES ($1)"
-	" ON CONFLICT (user_id) DO NOTHING",
-	.result = SPI_OK_INSERT,
-	PARAMETERS(INT8OID)
-};
-
-static Statement select_product = {
-	.query = "SELECT is_active::boolean FROM ecommerce.products WHERE id = $1",
+	"SELECT is_active::boolean, price::numeric, currency::text, name::text"
+	"  FROM ecommerce.products WHERE id = $1 FOR KEY SHARE",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8OID)
 };
+
+#define INSERT_ITEM(quantity, condition) { \
+		.query = \
+		"INSERT INTO ecommerce.cart_items AS item (user_id, product_id, quantity," \
+		"       unit_price, currency, product_name)" \
+		" VALUES ($1, $2, $3, $4, $5, $6)" \
+		" ON CONFLICT (user_id, product_id)" \
+		" DO UPDATE SET quantity = " quantity ", unit_price = excluded.unit_price," \
+		"               currency = excluded.currency," \
+		"               product_name = excluded.product_name, changed_at = now()" \
+		condition, \
+		.result = SPI_OK_INSERT, \
+		PARAMETERS(INT8OID, INT8OID, INT4OID, NUMERICOID, TEXTOID, TEXTOID) \
+	}
 
 /* No row is touched when the sum would not be an integer any more. */
-static Statement add_item = {
-	.query =
-	"INSERT INTO ecommerce.cart_items AS item (user_id, product_id, quantity)"
-	" VALUES ($1, $2, $3)"
-	" ON CONFLICT (user_id, product_id)"
-	" DO UPDATE SET quantity = item.quantity + excluded.quantity"
-	" WHERE item.quantity <= 2147483647 - excluded.quantity",
-	.result = SPI_OK_INSERT,
-	PARAMETERS(INT8OID, INT8OID, INT4OID)
-};
+static Statement add_item =
+INSERT_ITEM("item.quantity + excluded.quantity",
+			" WHERE item.quantity <= 2147483647 - excluded.quantity");
 
-static Statement set_item = {
-	.query =
-	"INSERT INTO ecommerce.cart_items (user_id, product_id, quantity)"
-	" VALUES ($1, $2, $3)"
-	" ON CONFLICT (user_id, product_id)"
-	" DO UPDATE SET quantity = excluded.quantity",
-	.result = SPI_OK_INSERT,
-	PARAMETERS(INT8OID, INT8OID, INT4OID)
-};
+static Statement set_item = INSERT_ITEM("excluded.quantity", "");
 
 static Statement select_item = {
 	.query =
 	"SELECT 1 FROM ecommerce.cart_items WHERE user_id = $1 AND product_id = $2",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8OID, INT8OID)
+};
+
+static Statement select_item_seen_twice = {
+	.query =
+	"SELECT product_id::bigint FROM ecommerce.cart_items WHERE user_id = $1"
+	" GROUP BY product_id HAVING count(*) > 1",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
+static Statement delete_other_items = {
+	.query =
+	"DELETE FROM ecommerce.cart_items"
+	" WHERE user_id = $1 AND product_id <> ALL ($2)",
+	.result = SPI_OK_DELETE,
+	PARAMETERS(INT8OID, INT8ARRAYOID)
 };
 
 static Statement delete_item = {
@@ -79,26 +96,14 @@ static Statement delete_item = {
 	PARAMETERS(INT8OID, INT8OID)
 };
 
-static Statement select_bucket = {
-	.query =
-	"SELECT stock_bucket::integer FROM ecommerce.carts WHERE user_id = $1",
-	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID)
-};
-
-static Statement select_items = {
-	.query =
-	"SELECT product_id::bigint, quantity::integer, created_at::timestamptz"
-	"  FROM ecommerce.cart_items WHERE user_id = $1"
-	" ORDER BY product_id",
-	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID)
-};
-
 PG_FUNCTION_INFO_V1(add_to_cart);
 PG_FUNCTION_INFO_V1(api_add_to_cart);
 PG_FUNCTION_INFO_V1(set_cart_item);
 PG_FUNCTION_INFO_V1(api_set_cart_item);
+PG_FUNCTION_INFO_V1(set_cart_items);
+PG_FUNCTION_INFO_V1(api_set_cart_items);
+PG_FUNCTION_INFO_V1(clear_cart);
+PG_FUNCTION_INFO_V1(api_clear_cart);
 PG_FUNCTION_INFO_V1(cart_json);
 PG_FUNCTION_INFO_V1(api_cart_json);
 
@@ -106,13 +111,14 @@ static Jsonb *add_units(int64 user_id, const NullableDatum *arguments);
 static Jsonb *set_units(int64 user_id, const NullableDatum *arguments);
 static Jsonb *change_item(int64 user_id, int64 product_id, int32 quantity,
 						  Statement *statement);
+static Jsonb *set_items(int64 user_id, const NullableDatum *arguments);
+static Jsonb *replace_items(int64 user_id, const StockUnits *units, int count);
+static Jsonb *empty_cart(int64 user_id);
 static Jsonb *show_cart(int64 user_id);
-static void require_product(int64 product_id, bool active);
-static void require_cart(int64 user_id);
-static void check_snapshot(int64 user_id, int64 product_id);
-static Jsonb *read_cart(const Access *access, int64 user_id,
-						Visibility visibility);
-static int32 stock_bucket_of(int64 user_id, Visibility visibility);
+static void lock_product(int64 product_id, NullableDatum *facts);
+pg_noreturn static void refuse_quantity(int64 product_id, int32 quantity);
+static void check_snapshot(int64 user_id);
+pg_noreturn static void refuse_full_cart(int64 user_id);
 
 Datum
 add_to_cart(PG_FUNCTION_ARGS)
@@ -140,6 +146,33 @@ Datum
 api_set_cart_item(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_JSONB_P(set_units(require_claimed_user(), fcinfo->args));
+}
+
+Datum
+set_cart_items(PG_FUNCTION_ARGS)
+{
+	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
+
+	PG_RETURN_JSONB_P(set_items(user_id, &fcinfo->args[1]));
+}
+
+Datum
+api_set_cart_items(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_JSONB_P(set_items(require_claimed_user(), fcinfo->args));
+}
+
+Datum
+clear_cart(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_JSONB_P(empty_cart(bigint_argument(&fcinfo->args[0], "user_id")));
+}
+
+Datum
+api_clear_cart(PG_FUNCTION_ARGS)
+{
+	(void) fcinfo;				/* there are no arguments */
+	PG_RETURN_JSONB_P(empty_cart(require_claimed_user()));
 }
 
 Datum
@@ -176,40 +209,111 @@ set_units(int64 user_id, const NullableDatum *arguments)
 
 /*
  * Executes a statement that adds, sets or deletes the item.  Taking out a
- * product is always possible, also one that is not sold any more.
+ * product is always possible, also one that is not sold any more, or not there.
  */
 static Jsonb *
 change_item(int64 user_id, int64 product_id, int32 quantity,
 			Statement *statement)
 {
 	Access		access;
-	NullableDatum values[] = {
+	NullableDatum values[3 + PRODUCT_NFACTS] = {
 		bigint_value(user_id),
 		bigint_value(product_id),
 		integer_value(quantity)
 	};
 	uint64		changed;
+	Checkout	checkout;
 	Jsonb	   *cart;
 
 	begin_access(&access, user_id);
 	if (quantity > 0)
+	{
 		require_cart(user_id);
-	else
-		require_user(user_id, FRESH_SNAPSHOT);
-	require_product(product_id, quantity > 0);
+		lock_product(product_id, &values[3]);
+	}
 	changed = execute(statement, values, FRESH_SNAPSHOT);
 	if (statement == &add_item && changed == 0 &&
 		execute(&select_item, values, FRESH_SNAPSHOT) > 0)
-		ereport(ERROR,
-				errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				errmsg("quantity in the cart is out of range"),
-				errdetail_internal("{\"code\": \"quantity_out_of_range\", \"product_id\": " INT64_FORMAT ", \"requested\": %d, \"maximum\": %d}",
-								   product_id, quantity, PG_INT32_MAX),
-				errhint("Set a smaller quantity with set_cart_item."));
-	if (statement != &delete_item)
+		refuse_quantity(product_id, quantity);
+	if (quantity > 0)
 		require_written(changed, 1);
-	check_snapshot(user_id, product_id);
-	cart = read_cart(&access, user_id, FRESH_SNAPSHOT);
+	check_snapshot(user_id);
+	price_cart(&checkout, user_id, FRESH_SNAPSHOT);
+	if (quantity > 0 && checkout.count > CART_MAX_ITEMS)
+		refuse_full_cart(user_id);
+	cart = cart_to_jsonb(&checkout, access.result_context);
+	end_access(&access);
+	return cart;
+}
+
+static Jsonb *
+set_items(int64 user_id, const NullableDatum *arguments)
+{
+	int			count;
+	StockUnits *units = units_arguments(arguments, 0, &count);
+
+	if (count > CART_MAX_ITEMS)
+		refuse_full_cart(user_id);
+	return replace_items(user_id, units, count);
+}
+
+/*
+ * The lock of the cart lets in one of those who change many items at a time, so
+ * that they do not wait for each other in a circle.  The user is locked before
+ * the cart, as everyone does who locks both.
+ */
+static Jsonb *
+replace_items(int64 user_id, const StockUnits *units, int count)
+{
+	Access		access;
+	NullableDatum values[3 + PRODUCT_NFACTS] = {bigint_value(user_id)};
+	Checkout	checkout;
+	Jsonb	   *cart;
+
+	begin_access(&access, user_id);
+	lock_checkout(&checkout, user_id);
+	if (!checkout.has_cart)
+	{
+		require_cart(user_id);
+		lock_checkout(&checkout, user_id);
+	}
+	values[1] = product_ids_value(units, count);
+	execute(&delete_other_items, values, FRESH_SNAPSHOT);
+	for (int i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		values[1] = bigint_value(units[i].product_id);
+		values[2] = integer_value((int32) units[i].quantity);
+		if (units[i].quantity > 0)
+		{
+			lock_product(units[i].product_id, &values[3]);
+			require_written(execute(&set_item, values, FRESH_SNAPSHOT), 1);
+		}
+		else
+			execute(&delete_item, values, FRESH_SNAPSHOT);
+	}
+	check_snapshot(user_id);
+	price_cart(&checkout, user_id, FRESH_SNAPSHOT);
+	if (checkout.count > CART_MAX_ITEMS)
+		refuse_full_cart(user_id);
+	cart = cart_to_jsonb(&checkout, access.result_context);
+	end_access(&access);
+	return cart;
+}
+
+static Jsonb *
+empty_cart(int64 user_id)
+{
+	Access		access;
+	Checkout	checkout;
+	Jsonb	   *cart;
+
+	begin_access(&access, user_id);
+	lock_checkout(&checkout, user_id);
+	take_items(&checkout);
+	forget_choices(&checkout);
+	price_cart(&checkout, user_id, FRESH_SNAPSHOT);
+	cart = cart_to_jsonb(&checkout, access.result_context);
 	end_access(&access);
 	return cart;
 }
@@ -218,36 +322,24 @@ static Jsonb *
 show_cart(int64 user_id)
 {
 	Access		access;
+	Checkout	checkout;
 	Jsonb	   *cart;
 
 	begin_access(&access, user_id);
-	cart = read_cart(&access, user_id, CALLERS_SNAPSHOT);
+	price_cart(&checkout, user_id, CALLERS_SNAPSHOT);
+	cart = cart_to_jsonb(&checkout, access.result_context);
 	end_access(&access);
 	return cart;
 }
 
-/*
- * A user's cart comes into being with the first product, or with the first
- * after erase_user(), which takes the cart away.
- */
+/* What the item remembers of the product, to tell the customer of changes. */
 static void
-require_cart(int64 user_id)
-{
-	NullableDatum values[] = {bigint_value(user_id)};
-
-	if (execute(&lock_cart_key_share, values, FRESH_SNAPSHOT) > 0)
-		return;
-	require_user(user_id, FRESH_SNAPSHOT);
-	execute(&insert_cart, values, FRESH_SNAPSHOT);
-}
-
-static void
-require_product(int64 product_id, bool active)
+lock_product(int64 product_id, NullableDatum *facts)
 {
 	NullableDatum values[] = {bigint_value(product_id)};
-	bool		is_null;
+	NullableDatum row[1 + PRODUCT_NFACTS];
 
-	if (execute(&select_product, values, FRESH_SNAPSHOT) == 0)
+	if (execute(&lock_product_key_share, values, FRESH_SNAPSHOT) == 0)
 		ereport(ERROR,
 				errcode(ERRCODE_NOT_FOUND),
 				errmsg("product does not exist"),
@@ -255,15 +347,37 @@ require_product(int64 product_id, bool active)
 								   product_id),
 				errhint("Choose a product of the catalogue."));
 
-	if (active &&
-		!DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0],
-									SPI_tuptable->tupdesc, 1, &is_null)))
+	read_row(SPI_tuptable, 0, row, lengthof(row));
+	if (!DatumGetBool(row[0].value))
 		ereport(ERROR,
 				errcode(ERRCODE_CONFLICT),
 				errmsg("product is not active"),
 				errdetail_internal("{\"code\": \"inactive_product\", \"product_ids\": [" INT64_FORMAT "]}",
 								   product_id),
 				errhint("Choose a product that is sold at the moment."));
+	memcpy(facts, &row[1], PRODUCT_NFACTS * sizeof(NullableDatum));
+}
+
+static void
+refuse_quantity(int64 product_id, int32 quantity)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			errmsg("quantity in the cart is out of range"),
+			errdetail_internal("{\"code\": \"quantity_out_of_range\", \"product_id\": " INT64_FORMAT ", \"requested\": %d, \"maximum\": %d}",
+							   product_id, quantity, PG_INT32_MAX),
+			errhint("Set a smaller quantity with set_cart_item."));
+}
+
+static void
+refuse_full_cart(int64 user_id)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_CONFLICT),
+			errmsg("cart is full"),
+			errdetail_internal("{\"code\": \"cart_full\", \"user_id\": " INT64_FORMAT ", \"maximum\": %d}",
+							   user_id, CART_MAX_ITEMS),
+			errhint("Place an order, or take a product out with set_cart_item."));
 }
 
 /*
@@ -271,59 +385,19 @@ require_product(int64 product_id, bool active)
  * visible beside the one just inserted, and the cart would be shown with both.
  */
 static void
-check_snapshot(int64 user_id, int64 product_id)
+check_snapshot(int64 user_id)
 {
-	NullableDatum values[] = {bigint_value(user_id), bigint_value(product_id)};
+	NullableDatum user = bigint_value(user_id);
+	NullableDatum product;
 
-	if (IsolationUsesXactSnapshot() &&
-		execute(&select_item, values, FRESH_SNAPSHOT) > 1)
-		ereport(ERROR,
-				errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				errmsg("could not serialize access due to concurrent update"),
-				errdetail_internal("{\"code\": \"cart_changed\", \"product_id\": " INT64_FORMAT "}",
-								   product_id),
-				errhint("The transaction might succeed if retried."));
-}
-
-static Jsonb *
-read_cart(const Access *access, int64 user_id, Visibility visibility)
-{
-	NullableDatum values[] = {bigint_value(user_id)};
-	uint64		count = execute(&select_items, values, visibility);
-	SPITupleTable *items = SPI_tuptable;
-	Checkout	checkout;
-
-	if (count == 0)
-		require_user(user_id, visibility);
-	begin_checkout(&checkout, user_id, stock_bucket_of(user_id, visibility),
-				   count);
-	for (int i = 0; i < checkout.count; i++)
-	{
-		NullableDatum row[3];
-
-		CHECK_FOR_INTERRUPTS();
-		read_row(items, i, row, lengthof(row));
-		checkout.units[i].product_id = DatumGetInt64(row[0].value);
-		checkout.units[i].quantity = DatumGetInt32(row[1].value);
-		checkout.items[i].created_at = row[2];
-	}
-	price_checkout(&checkout, visibility);
-	read_stock(checkout.stock_bucket, checkout.units, checkout.count,
-			   visibility);
-	find_problems(&checkout);
-	find_shortages(&checkout);
-	return cart_to_jsonb(&checkout, access->result_context);
-}
-
-/* 0, as in a new cart, when the user has none. */
-static int32
-stock_bucket_of(int64 user_id, Visibility visibility)
-{
-	NullableDatum values[] = {bigint_value(user_id)};
-	NullableDatum bucket;
-
-	if (execute(&select_bucket, values, visibility) == 0)
-		return 0;
-	read_row(SPI_tuptable, 0, &bucket, 1);
-	return DatumGetInt32(bucket.value);
+	if (!IsolationUsesXactSnapshot() ||
+		execute(&select_item_seen_twice, &user, FRESH_SNAPSHOT) == 0)
+		return;
+	read_row(SPI_tuptable, 0, &product, 1);
+	ereport(ERROR,
+			errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			errmsg("could not serialize access due to concurrent update"),
+			errdetail_internal("{\"code\": \"cart_changed\", \"product_id\": " INT64_FORMAT "}",
+							   DatumGetInt64(product.value)),
+			errhint("The transaction might succeed if retried."));
 }

@@ -3,110 +3,88 @@
  * cart_document.c
  *		What a cart looks like as JSON.
  *
- * {id, currency, cart_amount, cart_items: [{id, quantity, line_amount,
- *	created_date, products: {id, name, description, price, currency, category_id,
- *		is_active, quantity (what is in stock)}}],
+ * {id, currency, cart_amount, shipping_address, fingerprint,
+ *	cart_items: [{id, quantity, line_amount, created_date,
+ *		products: {id, name, description, price, currency, category_id,
+ *			is_active, quantity (what is in stock)}}],
  *	problems: [{code, product_id, ...}]}
  *
  * As the web service had it that this replaces, with keys added.  A cart is
  * identified by its user and an item by its product.  Items come in the order
- * in which they were added.
+ * in which they were added, problems in that of pricing.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/timestamp.h"
 
 #include "cart_document.h"
 #include "jsonb_writer.h"
+#include "pricing.h"
+#include "problems.h"
 
 /* In stored order: by length, then by bytes. */
 static const char *const cart_keys[] = {
-	"id", "currency", "problems", "cart_items", "cart_amount"
+	"id", "address", "charges", "coupons", "currency", "problems",
+	"cart_items", "cart_amount", "fingerprint", "shipping_code",
+	"billing_address", "shipping_address"
 };
 static const char *const item_keys[] = {
 	"id", "products", "quantity", "line_amount", "created_date"
 };
-static const char *const product_keys[] = {
-	"id", "name", "price", "currency", "quantity", "is_active", "category_id",
-	"description"
+static const char *const charged_item_keys[] = {
+	"id", "products", "quantity", "tax_rate", "tax_amount", "line_amount",
+	"created_date", "discount_amount"
 };
-static const char *const problem_keys[] = {"code"};
-static const char *const product_problem_keys[] = {"code", "product_id"};
-static const char *const shortage_keys[] = {
-	"code", "available", "requested", "product_id"
+static const char *const product_keys[] = {
+	"id", "sku", "name", "price", "options", "currency", "quantity",
+	"is_active", "category_id", "description"
 };
 
-static void put_problem(JsonbWriter *writer, const Checkout *checkout,
-						const Problem *problem);
 static int *by_age(const Checkout *checkout);
 static int	compare_ages(const void *a, const void *b, void *checkout);
+static void put_coupons(JsonbWriter *writer, NullableDatum coupons);
 static void put_item(JsonbWriter *writer, const Checkout *checkout, int number,
 					 const JsonbShape *item_shape,
 					 const JsonbShape *product_shape);
 
 /* The sum of amounts in different currencies is not an amount: it is null. */
 Jsonb *
-cart_to_jsonb(const Checkout *checkout, MemoryContext context)
+cart_to_jsonb(Checkout *checkout, MemoryContext context)
 {
-	const JsonbShape *item_shape = jsonb_shape(item_keys, lengthof(item_keys));
+	const JsonbShape *item_shape = checkout->items_amount.isnull ?
+	jsonb_shape(item_keys, lengthof(item_keys)) :
+	jsonb_shape(charged_item_keys, lengthof(charged_item_keys));
 	const JsonbShape *product_shape = jsonb_shape(product_keys,
 												  lengthof(product_keys));
 	const int  *items = by_age(checkout);
 	JsonbWriter writer;
-	ListCell   *cell;
 
 	jsonb_begin(&writer, context);
 	jsonb_open_object(&writer, jsonb_shape(cart_keys, lengthof(cart_keys)));
 	jsonb_put_int64(&writer, checkout->user_id);
+	jsonb_put_jsonb(&writer, checkout->address);
+	put_charges(&writer, checkout->items_amount, checkout->adjustments,
+				checkout->nadjustments);
+	put_coupons(&writer, checkout->coupons);
 	jsonb_put_text(&writer, checkout->amount.isnull ? NULL_VALUE :
 				   checkout->currency);
-	jsonb_open_array(&writer);
-	foreach(cell, checkout->problems)
-		put_problem(&writer, checkout, lfirst(cell));
-	jsonb_close_array(&writer);
+	put_problems(&writer, checkout);
 	jsonb_open_array(&writer);
 	for (int i = 0; i < checkout->count; i++)
 		put_item(&writer, checkout, items[i], item_shape, product_shape);
 	jsonb_close_array(&writer);
 	jsonb_put_numeric(&writer, checkout->amount);
+	jsonb_put_text(&writer, not_null(fingerprint_of(checkout)));
+	jsonb_put_text(&writer, checkout->shipping_code);
+	jsonb_put_jsonb(&writer, checkout->billing_address);
+	jsonb_put_text(&writer, checkout->shipping_address);
 	jsonb_close_object(&writer);
 	return jsonb_finish(&writer);
-}
-
-static void
-put_problem(JsonbWriter *writer, const Checkout *checkout,
-			const Problem *problem)
-{
-	const char *code = problem_code(problem->kind);
-
-	if (problem->item < 0)
-	{
-		jsonb_open_object(writer, jsonb_shape(problem_keys,
-											  lengthof(problem_keys)));
-		jsonb_put_cstring(writer, code);
-	}
-	else if (problem->kind == INSUFFICIENT_STOCK)
-	{
-		const StockUnits *units = &checkout->units[problem->item];
-
-		jsonb_open_object(writer, jsonb_shape(shortage_keys,
-											  lengthof(shortage_keys)));
-		jsonb_put_cstring(writer, code);
-		jsonb_put_int64(writer, units->available);
-		jsonb_put_int64(writer, units->quantity);
-		jsonb_put_int64(writer, units->product_id);
-	}
-	else
-	{
-		jsonb_open_object(writer, jsonb_shape(product_problem_keys,
-											  lengthof(product_problem_keys)));
-		jsonb_put_cstring(writer, code);
-		jsonb_put_int64(writer, checkout->units[problem->item].product_id);
-	}
-	jsonb_close_object(writer);
 }
 
 /* The numbers of the items in the order in which they were added. */
@@ -142,14 +120,17 @@ put_item(JsonbWriter *writer, const Checkout *checkout, int number,
 {
 	const CartItem *item = &checkout->items[number];
 	const OrderLine *line = &checkout->lines[number];
+	bool		is_charged = !checkout->items_amount.isnull;
 
 	CHECK_FOR_INTERRUPTS();
 	jsonb_open_object(writer, item_shape);
 	jsonb_put_int8(writer, line->product_id);
 	jsonb_open_object(writer, product_shape);
 	jsonb_put_int8(writer, line->product_id);
+	jsonb_put_text(writer, line->sku);
 	jsonb_put_text(writer, line->product_name);
 	jsonb_put_numeric(writer, line->unit_price);
+	jsonb_put_jsonb(writer, line->options);
 	jsonb_put_text(writer, item->currency);
 	jsonb_put_int64(writer, checkout->units[number].available);
 	jsonb_put_bool(writer, item->is_active);
@@ -157,7 +138,34 @@ put_item(JsonbWriter *writer, const Checkout *checkout, int number,
 	jsonb_put_text(writer, line->product_description);
 	jsonb_close_object(writer);
 	jsonb_put_int4(writer, line->quantity);
+	if (is_charged)
+	{
+		jsonb_put_numeric(writer, line->tax_rate);
+		jsonb_put_numeric(writer, line->tax_amount);
+	}
 	jsonb_put_numeric(writer, line->line_amount);
 	jsonb_put_timestamptz(writer, item->created_at);
+	if (is_charged)
+		jsonb_put_numeric(writer, line->discount_amount);
 	jsonb_close_object(writer);
+}
+
+static void
+put_coupons(JsonbWriter *writer, NullableDatum coupons)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	int			count = 0;
+
+	if (!coupons.isnull)
+		deconstruct_array(DatumGetArrayTypeP(coupons.value), TEXTOID, -1,
+						  false, TYPALIGN_INT, &elements, &nulls, &count);
+	jsonb_open_array(writer);
+	for (int i = 0; i < count; i++)
+	{
+		NullableDatum coupon = {.value = elements[i],.isnull = nulls[i]};
+
+		jsonb_put_text(writer, coupon);
+	}
+	jsonb_close_array(writer);
 }

@@ -10,9 +10,9 @@
 
 #include "utils/jsonb.h"
 
-#include "pricing.h"
+#include "checkout.h"
 
 /* The document is built in the given memory context. */
-extern Jsonb *cart_to_jsonb(const Checkout *checkout, MemoryContext context);
+extern Jsonb *cart_to_jsonb(Checkout *checkout, MemoryContext context);
 
 #endif							/* ECOMMERCE_CART_DOCUMENT_H */

@@ -49,15 +49,20 @@ static Statement select_cart = {
 static Statement erase_account = {
 	.query =
 	"UPDATE ecommerce.users"
-	"   SET name = 'erased', email = NULL, shipping_address = NULL"
+	"   SET name = 'erased', email = NULL, shipping_address = NULL,"
+	"       address = NULL"
 	" WHERE id = $1",
 	.result = SPI_OK_UPDATE,
 	PARAMETERS(INT8OID)
 };
 
-/* A key is whatever the client made it of. */
+/*
+ * A key is whatever the client made it of, and a fingerprint has the address in
+ * it; metadata are the shop's own.
+ */
 #define WITH_PERSONAL_DATA \
-	" WHERE customer_id = $1 AND ($2 OR idempotency_key IS NOT NULL)"
+	" WHERE customer_id = $1" \
+	"   AND ($2 OR idempotency_key IS NOT NULL OR fingerprint IS NOT NULL)"
 
 static Statement select_orders = {
 	.query = "SELECT 1 FROM ecommerce.orders" WITH_PERSONAL_DATA,
@@ -68,12 +73,29 @@ static Statement select_orders = {
 static Statement erase_orders = {
 	.query =
 	"UPDATE ecommerce.orders"
-	"   SET idempotency_key = NULL,"
+	"   SET idempotency_key = NULL, fingerprint = NULL,"
 	"       shipping_address ="
-	"           CASE WHEN $2 THEN 'erased' ELSE shipping_address END"
+	"           CASE WHEN $2 THEN 'erased' ELSE shipping_address END,"
+	"       address = CASE WHEN $2 THEN NULL ELSE address END,"
+	"       billing_address = CASE WHEN $2 THEN NULL ELSE billing_address END"
 	WITH_PERSONAL_DATA,
 	.result = SPI_OK_UPDATE,
 	PARAMETERS(INT8OID, BOOLOID)
+};
+
+/* The names that the login service has for whoever acted. */
+#define OF_PERSON	" WHERE customer_id = $1 AND person IS NOT NULL"
+
+static Statement select_events = {
+	.query = "SELECT 1 FROM ecommerce.order_events" OF_PERSON,
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
+static Statement erase_events = {
+	.query = "UPDATE ecommerce.order_events SET person = NULL" OF_PERSON,
+	.result = SPI_OK_UPDATE,
+	PARAMETERS(INT8OID)
 };
 
 PG_FUNCTION_INFO_V1(erase_user);
@@ -99,6 +121,7 @@ erase(int64 user_id, Datum order_addresses)
 	Access		access;
 	NullableDatum values[] = {bigint_value(user_id), not_null(order_addresses)};
 	uint64		norders;
+	uint64		nevents;
 
 	begin_staff_access(&access);
 	if (execute(&lock_user_for_update, values, FRESH_SNAPSHOT) == 0)
@@ -111,5 +134,8 @@ erase(int64 user_id, Datum order_addresses)
 	norders = execute(&select_orders, values, LATEST_SNAPSHOT);
 	require_written(execute(&erase_orders, values, LATEST_SNAPSHOT),
 					norders);
+	nevents = execute(&select_events, values, LATEST_SNAPSHOT);
+	require_written(execute(&erase_events, values, LATEST_SNAPSHOT),
+					nevents);
 	end_access(&access);
 }

@@ -5,8 +5,8 @@
  *
  * The queries of the functions run as the owner of the tables (access.c), so
  * nobody needs a privilege on a table to use them.  The privileges on tables
- * below are for the views, which check the reader's, and for staff, whose INSERT
- * on orders is what lets them act for any user.
+ * below are for the views, which check the reader's, and for staff, whose
+ * REFERENCES on orders is the mark that lets them act for any user (access.c).
  *
  * What a later version brings goes to whoever had everything of its kind: the
  * functions by the script that updates the extension, which runs with the rights
@@ -19,10 +19,12 @@
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 
 #include "access.h"
 #include "arguments.h"
@@ -66,6 +68,10 @@ static const char *const schemas_of[KINDS] = {
 static const FunctionPrivilege functions[] = {
 	{CUSTOMER, "ecommerce_api.add_to_cart"},
 	{CUSTOMER, "ecommerce_api.set_cart_item"},
+	{CUSTOMER, "ecommerce_api.set_cart_items"},
+	{CUSTOMER, "ecommerce_api.clear_cart"},
+	{CUSTOMER, "ecommerce_api.set_cart_coupons"},
+	{CUSTOMER, "ecommerce_api.set_cart_shipping"},
 	{CUSTOMER, "ecommerce_api.cart_json"},
 	{CUSTOMER, "ecommerce_api.place_order"},
 	{CUSTOMER, "ecommerce_api.order_listing_json"},
@@ -73,17 +79,26 @@ static const FunctionPrivilege functions[] = {
 	{CUSTOMER, "ecommerce_api.cancel_order"},
 	{STAFF, "ecommerce.add_to_cart"},
 	{STAFF, "ecommerce.set_cart_item"},
+	{STAFF, "ecommerce.set_cart_items"},
+	{STAFF, "ecommerce.clear_cart"},
+	{STAFF, "ecommerce.set_cart_coupons"},
+	{STAFF, "ecommerce.set_cart_shipping"},
 	{STAFF, "ecommerce.cart_json"},
 	{STAFF, "ecommerce.place_order"},
 	{STAFF, "ecommerce.order_listing_json"},
 	{STAFF, "ecommerce.order_json"},
 	{STAFF, "ecommerce.set_order_status"},
 	{STAFF, "ecommerce.cancel_order"},
+	{STAFF, "ecommerce.receive_stock"},
+	{STAFF, "ecommerce.set_promotion_limit"},
 	{STAFF, "ecommerce.take_order_events"},
 	{STAFF, "ecommerce.acknowledge_order_events"},
+	{STAFF, "ecommerce.fail_order_events"},
+	{STAFF, "ecommerce.release_order_events"},
 	{STAFF, "ecommerce.order_integrity"},
 	{STAFF, "ecommerce.erase_user"},
 	{STAFF, "ecommerce.current_user_id"},
+	{STAFF, "ecommerce.currency_digits"},
 	{OWNER, "ecommerce.migrate"},
 	{OWNER, "ecommerce.set_owner"},
 	{OWNER, "ecommerce.grant_api"},
@@ -98,18 +113,27 @@ static const TablePrivilege tables[] = {
 	{CATALOGUE, 1, "SELECT", "ecommerce.products",
 	"id, name, description, price, currency, category_id, is_active"},
 	{CATALOGUE, 1, "SELECT", "ecommerce.stock_levels", "product_id, quantity"},
+	{CATALOGUE, 3, "SELECT", "ecommerce.products", "sku, options"},
 	{STAFF, 1, "SELECT, INSERT, UPDATE", "ecommerce.users", ""},
 	{STAFF, 1, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.categories", ""},
 	{STAFF, 1, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.products", ""},
 	{STAFF, 1, "SELECT, INSERT, UPDATE", "ecommerce.stock_levels", ""},
 	{STAFF, 1, "SELECT", "ecommerce.carts", ""},
 	{STAFF, 1, "SELECT", "ecommerce.cart_items", ""},
-	{STAFF, 1, "SELECT, INSERT", "ecommerce.orders", ""},
+	{STAFF, 1, "SELECT, REFERENCES", "ecommerce.orders", ""},
 	{STAFF, 1, "SELECT", "ecommerce.order_details", ""},
 	{STAFF, 1, "SELECT", "ecommerce.order_events", ""},
 	{STAFF, 1, "USAGE", "ecommerce.users_id_seq", ""},
 	{STAFF, 1, "USAGE", "ecommerce.categories_id_seq", ""},
 	{STAFF, 1, "USAGE", "ecommerce.products_id_seq", ""},
+	{STAFF, 3, "SELECT", "ecommerce.order_adjustments", ""},
+	{STAFF, 3, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.promotions", ""},
+	{STAFF, 3, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.promotion_levels", ""},
+	{STAFF, 3, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.tax_rates", ""},
+	{STAFF, 3, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.shipping_rates", ""},
+	{STAFF, 3, "USAGE", "ecommerce.promotions_id_seq", ""},
+	{STAFF, 3, "USAGE", "ecommerce.tax_rates_id_seq", ""},
+	{STAFF, 3, "USAGE", "ecommerce.shipping_rates_id_seq", ""},
 };
 
 /* The extension's functions for users, by their names with the schema. */
@@ -183,6 +207,31 @@ static Statement select_grantees = {
 	PARAMETERS(TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, OIDOID)
 };
 
+/*
+ * What a role lacks for its requests to end: time-outs that PostgREST, which looks
+ * for them at the role itself, or the database sets.  Their names as JSON, and the
+ * commands that set them.
+ */
+static Statement select_missing_timeouts = {
+	.query = "SELECT json_agg(name ORDER BY name)::text,"
+	"       string_agg(format('ALTER ROLE %I SET %s = %L;', $1, name, value), ' ' ORDER BY name)"
+	"  FROM (VALUES ('statement_timeout', '10s'), ('lock_timeout', '2s')) AS wanted (name, value)"
+	" WHERE (SELECT setting FROM pg_db_role_setting, unnest(setconfig) AS setting"
+	"         WHERE (setdatabase = 0 AND setrole = to_regrole(quote_ident($1))"
+	"                OR setrole = 0"
+	"                AND setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+	"           AND starts_with(setting, name || '=')"
+	"         ORDER BY setrole = 0 LIMIT 1) ~ '=0*[1-9]' IS NOT TRUE"
+	" HAVING count(*) > 0",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(TEXTOID)
+};
+
+enum missing_timeouts_column
+{
+	MISSING_NAMES = 1, MISSING_COMMANDS
+};
+
 /* A function of the extension's, if another one has its name. */
 static Statement select_overloaded = {
 	.query = "SELECT format('%I.%I', nspname, proname)"
@@ -215,18 +264,25 @@ static Statement select_rights_on_extension = {
 	.result = SPI_OK_SELECT
 };
 
+/* A row if there is the relation, with these columns. */
 static Statement select_relation = {
-	.query = "SELECT to_regclass($1)",
+	.query = "SELECT true WHERE to_regclass($1) IS NOT NULL"
+	"   AND NOT EXISTS (SELECT FROM string_to_table($2, ', ') AS column_name"
+	"                    WHERE NOT EXISTS ("
+	"                        SELECT FROM pg_attribute"
+	"                         WHERE attrelid = to_regclass($1) AND attname = column_name))",
 	.result = SPI_OK_SELECT,
-	PARAMETERS(TEXTOID)
+	PARAMETERS(TEXTOID, TEXTOID)
 };
 
 PG_FUNCTION_INFO_V1(grant_api);
 PG_FUNCTION_INFO_V1(revoke_api);
 PG_FUNCTION_INFO_V1(carry_grants);
 
-static void change_api(FunctionCallInfo fcinfo, const char *verb,
-					   const char *preposition);
+static void change_api(FunctionCallInfo fcinfo, bool is_grant);
+static void warn_of_authority(const char *role);
+static void warn_of_missing_timeouts(const char *role);
+static char *json_string(const char *text);
 static void change_kind(Kind kind, const char *verb, const char *preposition,
 						const char *role);
 static void change_functions(Kind kind, Oid lacking, const char *verb,
@@ -242,22 +298,24 @@ static const char *role_name(Oid role);
 Datum
 grant_api(PG_FUNCTION_ARGS)
 {
-	change_api(fcinfo, "GRANT", "TO");
+	change_api(fcinfo, true);
 	PG_RETURN_VOID();
 }
 
 Datum
 revoke_api(PG_FUNCTION_ARGS)
 {
-	change_api(fcinfo, "REVOKE", "FROM");
+	change_api(fcinfo, false);
 	PG_RETURN_VOID();
 }
 
 /* The arguments are names of roles; null ones are left out. */
 static void
-change_api(FunctionCallInfo fcinfo, const char *verb, const char *preposition)
+change_api(FunctionCallInfo fcinfo, bool is_grant)
 {
 	const Kind	kinds[] = {CATALOGUE, CUSTOMER, STAFF};
+	const char *verb = is_grant ? "GRANT" : "REVOKE";
+	const char *preposition = is_grant ? "TO" : "FROM";
 	int			guc_nest_level = pin_search_path();
 	Oid			orders = orders_table();
 
@@ -272,18 +330,60 @@ change_api(FunctionCallInfo fcinfo, const char *verb, const char *preposition)
 			continue;
 		role = text_to_cstring(PG_GETARG_TEXT_PP(i));
 		role_id = get_role_oid(role, false);
-		if (kinds[i] != STAFF &&
-			pg_class_aclcheck(orders, role_id, ACL_INSERT) == ACLCHECK_OK)
-			ereport(WARNING,
-					errmsg("a role that is not staff may act for any user"),
-					errhint("Revoke INSERT on ecommerce.orders from the roles of visitors and shoppers, and from the default privileges."));
+		if (is_grant && kinds[i] != STAFF &&
+			pg_class_aclcheck(orders, role_id, ACL_REFERENCES) == ACLCHECK_OK)
+			warn_of_authority(role);
 		change_kind(CATALOGUE, verb, preposition, quote_identifier(role));
 		if (kinds[i] != CATALOGUE)
 			change_kind(kinds[i], verb, preposition, quote_identifier(role));
+		if (is_grant)
+			warn_of_missing_timeouts(role);
 	}
 	SPI_finish();
 	unpin_search_path(guc_nest_level);
 	notify_postgrest();
+}
+
+static void
+warn_of_authority(const char *role)
+{
+	ereport(WARNING,
+			errmsg("a role that is not staff may act for any user"),
+			errdetail_internal("{\"code\": \"not_staff_but_acts_for_any_user\", \"role\": %s}",
+							   json_string(role)),
+			errhint("Revoke REFERENCES on ecommerce.orders from the roles of visitors and shoppers, and from the default privileges."));
+}
+
+/*
+ * Not set here: a setting of a role is one of the whole cluster, and may need
+ * rights that the caller has not.
+ */
+static void
+warn_of_missing_timeouts(const char *role)
+{
+	NullableDatum name = text_value(role);
+	HeapTuple	missing;
+
+	if (execute(&select_missing_timeouts, &name, FRESH_SNAPSHOT) == 0)
+		return;
+	missing = SPI_tuptable->vals[0];
+	ereport(WARNING,
+			errmsg("requests of a role may take forever"),
+			errdetail_internal("{\"code\": \"no_timeout\", \"role\": %s, \"missing\": %s}",
+							   json_string(role),
+							   SPI_getvalue(missing, SPI_tuptable->tupdesc, MISSING_NAMES)),
+			errhint("Set time-outs, then have PostgREST read them: %s NOTIFY pgrst, 'reload config';",
+					SPI_getvalue(missing, SPI_tuptable->tupdesc, MISSING_COMMANDS)));
+}
+
+static char *
+json_string(const char *text)
+{
+	StringInfoData string;
+
+	initStringInfo(&string);
+	escape_json(&string, text);
+	return string.data;
 }
 
 void
@@ -457,11 +557,13 @@ change_tables(Kind kind, int since, const char *verb, const char *preposition,
 {
 	for (const TablePrivilege *table = tables; table < tables + lengthof(tables); table++)
 	{
-		NullableDatum name = text_value(table->relation);
+		NullableDatum values[] = {
+			text_value(table->relation), text_value(table->columns)
+		};
 		bool		has_columns = *table->columns != '\0';
 
 		if (table->kind == kind && table->since >= since &&
-			first_value(&select_relation, &name))
+			execute(&select_relation, values, FRESH_SNAPSHOT) > 0)
 			execute_command(psprintf("%s %s%s%s%s ON %s %s %s", verb, table->verbs,
 									 has_columns ? " (" : "", table->columns,
 									 has_columns ? ")" : "",

@@ -509,3 +509,19 @@ reserve(JsonbWriter *writer, Size length)
 	if (writer->buffer.len + length >= (Size) writer->buffer.maxlen)
 		enlargeStringInfo(&writer->buffer, length);
 }
+
+NullableDatum
+jsonb_field(Datum document, const char *key)
+{
+	LOCAL_FCINFO(fcinfo, 2);
+	NullableDatum field;
+
+	InitFunctionCallInfoData(*fcinfo, NULL, 2, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = document;
+	fcinfo->args[0].isnull = false;
+	fcinfo->args[1].value = CStringGetTextDatum(key);
+	fcinfo->args[1].isnull = false;
+	field.value = jsonb_object_field_text(fcinfo);
+	field.isnull = fcinfo->isnull;
+	return field;
+}

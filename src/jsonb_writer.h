@@ -84,6 +84,9 @@ extern void jsonb_put_text(JsonbWriter *writer, NullableDatum value);
 extern void jsonb_put_timestamptz(JsonbWriter *writer, NullableDatum value);
 extern void jsonb_put_jsonb(JsonbWriter *writer, NullableDatum value);
 
+/* A field of a document that is an object, as text; null when it has none. */
+extern NullableDatum jsonb_field(Datum document, const char *key);
+
 /* Raises 22003: JSON has no NaN and no infinity. */
 pg_noreturn extern void refuse_not_finite(void);
 

@@ -33,7 +33,7 @@
 #include "tables.h"
 
 /* The number of the last migration_N() in the install script. */
-#define SCHEMA_VERSION	2
+#define SCHEMA_VERSION	3
 
 PG_FUNCTION_INFO_V1(migrate);
 
@@ -45,7 +45,6 @@ static void check_encoding(int version);
 static void run_migrations(int version, Oid owner, Oid caller, int caller_context);
 static void run_migration(int version);
 static void warn_of_superuser(void);
-pg_noreturn static void refuse_old_extension(const char *missing);
 pg_noreturn static void rethrow_briefly(MemoryContext context);
 static char *without_middle(char *text);
 
@@ -262,17 +261,6 @@ warn_of_superuser(void)
 			errhint("The functions run with the rights of the owner. Give the shop to a role of its own:\n"
 					"CREATE ROLE shop LOGIN;\n"
 					"SELECT ecommerce.set_owner('shop');"));
-}
-
-static void
-refuse_old_extension(const char *missing)
-{
-	ereport(ERROR,
-			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			errmsg("extension is older than its library"),
-			errdetail_internal("{\"code\": \"extension_not_updated\", \"missing\": \"%s\"}",
-							   missing),
-			errhint("Run ALTER EXTENSION ecommerce UPDATE; then migrate() again."));
 }
 
 /*

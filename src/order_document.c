@@ -3,8 +3,8 @@
  * order_document.c
  *		What an order looks like as JSON.
  *
- * {id, customer_id, order_date, order_amount, currency, order_status,
- *	shipping_address, replayed (only from place_order),
+ * {id, customer_id, number, order_date, order_amount, currency, order_status,
+ *	shipping_address, address, billing_address, metadata, replayed (only from place_order),
  *	order_details: [{id, order_id, quantity, unit_price, line_amount,
  *		product_order_details: {id, name, description, price, quantity,
  *			category: {id, name} or null}}]}
@@ -17,26 +17,39 @@
  */
 #include "postgres.h"
 
+#include "utils/memutils.h"
+
 #include "order_document.h"
 
 /* In stored order: by length, then by bytes. */
 static const char *const order_keys[] = {
-	"id", "currency", "order_date", "customer_id", "order_amount",
-	"order_status", "order_details", "shipping_address"
+	"id", "number", "address", "charges", "currency", "metadata",
+	"order_date", "customer_id", "order_amount", "order_status", "order_details",
+	"billing_address", "shipping_address"
 };
 static const char *const placed_order_keys[] = {
-	"id", "currency", "replayed", "order_date", "customer_id", "order_amount",
-	"order_status", "order_details", "shipping_address"
+	"id", "number", "address", "charges", "currency", "metadata", "replayed",
+	"order_date", "customer_id", "order_amount", "order_status",
+	"order_details", "billing_address", "shipping_address"
 };
 static const char *const line_keys[] = {
-	"id", "order_id", "quantity", "unit_price", "line_amount",
-	"product_order_details"
+	"id", "sku", "options", "order_id", "quantity", "unit_price",
+	"line_amount", "product_order_details"
+};
+static const char *const charged_line_keys[] = {
+	"id", "sku", "options", "order_id", "quantity", "tax_rate", "tax_amount",
+	"unit_price", "line_amount", "discount_amount", "product_order_details"
 };
 static const char *const product_keys[] = {
 	"id", "name", "price", "category", "quantity", "description"
 };
 static const char *const category_keys[] = {"id", "name"};
 
+/* A shape is made once a session. */
+#define KEPT_SHAPE(shape, keys) kept_shape(&shape, keys, lengthof(keys))
+
+static const JsonbShape *kept_shape(JsonbShape **shape,
+									const char *const *keys, int nkeys);
 static void put_product(OrderDocument *document, const OrderLine *line);
 static void put_category(OrderDocument *document, const OrderLine *line);
 
@@ -44,15 +57,35 @@ void
 begin_order_document(OrderDocument *document, Replayed replayed,
 					 MemoryContext context)
 {
+	static JsonbShape *order;
+	static JsonbShape *placed_order;
+	static JsonbShape *line;
+	static JsonbShape *charged_line;
+	static JsonbShape *product;
+	static JsonbShape *category;
+
 	document->replayed = replayed;
 	document->order_shape = replayed == NOT_A_PLACEMENT ?
-		jsonb_shape(order_keys, lengthof(order_keys)) :
-		jsonb_shape(placed_order_keys, lengthof(placed_order_keys));
-	document->line_shape = jsonb_shape(line_keys, lengthof(line_keys));
-	document->product_shape = jsonb_shape(product_keys, lengthof(product_keys));
-	document->category_shape = jsonb_shape(category_keys,
-										   lengthof(category_keys));
+		KEPT_SHAPE(order, order_keys) :
+		KEPT_SHAPE(placed_order, placed_order_keys);
+	document->line_shape = KEPT_SHAPE(line, line_keys);
+	document->charged_line_shape = KEPT_SHAPE(charged_line, charged_line_keys);
+	document->product_shape = KEPT_SHAPE(product, product_keys);
+	document->category_shape = KEPT_SHAPE(category, category_keys);
 	jsonb_begin(&document->writer, context);
+}
+
+static const JsonbShape *
+kept_shape(JsonbShape **shape, const char *const *keys, int nkeys)
+{
+	if (*shape == NULL)
+	{
+		MemoryContext before = MemoryContextSwitchTo(TopMemoryContext);
+
+		*shape = jsonb_shape(keys, nkeys);
+		MemoryContextSwitchTo(before);
+	}
+	return *shape;
 }
 
 void
@@ -62,7 +95,12 @@ open_order(OrderDocument *document, const Order *order)
 
 	jsonb_open_object(writer, document->order_shape);
 	jsonb_put_int8(writer, order->id);
+	jsonb_put_text(writer, order->number);
+	jsonb_put_jsonb(writer, order->address);
+	put_charges(writer, order->items_amount, order->adjustments,
+				order->nadjustments);
 	jsonb_put_text(writer, order->currency);
+	jsonb_put_jsonb(writer, order->metadata);
 	if (document->replayed != NOT_A_PLACEMENT)
 		jsonb_put_bool(writer, document->replayed == PLACED_EARLIER);
 	jsonb_put_timestamptz(writer, order->order_date);
@@ -77,13 +115,24 @@ put_order_line(OrderDocument *document, const Order *order,
 			   const OrderLine *line)
 {
 	JsonbWriter *writer = &document->writer;
+	bool		is_charged = !order->items_amount.isnull;
 
-	jsonb_open_object(writer, document->line_shape);
+	jsonb_open_object(writer, is_charged ? document->charged_line_shape :
+					  document->line_shape);
 	jsonb_put_int4(writer, line->line_number);
+	jsonb_put_text(writer, line->sku);
+	jsonb_put_jsonb(writer, line->options);
 	jsonb_put_int8(writer, order->id);
 	jsonb_put_int4(writer, line->quantity);
+	if (is_charged)
+	{
+		jsonb_put_numeric(writer, line->tax_rate);
+		jsonb_put_numeric(writer, line->tax_amount);
+	}
 	jsonb_put_numeric(writer, line->unit_price);
 	jsonb_put_numeric(writer, line->line_amount);
+	if (is_charged)
+		jsonb_put_numeric(writer, line->discount_amount);
 	put_product(document, line);
 	jsonb_close_object(writer);
 }
@@ -97,6 +146,7 @@ close_order(OrderDocument *document, const Order *order, LineSequence sequence)
 		jsonb_close_array_reversed(writer);
 	else
 		jsonb_close_array(writer);
+	jsonb_put_jsonb(writer, order->billing_address);
 	jsonb_put_text(writer, order->shipping_address);
 	jsonb_close_object(writer);
 }

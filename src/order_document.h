@@ -9,6 +9,7 @@
 #define ECOMMERCE_ORDER_DOCUMENT_H
 
 #include "jsonb_writer.h"
+#include "order_adjustments.h"
 #include "order_lines.h"
 
 /* The columns of an order that its document shows. */
@@ -18,7 +19,12 @@
 	COLUMN(order_amount, numeric, NUMERICOID) \
 	COLUMN(currency, text, TEXTOID) \
 	COLUMN(order_status, text, TEXTOID) \
-	COLUMN(shipping_address, text, TEXTOID)
+	COLUMN(shipping_address, text, TEXTOID) \
+	COLUMN(number, text, TEXTOID) \
+	COLUMN(address, jsonb, JSONBOID) \
+	COLUMN(billing_address, jsonb, JSONBOID) \
+	COLUMN(metadata, jsonb, JSONBOID) \
+	COLUMN(items_amount, numeric, NUMERICOID)
 
 #define ORDER_NCOLUMNS	(0 ORDER_COLUMNS(COLUMN_COUNT))
 
@@ -34,6 +40,8 @@ typedef struct Order
 		};
 		NullableDatum columns[ORDER_NCOLUMNS];
 	};
+	int			nadjustments;
+	const OrderAdjustment *adjustments; /* when items_amount is not null */
 } Order;
 
 /* Whether a document says if the order was placed now or earlier. */
@@ -55,10 +63,11 @@ typedef struct OrderDocument
 {
 	JsonbWriter writer;
 	Replayed	replayed;
-	JsonbShape *order_shape;
-	JsonbShape *line_shape;
-	JsonbShape *product_shape;
-	JsonbShape *category_shape;
+	const JsonbShape *order_shape;
+	const JsonbShape *line_shape;
+	const JsonbShape *charged_line_shape;
+	const JsonbShape *product_shape;
+	const JsonbShape *category_shape;
 } OrderDocument;
 
 /*

@@ -27,14 +27,22 @@ static Statement select_last_number = {
 static Statement insert_event = {
 	.query =
 	"INSERT INTO ecommerce.order_events (customer_id, order_id, event_number,"
-	"       event, old_status, new_status, payload, actor)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+	"       event, old_status, new_status, payload, actor, person)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
 	.result = SPI_OK_INSERT,
 	PARAMETERS(INT8OID, INT8OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID,
-			   TEXTOID)
+			   TEXTOID, TEXTOID)
 };
 
+static void write_event(const NullableDatum *values);
+static void refuse_taken_id(void);
 static int32 last_number(int64 user_id, int64 order_id);
+
+/* Of the events that are outstanding. */
+static const RowNumber event_ids = {
+	.indexes = {"order_events_undelivered_idx"},
+	.refuse = refuse_taken_id
+};
 
 void
 write_placement(const Access *access, int64 user_id, int64 order_id,
@@ -48,10 +56,11 @@ write_placement(const Access *access, int64 user_id, int64 order_id,
 		NULL_VALUE,
 		status,
 		NULL_VALUE,
-		text_value(GetUserNameFromId(access->caller, false))
+		text_value(GetUserNameFromId(access->caller, false)),
+		claimed_person()
 	};
 
-	require_written(execute(&insert_event, values, FRESH_SNAPSHOT), 1);
+	write_event(values);
 }
 
 void
@@ -66,10 +75,28 @@ write_status_change(const Access *access, int64 user_id, int64 order_id,
 		text_value(from),
 		text_value(to),
 		jsonb_value(payload),
-		text_value(GetUserNameFromId(access->caller, false))
+		text_value(GetUserNameFromId(access->caller, false)),
+		claimed_person()
 	};
 
-	require_written(execute(&insert_event, values, FRESH_SNAPSHOT), 1);
+	write_event(values);
+}
+
+static void
+write_event(const NullableDatum *values)
+{
+	require_written(execute_insert(&insert_event, values, &event_ids), 1);
+}
+
+/* After a restore without sequences, ids begin again. */
+static void
+refuse_taken_id(void)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("sequence of event ids is behind the events"),
+			errdetail_internal("{\"code\": \"event_id_taken\"}"),
+			errhint("Tell the shop: after a restore without sequences these are to be set, as order_integrity() shows."));
 }
 
 /*

@@ -22,6 +22,8 @@
 #include "access.h"
 #include "money.h"
 #include "order_lifecycle.h"
+#include "tables.h"
+#include "texts.h"
 
 /* customer_id, order_id, product_id and details of what breaks the rule */
 #define INVARIANT(name, violations) { \
@@ -36,14 +38,96 @@ static Statement invariants[] = {
 	INVARIANT("order_amount_is_the_sum_of_its_lines",
 			  "placed.customer_id::bigint, placed.id::bigint, NULL::bigint,"
 			  " jsonb_build_object('order_amount', placed.order_amount,"
-			  "                    'sum_of_lines', lines.amount)"
+			  "                    'sum_of_lines', lines.amount,"
+			  "                    'sum_of_adjustments', added.amount)"
 			  " FROM ecommerce.orders AS placed"
 			  " LEFT JOIN (SELECT customer_id, order_id, sum(line_amount) AS amount"
 			  "              FROM ecommerce.order_details"
 			  "             GROUP BY customer_id, order_id) AS lines"
 			  "   ON lines.customer_id = placed.customer_id"
 			  "  AND lines.order_id = placed.id"
-			  " WHERE placed.order_amount IS DISTINCT FROM lines.amount"),
+			  " LEFT JOIN (SELECT customer_id, order_id, sum(amount) AS amount"
+			  "              FROM ecommerce.order_adjustments WHERE NOT is_included"
+			  "             GROUP BY customer_id, order_id) AS added"
+			  "   ON added.customer_id = placed.customer_id"
+			  "  AND added.order_id = placed.id"
+			  " WHERE placed.order_amount IS DISTINCT FROM"
+			  "       lines.amount + coalesce(added.amount, 0)"),
+	INVARIANT("charges_are_those_of_lines_and_adjustments",
+			  "placed.customer_id::bigint, placed.id::bigint, NULL::bigint,"
+			  " jsonb_build_object('items_amount', placed.items_amount,"
+			  "                    'sum_of_lines', lines.amount,"
+			  "                    'discounts_of_lines', lines.discount,"
+			  "                    'taxes_of_lines', lines.tax,"
+			  "                    'discounts', charged.discount, 'taxes', charged.tax,"
+			  "                    'shipping', charged.shipping)"
+			  " FROM ecommerce.orders AS placed"
+			  " LEFT JOIN (SELECT customer_id, order_id, sum(line_amount) AS amount,"
+			  "                   coalesce(sum(discount_amount), 0) AS discount,"
+			  "                   coalesce(sum(tax_amount), 0) AS tax"
+			  "              FROM ecommerce.order_details"
+			  "             GROUP BY customer_id, order_id) AS lines"
+			  "   ON lines.customer_id = placed.customer_id"
+			  "  AND lines.order_id = placed.id"
+			  " LEFT JOIN (SELECT customer_id, order_id, coalesce(sum(-amount)"
+			  "                   FILTER (WHERE kind = 'discount'), 0) AS discount,"
+			  "                   coalesce(sum(amount) FILTER (WHERE kind = 'tax'), 0) AS tax,"
+			  "                   coalesce(sum(amount) FILTER (WHERE kind IN"
+			  "                       ('shipping', 'shipping_discount')), 0) AS shipping"
+			  "              FROM ecommerce.order_adjustments"
+			  "             GROUP BY customer_id, order_id) AS charged"
+			  "   ON charged.customer_id = placed.customer_id"
+			  "  AND charged.order_id = placed.id"
+	/* What of the taxes is in no line is in shipping. */
+			  " WHERE CASE WHEN placed.items_amount IS NULL"
+			  "       THEN charged.order_id IS NOT NULL OR lines.discount <> 0 OR lines.tax <> 0"
+			  "       ELSE (placed.items_amount = lines.amount"
+			  "             AND charged.discount = lines.discount AND charged.shipping >= 0"
+			  "             AND (charged.tax = lines.tax"
+			  "                  OR charged.tax > lines.tax AND charged.shipping > 0))"
+			  "            IS NOT TRUE END"),
+	INVARIANT("charges_are_units_of_the_currency",
+			  "placed.customer_id::bigint, placed.id::bigint, NULL::bigint,"
+			  " jsonb_build_object('adjustment_number', adjustment_number,"
+			  "                    'amount', amount, 'currency', placed.currency)"
+			  " FROM ecommerce.order_adjustments AS adjustment"
+			  " JOIN ecommerce.orders AS placed"
+			  "   ON placed.customer_id = adjustment.customer_id"
+			  "  AND placed.id = adjustment.order_id"
+			  " WHERE amount <> round(amount, " DIGITS_OF("placed.currency::text") ")"),
+	INVARIANT("adjustments_are_numbered_from_1",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('adjustment_numbers',"
+			  "                    jsonb_agg(adjustment_number ORDER BY adjustment_number))"
+			  " FROM ecommerce.order_adjustments GROUP BY customer_id, order_id"
+			  " HAVING (min(adjustment_number) = 1 AND max(adjustment_number) = count(*)"
+			  "         AND count(DISTINCT adjustment_number) = count(*)) IS NOT TRUE"),
+	INVARIANT("adjustment_has_an_order",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('adjustment_number', adjustment_number)"
+			  " FROM ecommerce.order_adjustments AS adjustment"
+			  " WHERE NOT EXISTS (SELECT FROM ecommerce.orders"
+			  "                    WHERE orders.customer_id = adjustment.customer_id"
+			  "                      AND orders.id = adjustment.order_id)"),
+	INVARIANT("limit_of_a_promotion_is_uses_and_what_remains",
+			  "NULL::bigint, NULL::bigint, NULL::bigint,"
+			  " jsonb_build_object('promotion_id', promotion.id,"
+			  "                    'usage_limit', usage_limit, 'remaining', remaining,"
+			  "                    'uses', coalesce(uses, 0))"
+			  " FROM ecommerce.promotions AS promotion"
+			  " JOIN (SELECT promotion_id, sum(remaining) AS remaining"
+			  "         FROM ecommerce.promotion_levels GROUP BY promotion_id) AS level"
+			  "   ON level.promotion_id = promotion.id"
+			  " LEFT JOIN (SELECT promotion_id, count(DISTINCT placed.id) AS uses"
+			  "              FROM ecommerce.order_adjustments AS adjustment"
+			  "              JOIN ecommerce.orders AS placed"
+			  "                ON placed.customer_id = adjustment.customer_id"
+			  "               AND placed.id = adjustment.order_id"
+			  "             WHERE placed.order_status <> '" STATUS_CANCELLED "'"
+			  "             GROUP BY promotion_id) AS used"
+			  "   ON used.promotion_id = promotion.id"
+			  " WHERE usage_limit IS NOT NULL"
+			  "   AND usage_limit <> remaining + coalesce(uses, 0)"),
 	INVARIANT("order_amount_is_in_range",
 			  "customer_id::bigint, id::bigint, NULL::bigint,"
 			  " jsonb_build_object('order_amount', order_amount::text,"
@@ -61,7 +145,7 @@ static Statement invariants[] = {
 			  "customer_id::bigint, id::bigint, NULL::bigint,"
 			  " jsonb_build_object('shipping_address', shipping_address)"
 			  " FROM ecommerce.orders"
-			  " WHERE (shipping_address::text ~ E'[^ \\\\t\\\\n\\\\v\\\\f\\\\r]') IS NOT TRUE"),
+			  " WHERE (shipping_address::text ~ '" NOT_BLANK_REGEX "') IS NOT TRUE"),
 	INVARIANT("order_id_is_used_once",
 			  "NULL::bigint, id::bigint, NULL::bigint,"
 			  " jsonb_build_object('customer_ids', jsonb_agg(customer_id ORDER BY customer_id))"
@@ -77,9 +161,14 @@ static Statement invariants[] = {
 			  "                    'unit_price', unit_price::text,"
 			  "                    'quantity', quantity,"
 			  "                    'line_amount', line_amount::text)"
-			  " FROM ecommerce.order_details"
-			  " WHERE (line_amount = unit_price * quantity AND quantity > 0"
-			  "        AND unit_price >= 0 AND unit_price < " CppAsString2(PRICE_LIMIT) ") IS NOT TRUE"),
+			  " FROM (SELECT line.*, " DIGITS_OF("placed.currency::text") " AS digits"
+			  "         FROM ecommerce.order_details AS line"
+			  "         LEFT JOIN ecommerce.orders AS placed"
+			  "           ON placed.customer_id = line.customer_id"
+			  "          AND placed.id = line.order_id) AS line"
+	/* Orders of versions before 2.0 were not rounded. */
+			  " WHERE (line_amount IN (round(unit_price * quantity, digits), unit_price * quantity)"
+			  "        AND quantity > 0 AND unit_price >= 0 AND unit_price < " CppAsString2(PRICE_LIMIT) ") IS NOT TRUE"),
 	INVARIANT("lines_are_numbered_from_1",
 			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
 			  " jsonb_build_object('line_numbers',"
@@ -157,6 +246,24 @@ static Statement invariants[] = {
 			  " jsonb_build_object('event_id', id,"
 			  "                    'order_ids', jsonb_agg(order_id ORDER BY order_id))"
 			  " FROM ecommerce.order_events GROUP BY id HAVING count(*) > 1"),
+	INVARIANT("attempts_are_counted",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('event_number', event_number, 'attempts', attempts)"
+			  " FROM ecommerce.order_events"
+			  " WHERE (attempts >= 0 AND attempts < 2147483647) IS NOT TRUE"),
+	INVARIANT("lease_ends_in_12_hours_at_most",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('event_number', event_number, 'taken_until', taken_until)"
+			  " FROM ecommerce.order_events"
+			  " WHERE delivered_at IS NULL AND failed_at IS NULL"
+			  "   AND taken_until > clock_timestamp() + interval '12 hours'"),
+	INVARIANT("failed_event_has_a_reason_and_is_not_delivered",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('event_number', event_number, 'failed_at', failed_at,"
+			  "                    'failure', failure, 'delivered_at', delivered_at)"
+			  " FROM ecommerce.order_events"
+			  " WHERE (failed_at IS NULL) <> (failure IS NULL)"
+			  "    OR (failed_at IS NOT NULL AND delivered_at IS NOT NULL)"),
 
 	/* Users, stock, catalogue and carts */
 
@@ -180,8 +287,14 @@ static Statement invariants[] = {
 	INVARIANT("email_has_one_user",
 			  "min(id)::bigint, NULL::bigint, NULL::bigint,"
 			  " jsonb_build_object('user_ids', jsonb_agg(id ORDER BY id))"
-			  " FROM ecommerce.users WHERE email IS NOT NULL"
-			  " GROUP BY lower(email::text) HAVING count(*) > 1"),
+			  " FROM (SELECT id, substring(email::text, '" NOT_BLANK_REGEX "(?:.*" NOT_BLANK_REGEX ")?')"
+			  "         FROM ecommerce.users) AS cut (id, address)"
+			  " WHERE address IS NOT NULL"
+			  " GROUP BY lower(address COLLATE \"C\") HAVING count(*) > 1"),
+	INVARIANT("email_has_an_at",
+			  "id::bigint, NULL::bigint, NULL::bigint,"
+			  " jsonb_build_object()"
+			  " FROM ecommerce.users WHERE email IS NOT NULL AND email NOT LIKE '%_@_%'"),
 
 	INVARIANT("stock_is_never_negative",
 			  "NULL::bigint, NULL::bigint, product_id::bigint,"
@@ -197,7 +310,8 @@ static Statement invariants[] = {
 			  "NULL::bigint, NULL::bigint, id::bigint,"
 			  " jsonb_build_object('price', price::text, 'currency', currency)"
 			  " FROM ecommerce.products"
-			  " WHERE (price >= 0 AND price < " CppAsString2(PRICE_LIMIT) " AND scale(price) <= 4"
+			  " WHERE (price >= 0 AND price < " CppAsString2(PRICE_LIMIT) " "
+			  "        AND min_scale(price) <= " CppAsString2(PRICE_MAX_DECIMALS)
 			  "        AND currency ~ '^[A-Z]{3}$') IS NOT TRUE"),
 	INVARIANT("product_has_its_category",
 			  "NULL::bigint, NULL::bigint, id::bigint,"
@@ -212,14 +326,12 @@ static Statement invariants[] = {
 			  " FROM ecommerce.carts"
 			  " WHERE NOT EXISTS (SELECT FROM ecommerce.users"
 			  "                    WHERE users.id = carts.user_id)"),
-	INVARIANT("cart_item_has_a_cart_and_a_product",
+	INVARIANT("cart_item_has_a_cart",
 			  "user_id::bigint, NULL::bigint, product_id::bigint,"
 			  " jsonb_build_object('quantity', quantity)"
 			  " FROM ecommerce.cart_items AS item"
 			  " WHERE NOT EXISTS (SELECT FROM ecommerce.carts"
-			  "                    WHERE carts.user_id = item.user_id)"
-			  "    OR NOT EXISTS (SELECT FROM ecommerce.products"
-			  "                    WHERE products.id = item.product_id)"),
+			  "                    WHERE carts.user_id = item.user_id)"),
 	INVARIANT("cart_quantity_is_positive",
 			  "user_id::bigint, NULL::bigint, product_id::bigint,"
 			  " jsonb_build_object('quantity', quantity)"
@@ -242,6 +354,9 @@ static Statement invariants[] = {
 			  "       UNION ALL"
 			  "       SELECT 'ecommerce.orders', (SELECT max(id) FROM ecommerce.orders),"
 			  "              last_value::numeric + is_called::integer FROM ecommerce.orders_id_seq"
+			  "       UNION ALL"
+			  "       SELECT 'ecommerce.promotions', (SELECT max(id) FROM ecommerce.promotions),"
+			  "              last_value::numeric + is_called::integer FROM ecommerce.promotions_id_seq"
 			  "       UNION ALL"
 			  "       SELECT 'ecommerce.order_events', (SELECT max(id) FROM ecommerce.order_events),"
 			  "              last_value::numeric + is_called::integer FROM ecommerce.order_events_id_seq)"

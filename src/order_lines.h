@@ -13,9 +13,9 @@
 /*
  * The columns behind the key of the order, in the order of the table, so that
  * the executor can hand over stored rows without projecting them.  The struct,
- * the SELECT and the INSERT are made of this.
+ * the SELECT and the INSERT are made of this.  The first are those of every line.
  */
-#define ORDER_LINE_COLUMNS(COLUMN) \
+#define USUAL_LINE_COLUMNS(COLUMN) \
 	COLUMN(line_number, integer, INT4OID) \
 	COLUMN(product_id, bigint, INT8OID) \
 	COLUMN(product_name, text, TEXTOID) \
@@ -26,10 +26,15 @@
 	COLUMN(quantity, integer, INT4OID) \
 	COLUMN(line_amount, numeric, NUMERICOID)
 
-#define COLUMN_FIELD(name, type, oid)	NullableDatum name;
-#define COLUMN_COUNT(name, type, oid)	+ 1
-#define COLUMN_SELECTED(name, type, oid)	", " #name "::" #type
+#define ORDER_LINE_COLUMNS(COLUMN) \
+	USUAL_LINE_COLUMNS(COLUMN) \
+	COLUMN(sku, text, TEXTOID) \
+	COLUMN(options, jsonb, JSONBOID) \
+	COLUMN(discount_amount, numeric, NUMERICOID) \
+	COLUMN(tax_rate, numeric, NUMERICOID) \
+	COLUMN(tax_amount, numeric, NUMERICOID)
 
+#define ORDER_LINE_NUSUAL	(0 USUAL_LINE_COLUMNS(COLUMN_COUNT))
 #define ORDER_LINE_NCOLUMNS	(0 ORDER_LINE_COLUMNS(COLUMN_COUNT))
 
 /* Values point to wherever the line was read from. */

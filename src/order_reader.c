@@ -15,12 +15,16 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 
 #include "errors.h"
 #include "order_reader.h"
+
+/* Behind the customer the last of ORDER_COLUMNS. */
+#define ITEMS_AMOUNT_ATTNUM	(1 + ORDER_NCOLUMNS)
 
 /* Merges lines into their orders: a receiver of SELECT_ORDER_LINES. */
 typedef struct LineReceiver
@@ -32,6 +36,10 @@ typedef struct LineReceiver
 	uint64		next;			/* the order to open next */
 	Order		order;			/* the one that is open, once next > 0 */
 	int64		order_id;		/* its id */
+	uint64		nadjustments;	/* of all orders, those of the newest first */
+	uint64		next_adjustment;
+	int64	   *adjusted_orders;
+	OrderAdjustment *adjustments;
 } LineReceiver;
 
 static Statement select_order = {
@@ -60,6 +68,30 @@ static Statement select_lines_of = {
 	PARAMETERS(INT8OID, INT8ARRAYOID)
 };
 
+/* Of orders that have any, the same. */
+static Statement select_adjustments_between = {
+	.query =
+	SELECT_ORDER_ADJUSTMENTS
+	" WHERE customer_id = $1 AND order_id >= $2 AND order_id <= $3"
+	" ORDER BY order_id DESC, adjustment_number",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, INT8OID, INT8OID)
+};
+
+static Statement select_adjustments_of = {
+	.query =
+	SELECT_ORDER_ADJUSTMENTS
+	" WHERE customer_id = $1 AND order_id = ANY ($2)"
+	" ORDER BY order_id DESC, adjustment_number",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, INT8ARRAYOID)
+};
+
+static bool any_is_charged(SPITupleTable *orders, uint64 count);
+static void read_adjustments(LineReceiver *receiver, Statement *statement,
+							 const NullableDatum *values,
+							 Visibility visibility);
+static void find_adjustments(LineReceiver *receiver);
 static void read_order_row(Order *order, SPITupleTable *orders, uint64 row);
 static bool receive_line(TupleTableSlot *slot, DestReceiver *self);
 static void open_next_order(LineReceiver *receiver);
@@ -74,28 +106,35 @@ put_orders(OrderDocument *document, SPITupleTable *orders, uint64 count,
 		.orders = orders,
 		.count = count
 	};
+	NullableDatum values[3];
+	Order		newest;
+	Order		oldest;
+	bool		is_charged;
 
 	if (count == 0)
 		return;
 	receiver.pub.receiveSlot = receive_line;
-	open_next_order(&receiver);
+	is_charged = any_is_charged(orders, count);
+	read_order_row(&newest, orders, 0);
+	values[0] = bigint_value(newest.user_id);
 	if (sequence == CONSECUTIVE)
 	{
-		NullableDatum values[3] = {bigint_value(receiver.order.user_id)};
-		Order		oldest;
-
 		read_order_row(&oldest, orders, count - 1);
 		values[1] = oldest.id;
-		values[2] = receiver.order.id;
+		values[2] = newest.id;
+		if (is_charged)
+			read_adjustments(&receiver, &select_adjustments_between, values,
+							 visibility);
+		open_next_order(&receiver);
 		execute_into(&select_lines_between, values, visibility, &receiver.pub);
 	}
 	else
 	{
-		NullableDatum values[] = {
-			bigint_value(receiver.order.user_id),
-			bigint_array(orders, count, ORDERS_ID_COLUMN)
-		};
-
+		values[1] = bigint_array(orders, count, ORDERS_ID_COLUMN);
+		if (is_charged)
+			read_adjustments(&receiver, &select_adjustments_of, values,
+							 visibility);
+		open_next_order(&receiver);
 		execute_into(&select_lines_of, values, visibility, &receiver.pub);
 	}
 	while (receiver.next < count)
@@ -169,6 +208,63 @@ read_order_row(Order *order, SPITupleTable *orders, uint64 row)
 	read_row(orders, row, fields, lengthof(fields));
 	order->user_id = DatumGetInt64(fields[0].value);
 	memcpy(order->columns, &fields[1], sizeof(order->columns));
+	order->nadjustments = 0;
+	order->adjustments = NULL;
+}
+
+static bool
+any_is_charged(SPITupleTable *orders, uint64 count)
+{
+	for (uint64 i = 0; i < count; i++)
+		if (!heap_attisnull(orders->vals[i], ITEMS_AMOUNT_ATTNUM,
+							orders->tupdesc))
+			return true;
+	return false;
+}
+
+static void
+read_adjustments(LineReceiver *receiver, Statement *statement,
+				 const NullableDatum *values, Visibility visibility)
+{
+	uint64		count = execute(statement, values, visibility);
+
+	receiver->nadjustments = count;
+	receiver->adjusted_orders = palloc_extended(count * sizeof(int64),
+												MCXT_ALLOC_HUGE);
+	receiver->adjustments = palloc_extended(count * sizeof(OrderAdjustment),
+											MCXT_ALLOC_HUGE);
+	for (uint64 i = 0; i < count; i++)
+	{
+		NullableDatum row[1 + ORDER_ADJUSTMENT_NCOLUMNS];
+
+		CHECK_FOR_INTERRUPTS();
+		read_row(SPI_tuptable, i, row, lengthof(row));
+		receiver->adjusted_orders[i] = DatumGetInt64(row[0].value);
+		memcpy(receiver->adjustments[i].columns, &row[1],
+			   sizeof(receiver->adjustments[i].columns));
+	}
+}
+
+/* Those of the order that is being opened; others are of none that was read. */
+static void
+find_adjustments(LineReceiver *receiver)
+{
+	Order	   *order = &receiver->order;
+	uint64		next = receiver->next_adjustment;
+
+	if (receiver->nadjustments == 0)
+		return;
+	while (next < receiver->nadjustments &&
+		   receiver->adjusted_orders[next] > receiver->order_id)
+		next++;
+	order->adjustments = &receiver->adjustments[next];
+	while (next < receiver->nadjustments &&
+		   receiver->adjusted_orders[next] == receiver->order_id)
+	{
+		order->nadjustments++;
+		next++;
+	}
+	receiver->next_adjustment = next;
 }
 
 /*
@@ -207,5 +303,6 @@ open_next_order(LineReceiver *receiver)
 		close_order(receiver->document, &receiver->order, LAST_LINE_FIRST);
 	read_order_row(&receiver->order, receiver->orders, receiver->next++);
 	receiver->order_id = DatumGetInt64(receiver->order.id.value);
+	find_adjustments(receiver);
 	open_order(receiver->document, &receiver->order);
 }

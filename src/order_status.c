@@ -22,6 +22,7 @@
 
 #include "access.h"
 #include "arguments.h"
+#include "discounts.h"
 #include "errors.h"
 #include "order_history.h"
 #include "order_lifecycle.h"
@@ -31,7 +32,8 @@
 
 static Statement lock_order_no_key_update = {
 	.query =
-	"SELECT order_status::text, stock_bucket::integer FROM ecommerce.orders"
+	"SELECT order_status::text, stock_bucket::bigint, items_amount IS NOT NULL"
+	"  FROM ecommerce.orders"
 	" WHERE customer_id = $1 AND id = $2 FOR NO KEY UPDATE",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8OID, INT8OID)
@@ -54,6 +56,13 @@ static Statement select_quantities = {
 	PARAMETERS(INT8OID, INT8OID)
 };
 
+typedef struct LockedOrder
+{
+	const char *status;
+	int64		stock_bucket;
+	bool		is_charged;		/* for more than its lines */
+} LockedOrder;
+
 PG_FUNCTION_INFO_V1(set_order_status);
 PG_FUNCTION_INFO_V1(cancel_order);
 PG_FUNCTION_INFO_V1(api_cancel_order);
@@ -62,12 +71,11 @@ static Jsonb *cancel(int64 user_id, int64 order_id, const char *reason);
 static Jsonb *change_status(const Access *access, int64 user_id,
 							int64 order_id, const char *status,
 							Jsonb *payload);
-static const char *lock_and_read_order(int64 user_id, int64 order_id,
-									   int32 *stock_bucket);
+static LockedOrder lock_and_read_order(int64 user_id, int64 order_id);
 pg_noreturn static void refuse_change(int64 order_id, const char *from,
 									  const char *to);
 static void return_units_of_order(int64 user_id, int64 order_id,
-								  int32 stock_bucket);
+								  int64 stock_bucket);
 static Jsonb *reason_payload(const char *reason);
 
 /*
@@ -137,14 +145,9 @@ static Jsonb *
 change_status(const Access *access, int64 user_id, int64 order_id,
 			  const char *status, Jsonb *payload)
 {
-	int32		stock_bucket;
-	const char *old_status;
+	LockedOrder order = lock_and_read_order(user_id, order_id);
 
-	/* migrate() first completes the history of orders changed by hand. */
-	require_version_2();
-	old_status = lock_and_read_order(user_id, order_id, &stock_bucket);
-
-	if (strcmp(old_status, status) != 0)
+	if (strcmp(order.status, status) != 0)
 	{
 		NullableDatum values[] = {
 			bigint_value(user_id),
@@ -152,12 +155,16 @@ change_status(const Access *access, int64 user_id, int64 order_id,
 			text_value(status)
 		};
 
-		if (!can_follow(old_status, status))
-			refuse_change(order_id, old_status, status);
+		if (!can_follow(order.status, status))
+			refuse_change(order_id, order.status, status);
 		if (strcmp(status, STATUS_CANCELLED) == 0)
-			return_units_of_order(user_id, order_id, stock_bucket);
+		{
+			return_units_of_order(user_id, order_id, order.stock_bucket);
+			if (order.is_charged)
+				return_promotion_uses(user_id, order_id);
+		}
 		/* The event comes first: check_order_change() in SQL looks for it. */
-		write_status_change(access, user_id, order_id, old_status, status,
+		write_status_change(access, user_id, order_id, order.status, status,
 							payload);
 		require_written(execute(&update_status, values, FRESH_SNAPSHOT), 1);
 	}
@@ -166,17 +173,20 @@ change_status(const Access *access, int64 user_id, int64 order_id,
 }
 
 /* Returns the status; a table that has lost its NOT NULL may have none. */
-static const char *
-lock_and_read_order(int64 user_id, int64 order_id, int32 *stock_bucket)
+static LockedOrder
+lock_and_read_order(int64 user_id, int64 order_id)
 {
 	NullableDatum values[] = {bigint_value(user_id), bigint_value(order_id)};
-	NullableDatum row[2];
+	NullableDatum row[3];
+	LockedOrder order;
 
 	if (execute(&lock_order_no_key_update, values, FRESH_SNAPSHOT) == 0)
 		refuse_unknown_order(user_id, order_id);
 	read_row(SPI_tuptable, 0, row, lengthof(row));
-	*stock_bucket = row[1].isnull ? 0 : DatumGetInt32(row[1].value);
-	return row[0].isnull ? "" : TextDatumGetCString(row[0].value);
+	order.status = row[0].isnull ? "" : TextDatumGetCString(row[0].value);
+	order.stock_bucket = row[1].isnull ? 0 : DatumGetInt64(row[1].value);
+	order.is_charged = DatumGetBool(row[2].value);
+	return order;
 }
 
 /*
@@ -203,7 +213,7 @@ refuse_change(int64 order_id, const char *from, const char *to)
  * now.  The order is locked; stock is locked next, by product id.
  */
 static void
-return_units_of_order(int64 user_id, int64 order_id, int32 stock_bucket)
+return_units_of_order(int64 user_id, int64 order_id, int64 stock_bucket)
 {
 	NullableDatum values[] = {bigint_value(user_id), bigint_value(order_id)};
 	int			count = execute(&select_quantities, values, FRESH_SNAPSHOT);

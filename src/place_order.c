@@ -14,10 +14,11 @@
  * - What is ordered is what DELETE ... RETURNING took out of the cart; the cart
  *	 is never read, then emptied.
  * - Stock is locked in the order of product ids, by everyone, so that two orders
- *	 never wait for each other; then it is decremented.
+ *	 never wait for each other; then it is decremented.  So are the uses of
+ *	 promotions that have a limit, by promotion id.
  *
  * Locks are taken in this order within every call: user, cart, cart items,
- * order, stock by product id, new rows.  There is no subtransaction and no
+ * order, stock by product id, uses by promotion id, new rows.  There is no subtransaction and no
  * retry in here: an error, the server's or ours, aborts the caller's
  * transaction and leaves cart and stock as they were.
  *
@@ -32,266 +33,273 @@
 #include "access/xact.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/fmgrprotos.h"
 
 #include "access.h"
+#include "addresses.h"
 #include "arguments.h"
+#include "discounts.h"
 #include "errors.h"
 #include "money.h"
 #include "order_history.h"
 #include "order_reader.h"
 #include "pricing.h"
-#include "users.h"
+#include "problems.h"
+#include "tables.h"
+#include "texts.h"
 
-#define KEY_MAX_LENGTH		255
-#define ADDRESS_MAX_LENGTH	10000
+#define KEY_MAX_LENGTH	255
+
+#define METADATA_MAX_SIZE	16384
 
 /* The arguments of place_order(). */
 typedef struct Request
 {
 	int64		user_id;
-	NullableDatum shipping_address;
 	NullableDatum idempotency_key;
 	NullableDatum expected_amount;
+	NullableDatum fingerprint;
+	NullableDatum shipping_address;
+	NullableDatum metadata;
 } Request;
-
-/* What the locks of user and cart keep as it is. */
-typedef struct LockedCart
-{
-	NullableDatum users_address;
-	bool		exists;			/* without a cart there is nothing to lock */
-	int32		stock_bucket;
-} LockedCart;
-
-static Statement lock_user_key_share = {
-	.query =
-	"SELECT shipping_address::text FROM ecommerce.users"
-	" WHERE id = $1 FOR KEY SHARE",
-	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID)
-};
-
-static Statement lock_cart_no_key_update = {
-	.query =
-	"SELECT stock_bucket::integer FROM ecommerce.carts"
-	" WHERE user_id = $1 FOR NO KEY UPDATE",
-	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID)
-};
 
 static Statement select_order_of_key = {
 	.query =
-	"SELECT id::bigint, order_amount::numeric, shipping_address::text"
+	"SELECT id::bigint, order_amount::numeric, fingerprint::text,"
+	"       shipping_address::text, address::jsonb, metadata::jsonb"
 	"  FROM ecommerce.orders"
 	" WHERE customer_id = $1 AND idempotency_key = $2",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8OID, TEXTOID)
 };
 
-static Statement delete_items = {
-	.query =
-	"DELETE FROM ecommerce.cart_items WHERE user_id = $1"
-	" RETURNING product_id::bigint, quantity::integer",
-	.result = SPI_OK_DELETE_RETURNING,
-	PARAMETERS(INT8OID)
+enum order_of_key_column
+{
+	KEY_ORDER_ID, KEY_ORDER_AMOUNT, KEY_FINGERPRINT, KEY_SHIPPING_ADDRESS,
+	KEY_ADDRESS, KEY_METADATA, KEY_NCOLUMNS
 };
 
-#define INSERT_ORDER(on_conflict) { \
-		.query = \
-		"INSERT INTO ecommerce.orders (customer_id, order_amount, currency," \
-		"       shipping_address, idempotency_key, stock_bucket)" \
-		" VALUES ($1, $2, $3, $4, $5, $6)" on_conflict \
-		" RETURNING id::bigint, order_date::timestamptz, order_status::text", \
-		.result = SPI_OK_INSERT_RETURNING, \
-		PARAMETERS(INT8OID, NUMERICOID, TEXTOID, TEXTOID, TEXTOID, INT4OID) \
-	}
+static Statement insert_order = {
+	.query =
+	"INSERT INTO ecommerce.orders (customer_id, order_amount, currency,"
+	"       shipping_address, idempotency_key, stock_bucket, address,"
+	"       billing_address, metadata, fingerprint, items_amount)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+	" RETURNING id::bigint, order_date::timestamptz, order_status::text,"
+	"           number::text",
+	.result = SPI_OK_INSERT_RETURNING,
+	PARAMETERS(INT8OID, NUMERICOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, JSONBOID,
+			   JSONBOID, JSONBOID, TEXTOID, NUMERICOID),
+	DOMAINS(DOMAIN(2, "amount", NUMERICOID), DOMAIN(3, "currency", TEXTOID),
+			DOMAIN(5, "idempotency_key", TEXTOID), DOMAIN(7, "address", JSONBOID),
+			DOMAIN(8, "address", JSONBOID), DOMAIN(9, "metadata", JSONBOID),
+			DOMAIN(11, "amount", NUMERICOID))
+};
 
-static Statement insert_order = INSERT_ORDER("");
+PG_FUNCTION_INFO_V1(place_order_2);
+PG_FUNCTION_INFO_V1(api_place_order_2);
 
 /*
- * At REPEATABLE READ and above, an order with the same key may have been placed
- * since the snapshot.  The server then does nothing but raise 40001.
+ * The same of versions before 2.0, whose arguments were others, in another order.
+ * A name of their own keeps a session that has the old library from reading a key
+ * as an address.
  */
-static Statement insert_order_in_snapshot =
-INSERT_ORDER(" ON CONFLICT (customer_id, idempotency_key) DO NOTHING");
-
 PG_FUNCTION_INFO_V1(place_order);
 PG_FUNCTION_INFO_V1(api_place_order);
 
-static Jsonb *place_order_of(int64 user_id, const NullableDatum *arguments);
+static Jsonb *place_order_of(int64 user_id, const NullableDatum *arguments,
+							 bool *is_new);
 static void check_request(const Request *request);
-static int	length_of(Datum string);
-static bool is_blank(Datum address);
-static Jsonb *place(const Request *request);
-static void lock_user_and_cart(LockedCart *cart, int64 user_id);
-static bool find_earlier_order(const Request *request, int64 *order_id);
+static Jsonb *place(const Access *access, const Request *request,
+					bool *is_new);
+static Jsonb *find_earlier_order(const Access *access, const Request *request);
 static bool agrees(PGFunction equals, NullableDatum argument,
 				   NullableDatum stored);
+static bool addresses_agree(NullableDatum argument, NullableDatum address,
+							NullableDatum shipping_address);
 pg_noreturn static void refuse_key(int64 order_id, const char *argument);
-static void take_items(Checkout *checkout, int64 user_id,
-					   const LockedCart *cart);
 pg_noreturn static void refuse_empty_cart(int64 user_id);
-static void check_amount(const Request *request, const Checkout *checkout);
-static NullableDatum address_of(const Request *request,
-								const LockedCart *cart);
+static Seen what_was_seen(const Request *request);
+static void check_what_was_seen(const Request *request,
+								const Checkout *checkout);
+pg_noreturn static void refuse_changed_cart(const Checkout *checkout,
+											Datum fingerprint);
 static void write_order(Order *order, const Request *request,
-						const LockedCart *cart, Checkout *checkout);
+						const Checkout *checkout);
+static void refuse_taken_id(void);
 static Jsonb *order_to_jsonb(const Access *access, const Order *order,
 							 const Checkout *checkout);
+
+static const RowNumber order_ids = {
+	.indexes = {"orders_pkey", "orders_id_key"},
+	.refuse = refuse_taken_id
+};
+
+Datum
+place_order_2(PG_FUNCTION_ARGS)
+{
+	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
+	bool		is_new;
+
+	PG_RETURN_JSONB_P(place_order_of(user_id, &fcinfo->args[1], &is_new));
+}
+
+Datum
+api_place_order_2(PG_FUNCTION_ARGS)
+{
+	int64		user_id = require_claimed_user();
+	bool		is_new;
+	Jsonb	   *order = place_order_of(user_id, fcinfo->args, &is_new);
+
+	if (is_new)
+		answer_created();
+	PG_RETURN_JSONB_P(order);
+}
 
 Datum
 place_order(PG_FUNCTION_ARGS)
 {
-	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
-
-	PG_RETURN_JSONB_P(place_order_of(user_id, &fcinfo->args[1]));
+	(void) fcinfo;
+	refuse_old_extension("ecommerce.place_order(bigint,text,numeric,text,text,jsonb)");
 }
 
 Datum
 api_place_order(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_JSONB_P(place_order_of(require_claimed_user(), fcinfo->args));
+	(void) fcinfo;
+	refuse_old_extension("ecommerce_api.place_order(text,numeric,text,text,jsonb)");
 }
 
 static Jsonb *
-place_order_of(int64 user_id, const NullableDatum *arguments)
+place_order_of(int64 user_id, const NullableDatum *arguments, bool *is_new)
 {
 	Request		request = {
 		.user_id = user_id,
-		.shipping_address = arguments[0],
-		.idempotency_key = arguments[1],
-		.expected_amount = arguments[2]
+		.idempotency_key = arguments[0],
+		.expected_amount = arguments[1],
+		.fingerprint = arguments[2],
+		.shipping_address = arguments[3],
+		.metadata = arguments[4]
 	};
+	Access		access;
+	Jsonb	   *order;
 
 	check_request(&request);
-	return place(&request);
+	begin_access(&access, user_id);
+	order = place(&access, &request, is_new);
+	end_access(&access);
+	return order;
 }
 
 static void
 check_request(const Request *request)
 {
-	if (!request->shipping_address.isnull &&
-		(is_blank(request->shipping_address.value) ||
-		 length_of(request->shipping_address.value) > ADDRESS_MAX_LENGTH))
-		refuse_argument("shipping_address", "1 to " CppAsString2(ADDRESS_MAX_LENGTH) " characters that are not all blank");
-	if (!request->idempotency_key.isnull)
+	if (!request->idempotency_key.isnull &&
+		(is_blank(request->idempotency_key.value) ||
+		 length_of(request->idempotency_key.value) > KEY_MAX_LENGTH))
+		refuse_argument("idempotency_key", "1 to " CppAsString2(KEY_MAX_LENGTH)
+						" characters that are not all blank");
+	if (!request->expected_amount.isnull &&
+		!is_amount(DatumGetNumeric(request->expected_amount.value)))
+		refuse_argument("expected_amount", "a number from 0, below "
+						CppAsString2(AMOUNT_LIMIT) ", of at most "
+						CppAsString2(AMOUNT_MAX_DECIMALS) " decimals");
+	if (!request->shipping_address.isnull)
+		(void) parse_address(request->shipping_address.value,
+							 "shipping_address");
+	if (!request->metadata.isnull)
 	{
-		int			length = length_of(request->idempotency_key.value);
+		Jsonb	   *metadata = DatumGetJsonbP(request->metadata.value);
 
-		if (length < 1 || length > KEY_MAX_LENGTH)
-			refuse_argument("idempotency_key", "1 to " CppAsString2(KEY_MAX_LENGTH) " characters");
+		if (!JB_ROOT_IS_OBJECT(metadata) ||
+			VARSIZE(metadata) > METADATA_MAX_SIZE)
+			refuse_argument("metadata", "an object of at most "
+							CppAsString2(METADATA_MAX_SIZE) " bytes");
 	}
-	if (!request->expected_amount.isnull)
-	{
-		Numeric		amount = DatumGetNumeric(request->expected_amount.value);
-
-		if (numeric_is_nan(amount) || numeric_is_inf(amount))
-			refuse_argument("expected_amount", "a finite number");
-	}
-}
-
-/* In characters. */
-static int
-length_of(Datum string)
-{
-	text	   *value = DatumGetTextPP(string);
-
-	return pg_mbstrlen_with_len(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
-}
-
-static bool
-is_blank(Datum address)
-{
-	text	   *value = DatumGetTextPP(address);
-	const char *data = VARDATA_ANY(value);
-
-	for (size_t i = 0; i < VARSIZE_ANY_EXHDR(value); i++)
-		if (strchr(" \t\n\v\f\r", data[i]) == NULL)
-			return false;
-	return true;
 }
 
 static Jsonb *
-place(const Request *request)
+place(const Access *access, const Request *request, bool *is_new)
 {
-	Access		access;
-	LockedCart	cart;
 	Checkout	checkout;
+	LockedStock stock;
 	Order		order;
-	int64		earlier_order_id;
-	Jsonb	   *document;
+	Jsonb	   *earlier;
 
-	begin_access(&access, request->user_id);
-	lock_user_and_cart(&cart, request->user_id);
-	if (find_earlier_order(request, &earlier_order_id))
-		document = read_order(&access, request->user_id, earlier_order_id,
-							  PLACED_EARLIER, FRESH_SNAPSHOT);
-	else
-	{
-		take_items(&checkout, request->user_id, &cart);
-		price_checkout(&checkout, FRESH_SNAPSHOT);
-		find_problems(&checkout);
-		refuse_problems(&checkout);
-		lock_stock(checkout.stock_bucket, checkout.units, checkout.count);
-		find_shortages(&checkout);
-		refuse_problems(&checkout);
-		take_stock(checkout.stock_bucket, checkout.units, checkout.count);
-		check_amount(request, &checkout);
-		write_order(&order, request, &cart, &checkout);
-		insert_order_lines(order.user_id, DatumGetInt64(order.id.value),
-						   checkout.lines, checkout.count);
-		write_placement(&access, order.user_id, DatumGetInt64(order.id.value),
-						order.order_status);
-		document = order_to_jsonb(&access, &order, &checkout);
-	}
-	end_access(&access);
-	return document;
-}
+	lock_checkout(&checkout, request->user_id);
+	earlier = find_earlier_order(access, request);
+	*is_new = earlier == NULL;
+	if (earlier != NULL)
+		return earlier;
 
-static void
-lock_user_and_cart(LockedCart *cart, int64 user_id)
-{
-	NullableDatum values[] = {bigint_value(user_id)};
-	NullableDatum bucket;
-
-	if (execute(&lock_user_key_share, values, FRESH_SNAPSHOT) == 0)
-		refuse_unknown_user(user_id);
-	read_row(SPI_tuptable, 0, &cart->users_address, 1);
-
-	cart->exists = execute(&lock_cart_no_key_update, values, FRESH_SNAPSHOT) > 0;
-	if (cart->exists)
-	{
-		read_row(SPI_tuptable, 0, &bucket, 1);
-		cart->stock_bucket = DatumGetInt32(bucket.value);
-	}
+	take_items(&checkout);
+	if (checkout.count == 0)
+		refuse_empty_cart(request->user_id);
+	price_checkout(&checkout, request->shipping_address,
+				   what_was_seen(request), FRESH_SNAPSHOT);
+	refuse_problems(&checkout);
+	check_what_was_seen(request, &checkout);
+	lock_stock(&stock, checkout.stock_bucket, checkout.units, checkout.count);
+	find_shortages(&checkout);
+	lock_promotion_uses(&checkout);
+	refuse_problems(&checkout);
+	take_stock(&stock, checkout.units, checkout.count);
+	take_promotion_uses(&checkout);
+	write_order(&order, request, &checkout);
+	insert_order_lines(order.user_id, DatumGetInt64(order.id.value),
+					   checkout.lines, checkout.count);
+	if (checkout.nadjustments > 0)
+		insert_order_adjustments(order.user_id, DatumGetInt64(order.id.value),
+								 checkout.adjustments, checkout.nadjustments);
+	write_placement(access, order.user_id, DatumGetInt64(order.id.value),
+					order.order_status);
+	forget_choices(&checkout);
+	return order_to_jsonb(access, &order, &checkout);
 }
 
 /*
- * The order that was placed with the same key before.  It has to be looked up
- * under the lock of the cart: two requests with one key would otherwise both
- * find nothing.
+ * The order that was placed with the same key before, or NULL.  It has to be
+ * looked up under the lock of the cart: two requests with one key would
+ * otherwise both find nothing.  At REPEATABLE READ and above, one that was
+ * placed since the snapshot is found, but cannot be read.
  */
-static bool
-find_earlier_order(const Request *request, int64 *order_id)
+static Jsonb *
+find_earlier_order(const Access *access, const Request *request)
 {
 	NullableDatum values[] = {
 		bigint_value(request->user_id),
 		request->idempotency_key
 	};
-	NullableDatum row[3];
+	NullableDatum row[KEY_NCOLUMNS];
+	int64		order_id;
+	Jsonb	   *order;
 
 	if (request->idempotency_key.isnull ||
-		execute(&select_order_of_key, values, FRESH_SNAPSHOT) == 0)
-		return false;
+		execute(&select_order_of_key, values, LATEST_SNAPSHOT) == 0)
+		return NULL;
 	read_row(SPI_tuptable, 0, row, lengthof(row));
-	*order_id = DatumGetInt64(row[0].value);
-	if (!agrees(numeric_eq, request->expected_amount, row[1]))
-		refuse_key(*order_id, "expected_amount");
-	if (!agrees(texteq, request->shipping_address, row[2]))
-		refuse_key(*order_id, "shipping_address");
-	return true;
+	order_id = DatumGetInt64(row[KEY_ORDER_ID].value);
+	if (!agrees(numeric_eq, request->expected_amount, row[KEY_ORDER_AMOUNT]))
+		refuse_key(order_id, "expected_amount");
+	if (!agrees(texteq, request->fingerprint, row[KEY_FINGERPRINT]))
+		refuse_key(order_id, "fingerprint");
+	if (!addresses_agree(request->shipping_address, row[KEY_ADDRESS],
+						 row[KEY_SHIPPING_ADDRESS]))
+		refuse_key(order_id, "shipping_address");
+	if (!agrees(jsonb_eq, request->metadata, row[KEY_METADATA]))
+		refuse_key(order_id, "metadata");
+
+	order = find_order(access, request->user_id, order_id, PLACED_EARLIER,
+					   FRESH_SNAPSHOT);
+	if (order == NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				errmsg("could not serialize access due to concurrent update"),
+				errdetail_internal("{\"code\": \"order_is_newer\", \"order_id\": " INT64_FORMAT "}",
+								   order_id),
+				errhint("The transaction might succeed if retried."));
+	return order;
 }
 
 /*
@@ -309,6 +317,18 @@ agrees(PGFunction equals, NullableDatum argument, NullableDatum stored)
 												argument.value, stored.value));
 }
 
+static bool
+addresses_agree(NullableDatum argument, NullableDatum address,
+				NullableDatum shipping_address)
+{
+	NullableDatum structured = NULL_VALUE;
+
+	if (!argument.isnull)
+		structured = parse_address(argument.value, "shipping_address");
+	return structured.isnull ? agrees(texteq, argument, shipping_address) :
+		agrees(jsonb_eq, structured, address);
+}
+
 static void
 refuse_key(int64 order_id, const char *argument)
 {
@@ -318,29 +338,6 @@ refuse_key(int64 order_id, const char *argument)
 			errdetail_internal("{\"code\": \"idempotency_key_reused\", \"order_id\": " INT64_FORMAT ", \"argument\": \"%s\"}",
 							   order_id, argument),
 			errhint("Repeat a request with the arguments it had, or use a new key for a new order."));
-}
-
-static void
-take_items(Checkout *checkout, int64 user_id, const LockedCart *cart)
-{
-	NullableDatum values[] = {bigint_value(user_id)};
-	uint64		count = 0;
-
-	if (cart->exists)
-		count = execute(&delete_items, values, FRESH_SNAPSHOT);
-	if (count == 0)
-		refuse_empty_cart(user_id);
-
-	begin_checkout(checkout, user_id, cart->stock_bucket, count);
-	for (int i = 0; i < checkout->count; i++)
-	{
-		NullableDatum row[2];
-
-		read_row(SPI_tuptable, i, row, lengthof(row));
-		checkout->units[i].product_id = DatumGetInt64(row[0].value);
-		checkout->units[i].quantity = DatumGetInt32(row[1].value);
-	}
-	sort_units(checkout->units, checkout->count);
 }
 
 static void
@@ -354,65 +351,93 @@ refuse_empty_cart(int64 user_id)
 			errhint("Put a product into the cart with add_to_cart."));
 }
 
-static void
-check_amount(const Request *request, const Checkout *checkout)
+static Seen
+what_was_seen(const Request *request)
 {
-	Numeric		amount = DatumGetNumeric(checkout->amount.value);
-	Numeric		expected;
+	if (!request->fingerprint.isnull)
+		return SEEN_CART;
+	return request->expected_amount.isnull ? SEEN_NOTHING : SEEN_AMOUNT;
+}
 
-	if (request->expected_amount.isnull)
-		return;
-	expected = DatumGetNumeric(request->expected_amount.value);
-	if (!amounts_are_equal(amount, expected))
+static void
+check_what_was_seen(const Request *request, const Checkout *checkout)
+{
+	if (!request->fingerprint.isnull)
+	{
+		NullableDatum fingerprint = not_null(fingerprint_of(checkout));
+
+		if (!agrees(texteq, request->fingerprint, fingerprint))
+			refuse_changed_cart(checkout, fingerprint.value);
+	}
+	if (!agrees(numeric_eq, request->expected_amount, checkout->amount))
 		ereport(ERROR,
 				errcode(ERRCODE_CONFLICT),
 				errmsg("order amount has changed"),
-				errdetail_internal("{\"code\": \"amount_changed\", \"expected_amount\": %s, \"order_amount\": %s}",
-								   amount_text(expected), amount_text(amount)),
+				errdetail_internal("{\"code\": \"amount_changed\", \"expected_amount\": %s, \"order_amount\": %s, \"currency\": \"%s\"}",
+								   amount_text(DatumGetNumeric(request->expected_amount.value)),
+								   amount_text(DatumGetNumeric(checkout->amount.value)),
+								   TextDatumGetCString(checkout->currency.value)),
 				errhint("Show the customer the cart again, then place the order with its amount."));
 }
 
-/* The address of the request, else the user's own. */
-static NullableDatum
-address_of(const Request *request, const LockedCart *cart)
+static void
+refuse_changed_cart(const Checkout *checkout, Datum fingerprint)
 {
-	if (!request->shipping_address.isnull)
-		return request->shipping_address;
-	if (cart->users_address.isnull || is_blank(cart->users_address.value))
-		ereport(ERROR,
-				errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				errmsg("order has no shipping address"),
-				errdetail_internal("{\"code\": \"no_shipping_address\", \"user_id\": " INT64_FORMAT "}",
-								   request->user_id),
-				errhint("Give shipping_address, or store one in ecommerce.users."));
-	return cart->users_address;
+	ereport(ERROR,
+			errcode(ERRCODE_CONFLICT),
+			errmsg("cart has changed"),
+			errdetail_internal("{\"code\": \"cart_changed\", \"cart_amount\": %s, \"currency\": \"%s\", \"fingerprint\": \"%s\"}",
+							   amount_text(DatumGetNumeric(checkout->amount.value)),
+							   TextDatumGetCString(checkout->currency.value),
+							   TextDatumGetCString(fingerprint)),
+			errhint("Show the customer the cart again, then place the order with its fingerprint."));
 }
 
 static void
-write_order(Order *order, const Request *request, const LockedCart *cart,
-			Checkout *checkout)
+write_order(Order *order, const Request *request, const Checkout *checkout)
 {
 	NullableDatum values[] = {
 		bigint_value(request->user_id),
 		checkout->amount,
 		checkout->currency,
-		address_of(request, cart),
+		checkout->shipping_address,
 		request->idempotency_key,
-		integer_value(checkout->stock_bucket)
+		bigint_value(checkout->stock_bucket),
+		checkout->address,
+		checkout->billing_address,
+		request->metadata,
+		request->fingerprint,
+		checkout->items_amount
 	};
-	NullableDatum row[3];
+	NullableDatum row[4];
 
-	require_written(execute(IsolationUsesXactSnapshot() ?
-							&insert_order_in_snapshot : &insert_order,
-							values, FRESH_SNAPSHOT), 1);
+	require_written(execute_insert(&insert_order, values, &order_ids), 1);
 	read_row(SPI_tuptable, 0, row, lengthof(row));
 	order->user_id = request->user_id;
-	order->order_amount = checkout->amount;
-	order->currency = checkout->currency;
-	order->shipping_address = values[3];
 	order->id = row[0];
 	order->order_date = row[1];
 	order->order_status = row[2];
+	order->number = row[3];
+	order->order_amount = checkout->amount;
+	order->currency = checkout->currency;
+	order->shipping_address = checkout->shipping_address;
+	order->address = checkout->address;
+	order->billing_address = checkout->billing_address;
+	order->metadata = request->metadata;
+	order->items_amount = checkout->items_amount;
+	order->nadjustments = checkout->nadjustments;
+	order->adjustments = checkout->adjustments;
+}
+
+/* After a restore without sequences, ids begin again. */
+static void
+refuse_taken_id(void)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("sequence of order ids is behind the orders"),
+			errdetail_internal("{\"code\": \"order_id_taken\"}"),
+			errhint("Tell the shop: after a restore without sequences these are to be set, as order_integrity() shows."));
 }
 
 static Jsonb *

@@ -18,23 +18,34 @@
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 
-#include "errors.h"
+#include "addresses.h"
+#include "discounts.h"
 #include "money.h"
 #include "pricing.h"
+#include "problems.h"
+#include "shipping.h"
+#include "taxes.h"
+#include "texts.h"
 
 enum product_column
 {
 	PRODUCT_ID, PRODUCT_IS_ACTIVE, PRODUCT_CURRENCY, PRODUCT_PRICE,
 	PRODUCT_NAME, PRODUCT_DESCRIPTION, PRODUCT_CATEGORY_ID,
-	PRODUCT_CATEGORY_NAME, PRODUCT_NCOLUMNS
+	PRODUCT_CATEGORY_NAME, PRODUCT_SKU, PRODUCT_OPTIONS, PRODUCT_TAX_CLASS,
+	PRODUCT_WEIGHT, PRODUCT_HAS_AUTOMATIC, PRODUCT_NCOLUMNS
 };
 
+/* Whether there are promotions to read is asked once, not for each product. */
 static Statement select_products = {
 	.query =
 	"SELECT product.id::bigint, product.is_active::boolean,"
 	"       product.currency::text, product.price::numeric,"
 	"       product.name::text, product.description::text,"
-	"       category.id::bigint, category.name::text"
+	"       category.id::bigint, category.name::text,"
+	"       product.sku::text, product.options::jsonb,"
+	"       product.tax_class::text, product.weight::numeric,"
+	"       EXISTS (SELECT FROM ecommerce.promotions"
+	"                WHERE code IS NULL AND promotions.is_active)"
 	"  FROM ecommerce.products AS product"
 	"  LEFT JOIN ecommerce.categories AS category"
 	"    ON category.id = product.category_id"
@@ -43,63 +54,45 @@ static Statement select_products = {
 	PARAMETERS(INT8ARRAYOID)
 };
 
-static const char *const problem_codes[] = {
-	[INACTIVE_PRODUCT] = "inactive_product",
-	[MIXED_CURRENCIES] = "mixed_currencies",
-	[AMOUNT_OUT_OF_RANGE] = "amount_out_of_range",
-	[INSUFFICIENT_STOCK] = "insufficient_stock"
-};
-
 static void read_products(Checkout *checkout, Visibility visibility);
-static const CartItem *item_of_other_currency(const Checkout *checkout);
-static void compute_lines(Checkout *checkout);
-static NullableDatum add_up_lines(const Checkout *checkout);
-static void add_problem(Checkout *checkout, ProblemKind kind, int item);
-pg_noreturn static void refuse_inactive_products(const Checkout *checkout);
-pg_noreturn static void refuse_currencies(const Checkout *checkout);
-pg_noreturn static void refuse_shortages(const Checkout *checkout);
-pg_noreturn static void refuse_amount(const Checkout *checkout);
+static void choose_address(Checkout *checkout, NullableDatum address);
+static void add_up(Checkout *checkout);
+static bool may_be_charged(const Checkout *checkout);
+static void add_charges(Checkout *checkout, Visibility visibility);
+static Numeric charge_shipping(Checkout *checkout, const ShippingRates *rates,
+							   const Promotion *free_shipping, Numeric goods,
+							   NullableDatum *tax_class);
+static void find_discounted_lines(Checkout *checkout);
+static void find_problems(Checkout *checkout, Seen seen);
+static bool price_has_changed(const Checkout *checkout, int item, Seen seen);
+static bool is_too_large(NullableDatum amount);
+static int	digits_of(NullableDatum currency);
+static void compute_line(OrderLine *line, int64 quantity, int digits);
+static void append_amount(StringInfo detail, const char *key,
+						  NullableDatum amount);
+static void append_text(StringInfo detail, const char *key,
+						NullableDatum value);
 
 void
-begin_checkout(Checkout *checkout, int64 user_id, int32 stock_bucket,
-			   int count)
-{
-	int			flags = MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO;
-
-	*checkout = (Checkout)
-	{
-		.user_id = user_id,
-			.stock_bucket = stock_bucket,
-			.count = count,
-			.units = palloc_extended(count * sizeof(StockUnits), flags),
-			.items = palloc_extended(count * sizeof(CartItem), flags),
-			.lines = palloc_extended(count * sizeof(OrderLine), flags),
-			.currency = NULL_VALUE,
-			.amount = NULL_VALUE
-	};
-}
-
-void
-price_checkout(Checkout *checkout, Visibility visibility)
+price_checkout(Checkout *checkout, NullableDatum address, Seen seen,
+			   Visibility visibility)
 {
 	read_products(checkout, visibility);
-	for (int i = 0; i < checkout->count && checkout->currency.isnull; i++)
-		checkout->currency = checkout->items[i].currency;
-	compute_lines(checkout);
-	if (item_of_other_currency(checkout) == NULL)
-		checkout->amount = add_up_lines(checkout);
+	choose_address(checkout, address);
+	add_up(checkout);
+	if (!checkout->amount.isnull && !checkout->currency.isnull &&
+		may_be_charged(checkout))
+		add_charges(checkout, visibility);
+	find_problems(checkout, seen);
 }
 
 void
-find_problems(Checkout *checkout)
+price_cart(Checkout *checkout, int64 user_id, Visibility visibility)
 {
-	for (int i = 0; i < checkout->count; i++)
-		if (!checkout->items[i].is_active)
-			add_problem(checkout, INACTIVE_PRODUCT, i);
-	if (checkout->amount.isnull)
-		add_problem(checkout, MIXED_CURRENCIES, -1);
-	else if (!is_below_amount_limit(DatumGetNumeric(checkout->amount.value)))
-		add_problem(checkout, AMOUNT_OUT_OF_RANGE, -1);
+	read_checkout(checkout, user_id, visibility);
+	price_checkout(checkout, NULL_VALUE, SEEN_NOTHING, visibility);
+	read_stock(checkout->units, checkout->count, visibility);
+	find_shortages(checkout);
 }
 
 /* A product that has no stock level has nothing in stock. */
@@ -107,35 +100,52 @@ void
 find_shortages(Checkout *checkout)
 {
 	for (int i = 0; i < checkout->count; i++)
-		if (checkout->units[i].available < checkout->units[i].quantity)
+		if (checkout->items[i].exists &&
+			checkout->units[i].available < checkout->units[i].quantity)
 			add_problem(checkout, INSUFFICIENT_STOCK, i);
 }
 
-void
-refuse_problems(const Checkout *checkout)
+Datum
+fingerprint_of(const Checkout *checkout)
 {
-	if (checkout->problems == NIL)
-		return;
-	switch (((Problem *) linitial(checkout->problems))->kind)
+	StringInfoData shown;
+	Datum		hash;
+
+	initStringInfo(&shown);
+	if (!checkout->currency.isnull)
+		append_text(&shown, "currency", checkout->currency);
+	if (!checkout->shipping_address.isnull)
+		append_text(&shown, "address", checkout->shipping_address);
+	for (int i = 0; i < checkout->count; i++)
 	{
-		case INACTIVE_PRODUCT:
-			refuse_inactive_products(checkout);
-		case MIXED_CURRENCIES:
-			refuse_currencies(checkout);
-		case AMOUNT_OUT_OF_RANGE:
-			refuse_amount(checkout);
-		case INSUFFICIENT_STOCK:
-			refuse_shortages(checkout);
+		const OrderLine *line = &checkout->lines[i];
+
+		appendStringInfo(&shown, "\n" INT64_FORMAT " " INT64_FORMAT,
+						 checkout->units[i].product_id,
+						 checkout->units[i].quantity);
+		append_amount(&shown, "price", line->unit_price);
+		append_amount(&shown, "amount", line->line_amount);
 	}
+	for (int i = 0; i < checkout->nadjustments; i++)
+	{
+		const OrderAdjustment *adjustment = &checkout->adjustments[i];
+
+		appendStringInfoChar(&shown, '\n');
+		append_text(&shown, "kind", adjustment->kind);
+		append_text(&shown, "code", adjustment->code);
+		append_text(&shown, "name", adjustment->name);
+		append_amount(&shown, "rate", adjustment->rate);
+		append_amount(&shown, "amount", adjustment->amount);
+		if (DatumGetBool(adjustment->is_included.value))
+			appendStringInfoString(&shown, ", included");
+	}
+	hash = DirectFunctionCall1(sha256_bytea,
+							   PointerGetDatum(cstring_to_text_with_len(shown.data,
+																		shown.len)));
+	return DirectFunctionCall2(binary_encode, hash, CStringGetTextDatum("hex"));
 }
 
-const char *
-problem_code(ProblemKind kind)
-{
-	return problem_codes[kind];
-}
-
-/* What is not read stays null: the product of an item without one. */
+/* What is not found stays null: the product of an item without one. */
 static void
 read_products(Checkout *checkout, Visibility visibility)
 {
@@ -144,14 +154,9 @@ read_products(Checkout *checkout, Visibility visibility)
 
 	for (int i = 0; i < checkout->count; i++)
 	{
-		OrderLine  *line = &checkout->lines[i];
-
-		for (int column = 0; column < ORDER_LINE_NCOLUMNS; column++)
-			line->columns[column] = NULL_VALUE;
 		checkout->items[i].currency = NULL_VALUE;
-		line->line_number = integer_value(i + 1);
-		line->product_id = bigint_value(checkout->units[i].product_id);
-		line->quantity = integer_value(checkout->units[i].quantity);
+		checkout->items[i].tax_class = checkout->items[i].weight = NULL_VALUE;
+		checkout->lines[i].product_name = checkout->items[i].added_name;
 	}
 	for (uint64 i = 0; i < nproducts; i++)
 	{
@@ -167,153 +172,255 @@ read_products(Checkout *checkout, Visibility visibility)
 			continue;
 		item = &checkout->items[units - checkout->units];
 		line = &checkout->lines[units - checkout->units];
+		item->exists = true;
 		item->is_active = DatumGetBool(row[PRODUCT_IS_ACTIVE].value) &&
 			!row[PRODUCT_CURRENCY].isnull && !row[PRODUCT_PRICE].isnull;
 		item->currency = row[PRODUCT_CURRENCY];
+		item->tax_class = row[PRODUCT_TAX_CLASS];
+		item->weight = row[PRODUCT_WEIGHT];
 		line->unit_price = row[PRODUCT_PRICE];
 		line->product_name = row[PRODUCT_NAME];
 		line->product_description = row[PRODUCT_DESCRIPTION];
 		line->category_id = row[PRODUCT_CATEGORY_ID];
 		line->category_name = row[PRODUCT_CATEGORY_NAME];
+		line->sku = row[PRODUCT_SKU];
+		line->options = row[PRODUCT_OPTIONS];
+		checkout->has_automatic = DatumGetBool(row[PRODUCT_HAS_AUTOMATIC].value);
 	}
 }
 
-/* NULL when all items have the currency of the checkout, or none. */
-static const CartItem *
-item_of_other_currency(const Checkout *checkout)
+/*
+ * The address of the request, the cart, or the user: the first that there is.
+ * One that is not structured says nothing about taxes.
+ */
+static void
+choose_address(Checkout *checkout, NullableDatum address)
 {
+	checkout->address = NULL_VALUE;
+	if (!address.isnull)
+	{
+		checkout->address = parse_address(address.value, "shipping_address");
+		if (!checkout->address.isnull)
+			check_address(checkout->address.value, "shipping_address");
+		else
+			checkout->shipping_address = address;
+	}
+	else if (!checkout->carts_address.isnull)
+		checkout->address = checkout->carts_address;
+	else
+		checkout->address = checkout->users_address;
+
+	if (!checkout->address.isnull)
+		checkout->shipping_address = address_text(checkout->address);
+	else if (address.isnull)
+		checkout->shipping_address = checkout->users_address_text;
+	if (!checkout->shipping_address.isnull &&
+		is_blank(checkout->shipping_address.value))
+		checkout->shipping_address = NULL_VALUE;
+}
+
+/* The amount is the sum of the lines, which are rounded, each once. */
+static void
+add_up(Checkout *checkout)
+{
+	Numeric		sum = NULL;
+
+	checkout->currency = checkout->amount = checkout->items_amount = NULL_VALUE;
+	for (int i = 0; i < checkout->count && checkout->currency.isnull; i++)
+		checkout->currency = checkout->items[i].currency;
+	checkout->digits = digits_of(checkout->currency);
 	for (int i = 0; i < checkout->count; i++)
 	{
+		OrderLine  *line = &checkout->lines[i];
 		NullableDatum currency = checkout->items[i].currency;
 
-		if (!currency.isnull &&
-			!DatumGetBool(DirectFunctionCall2Coll(texteq, C_COLLATION_OID,
-												  checkout->currency.value,
-												  currency.value)))
-			return &checkout->items[i];
+		CHECK_FOR_INTERRUPTS();
+		compute_line(line, checkout->units[i].quantity,
+					 texts_are_equal(currency, checkout->currency) ?
+					 checkout->digits : digits_of(currency));
+		if (line->line_amount.isnull)
+			continue;
+		checkout->items[i].net = DatumGetNumeric(line->line_amount.value);
+		sum = sum == NULL ? DatumGetNumeric(line->line_amount.value) :
+			add_amounts(sum, DatumGetNumeric(line->line_amount.value));
 	}
-	return NULL;
+	if (item_of_other_currency(checkout) == NULL)
+		checkout->amount = numeric_value(sum == NULL ? int64_to_numeric(0) : sum);
+}
+
+/* Whether an order can cost anything besides its lines. */
+static bool
+may_be_charged(const Checkout *checkout)
+{
+	if (checkout->has_automatic || !checkout->coupons.isnull ||
+		!checkout->shipping_code.isnull)
+		return true;
+	for (int i = 0; i < checkout->count; i++)
+		if (!checkout->items[i].tax_class.isnull)
+			return true;
+	return false;
+}
+
+/* What an order costs besides its lines: first discounts, taxes last. */
+static void
+add_charges(Checkout *checkout, Visibility visibility)
+{
+	ShippingRates rates;
+	const Promotion *free_shipping;
+	NullableDatum shipping_class = NULL_VALUE;
+	Numeric		goods = round_amount(int64_to_numeric(0), checkout->digits);
+	Numeric		shipping;
+	Numeric		added;
+
+	read_shipping_rates(checkout, &rates, visibility);
+	free_shipping = apply_promotions(checkout, &rates, visibility);
+	for (int i = 0; i < checkout->count; i++)
+		if (!checkout->lines[i].line_amount.isnull)
+			goods = add_amounts(goods, checkout->items[i].net);
+	shipping = charge_shipping(checkout, &rates, free_shipping, goods,
+							   &shipping_class);
+	added = apply_taxes(checkout, shipping_class, shipping, visibility);
+	if (checkout->nadjustments == 0)
+		return;
+
+	find_discounted_lines(checkout);
+	checkout->items_amount = checkout->amount;
+	checkout->amount = numeric_value(add_amounts(add_amounts(goods, shipping),
+												 added));
+}
+
+/* Returns what is left to pay for shipping, and the class of its taxes. */
+static Numeric
+charge_shipping(Checkout *checkout, const ShippingRates *rates,
+				const Promotion *free_shipping, Numeric goods,
+				NullableDatum *tax_class)
+{
+	Numeric		nothing = round_amount(int64_to_numeric(0), checkout->digits);
+	const ShippingRate *rate;
+	Numeric		price;
+
+	if (checkout->shipping_code.isnull)
+		return nothing;
+	rate = choose_shipping_rate(rates, goods);
+	if (rate == NULL)
+	{
+		if (rates->need_country)
+			add_problem(checkout, ADDRESS_NEEDED, -1);
+		else
+			add_problem_of(checkout, NO_SHIPPING_RATE,
+						   address_field(checkout->address, "country"),
+						   checkout->shipping_code);
+		return nothing;
+	}
+	price = shipping_price(rates, rate);
+	add_adjustment(checkout, KIND_SHIPPING, rate->name, price)->code =
+		checkout->shipping_code;
+	*tax_class = rate->tax_class;
+	if (free_shipping == NULL)
+		return price;
+	add_discount(checkout, KIND_SHIPPING_DISCOUNT, free_shipping, price);
+	return nothing;
 }
 
 static void
-compute_lines(Checkout *checkout)
+find_discounted_lines(Checkout *checkout)
 {
 	for (int i = 0; i < checkout->count; i++)
 	{
 		OrderLine  *line = &checkout->lines[i];
-
-		CHECK_FOR_INTERRUPTS();
-		if (!line->unit_price.isnull)
-			line->line_amount =
-				numeric_value(multiply_price(DatumGetNumeric(line->unit_price.value),
-											 checkout->units[i].quantity));
-	}
-}
-
-static NullableDatum
-add_up_lines(const Checkout *checkout)
-{
-	Numeric		sum = NULL;
-
-	for (int i = 0; i < checkout->count; i++)
-	{
-		const OrderLine *line = &checkout->lines[i];
+		Numeric		discount;
 
 		if (line->line_amount.isnull)
 			continue;
-		sum = sum == NULL ? DatumGetNumeric(line->line_amount.value) :
-			add_amounts(sum, DatumGetNumeric(line->line_amount.value));
+		discount = subtract_amounts(DatumGetNumeric(line->line_amount.value),
+									checkout->items[i].net);
+		if (!is_zero(discount))
+			line->discount_amount = numeric_value(discount);
 	}
-	return numeric_value(sum == NULL ? int64_to_numeric(0) : sum);
 }
 
 static void
-add_problem(Checkout *checkout, ProblemKind kind, int item)
+find_problems(Checkout *checkout, Seen seen)
 {
-	Problem    *problem = palloc(sizeof(Problem));
+	for (int i = 0; i < checkout->count; i++)
+		if (!checkout->items[i].exists)
+			add_problem(checkout, PRODUCT_REMOVED, i);
+	for (int i = 0; i < checkout->count; i++)
+		if (checkout->items[i].exists && !checkout->items[i].is_active)
+			add_problem(checkout, INACTIVE_PRODUCT, i);
+	if (checkout->amount.isnull)
+		add_problem(checkout, MIXED_CURRENCIES, -1);
+	for (int i = 0; i < checkout->count; i++)
+		if (price_has_changed(checkout, i, seen))
+			add_problem(checkout, PRICE_CHANGED, i);
+	if (is_too_large(checkout->amount) || is_too_large(checkout->items_amount))
+		add_problem(checkout, AMOUNT_OUT_OF_RANGE, -1);
+	if (checkout->shipping_address.isnull)
+		add_problem(checkout, NO_SHIPPING_ADDRESS, -1);
+}
 
-	problem->kind = kind;
-	problem->item = item;
-	checkout->problems = lappend(checkout->problems, problem);
+/*
+ * The customer pays what was shown.  An amount says nothing about the currency,
+ * which was that of the price that the product had when it was put in.
+ */
+static bool
+price_has_changed(const Checkout *checkout, int item, Seen seen)
+{
+	const CartItem *it = &checkout->items[item];
+	NullableDatum price = checkout->lines[item].unit_price;
+
+	if (seen == SEEN_CART || it->added_price.isnull ||
+		it->currency.isnull || price.isnull)
+		return false;
+	if (!texts_are_equal(it->added_currency, it->currency))
+		return true;
+	return seen == SEEN_NOTHING &&
+		!amounts_are_equal(DatumGetNumeric(it->added_price.value),
+						   DatumGetNumeric(price.value));
+}
+
+static bool
+is_too_large(NullableDatum amount)
+{
+	return !amount.isnull &&
+		!is_below_amount_limit(DatumGetNumeric(amount.value));
+}
+
+static int
+digits_of(NullableDatum currency)
+{
+	return currency.isnull ? 2 :
+		digits_of_currency(TextDatumGetCString(currency.value));
 }
 
 static void
-refuse_inactive_products(const Checkout *checkout)
+compute_line(OrderLine *line, int64 quantity, int digits)
 {
-	StringInfoData ids;
-	ListCell   *cell;
+	Numeric		price;
 
-	initStringInfo(&ids);
-	foreach(cell, checkout->problems)
-	{
-		Problem    *problem = lfirst(cell);
-
-		if (problem->kind == INACTIVE_PRODUCT)
-			appendStringInfo(&ids, "%s" INT64_FORMAT, ids.len > 0 ? ", " : "",
-							 checkout->units[problem->item].product_id);
-	}
-	ereport(ERROR,
-			errcode(ERRCODE_CONFLICT),
-			errmsg("product is not active"),
-			errdetail_internal("{\"code\": \"%s\", \"product_ids\": [%s]}",
-							   problem_code(INACTIVE_PRODUCT), ids.data),
-			errhint("Take the products out of the cart with set_cart_item."));
+	CHECK_FOR_INTERRUPTS();
+	if (line->unit_price.isnull)
+		return;
+	price = DatumGetNumeric(line->unit_price.value);
+	require_finite(price);
+	line->unit_price = numeric_value(price_as_shown(price, digits));
+	line->line_amount = numeric_value(multiply_price(price, quantity, digits));
 }
 
 static void
-refuse_currencies(const Checkout *checkout)
+append_amount(StringInfo detail, const char *key, NullableDatum amount)
 {
-	StringInfoData currencies;
-
-	initStringInfo(&currencies);
-	escape_json(&currencies, TextDatumGetCString(checkout->currency.value));
-	appendStringInfoString(&currencies, ", ");
-	escape_json(&currencies,
-				TextDatumGetCString(item_of_other_currency(checkout)->currency.value));
-	ereport(ERROR,
-			errcode(ERRCODE_CONFLICT),
-			errmsg("cart has more than one currency"),
-			errdetail_internal("{\"code\": \"%s\", \"currencies\": [%s]}",
-							   problem_code(MIXED_CURRENCIES), currencies.data),
-			errhint("Order products of one currency at a time."));
+	appendStringInfo(detail, ", \"%s\": %s", key,
+					 amount.isnull ? "null" :
+					 amount_text(DatumGetNumeric(amount.value)));
 }
 
 static void
-refuse_shortages(const Checkout *checkout)
+append_text(StringInfo detail, const char *key, NullableDatum value)
 {
-	StringInfoData shortages;
-	ListCell   *cell;
-
-	initStringInfo(&shortages);
-	foreach(cell, checkout->problems)
-	{
-		Problem    *problem = lfirst(cell);
-		StockUnits *units = &checkout->units[problem->item];
-
-		if (problem->kind == INSUFFICIENT_STOCK)
-			appendStringInfo(&shortages,
-							 "%s{\"product_id\": " INT64_FORMAT ", \"requested\": " INT64_FORMAT ", \"available\": " INT64_FORMAT "}",
-							 shortages.len > 0 ? ", " : "",
-							 units->product_id, units->quantity,
-							 units->available);
-	}
-	ereport(ERROR,
-			errcode(ERRCODE_CONFLICT),
-			errmsg("stock is insufficient"),
-			errdetail_internal("{\"code\": \"%s\", \"lines\": [%s]}",
-							   problem_code(INSUFFICIENT_STOCK), shortages.data),
-			errhint("Reduce the quantities with set_cart_item."));
-}
-
-static void
-refuse_amount(const Checkout *checkout)
-{
-	ereport(ERROR,
-			errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-			errmsg("order amount is out of range"),
-			errdetail_internal("{\"code\": \"%s\", \"order_amount\": %s, \"below\": %s}",
-							   problem_code(AMOUNT_OUT_OF_RANGE),
-							   amount_text(DatumGetNumeric(checkout->amount.value)),
-							   CppAsString2(AMOUNT_LIMIT)),
-			errhint("Reduce the quantities with set_cart_item."));
+	appendStringInfo(detail, ", \"%s\": ", key);
+	if (value.isnull)
+		appendStringInfoString(detail, "null");
+	else
+		escape_json(detail, TextDatumGetCString(value.value));
 }

@@ -8,66 +8,35 @@
 #ifndef ECOMMERCE_PRICING_H
 #define ECOMMERCE_PRICING_H
 
-#include "nodes/pg_list.h"
+#include "checkout.h"
 
-#include "order_lines.h"
-#include "stock.h"
-
-/* What the cart knows of a product, besides what its order line has. */
-typedef struct CartItem
+/* What of the cart the customer is known to have seen. */
+typedef enum Seen
 {
-	NullableDatum created_at;	/* in a cart that is shown */
-	bool		is_active;		/* is there such a product, and is it sold? */
-	NullableDatum currency;
-} CartItem;
-
-/* A cart on its way to becoming an order: arrays of count, by product id. */
-typedef struct Checkout
-{
-	int64		user_id;
-	int32		stock_bucket;
-	int			count;
-	StockUnits *units;			/* what the customer wants */
-	CartItem   *items;
-	OrderLine  *lines;			/* what the order's lines are going to be */
-	NullableDatum currency;		/* of the first product; null without any */
-	NullableDatum amount;		/* null when there are several currencies */
-	List	   *problems;		/* of Problem, the most important first */
-} Checkout;
-
-/* What keeps a cart from being ordered, the most important first. */
-typedef enum ProblemKind
-{
-	INACTIVE_PRODUCT,
-	MIXED_CURRENCIES,
-	AMOUNT_OUT_OF_RANGE,
-	INSUFFICIENT_STOCK
-} ProblemKind;
-
-typedef struct Problem
-{
-	ProblemKind kind;
-	int			item;			/* -1: of the whole cart */
-} Problem;
+	SEEN_NOTHING,				/* only what it cost when it was put in */
+	SEEN_AMOUNT,
+	SEEN_CART
+} Seen;
 
 /*
- * Makes room for so many items.  The caller fills in what the customer wants,
- * by product id, then has it priced.
+ * Reads the products, computes what the cart costs from exactly what was read,
+ * and notes what is wrong with it.  The order goes to the given address, a text,
+ * or else to the cart's or the user's.
  */
-extern void begin_checkout(Checkout *checkout, int64 user_id,
-						   int32 stock_bucket, int count);
+extern void price_checkout(Checkout *checkout, NullableDatum address,
+						   Seen seen, Visibility visibility);
 
-/* Reads the products, and computes what the cart costs from what was read. */
-extern void price_checkout(Checkout *checkout, Visibility visibility);
+/* Reads a cart that is to be shown, with its prices, problems and stock. */
+extern void price_cart(Checkout *checkout, int64 user_id,
+					   Visibility visibility);
 
-/* Note what is wrong: with products and amount, then with the stock as read. */
-extern void find_problems(Checkout *checkout);
+/* Notes what of the stock, as read, is not enough. */
 extern void find_shortages(Checkout *checkout);
 
-/* Raises the first of the problems, with all that are like it. */
-extern void refuse_problems(const Checkout *checkout);
-
-/* What a problem is called in errors and carts alike. */
-extern const char *problem_code(ProblemKind kind);
+/*
+ * Stands for what the customer is shown: products, quantities, prices, currency,
+ * amounts, address.  64 hexadecimal digits.
+ */
+extern Datum fingerprint_of(const Checkout *checkout);
 
 #endif							/* ECOMMERCE_PRICING_H */

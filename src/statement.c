@@ -21,21 +21,40 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
 #include "nodes/params.h"
 #include "utils/array.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "statement.h"
 
 /* No query of ours has more. */
-#define MAX_COLUMNS	16
+#define MAX_COLUMNS	24
+
+/* Of what is kept of a statement's domains; some 40 kB are in use. */
+#define DOMAINS_MAX_SIZE	(256 * 1024)
 
 static int	execute_plan(Statement *statement, const NullableDatum *values,
 						 Visibility visibility);
+static bool is_index_of(const RowNumber *number, const ErrorData *error);
+static void check_domains(Statement *statement, const NullableDatum *values);
 static void forget_rewritten(Statement *statement);
 pg_noreturn static void refuse_written(uint64 written, uint64 expected);
+static void insert_some_rows(RowInserter *inserter, int64 customer_id,
+							 int64 order_id, const NullableDatum *rows,
+							 int nrows);
+static bool are_usual(const RowInserter *inserter, const NullableDatum *rows,
+					  int nrows);
+static void make_statement(Statement *statement, const RowInserter *inserter,
+						   int ncolumns, int nrows);
 static void prepare(Statement *statement);
+static bool has_its_domains(const Statement *statement);
+static Oid	find_domain(const DomainParameter *domain);
 
 uint64
 execute(Statement *statement, const NullableDatum *values,
@@ -56,6 +75,47 @@ execute(Statement *statement, const NullableDatum *values,
 	return SPI_processed;
 }
 
+uint64
+execute_insert(Statement *statement, const NullableDatum *values,
+			   const RowNumber *number)
+{
+	MemoryContext context = CurrentMemoryContext;
+	uint64		inserted;
+
+	PG_TRY();
+	{
+		inserted = execute(statement, values, FRESH_SNAPSHOT);
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() == ERRCODE_UNIQUE_VIOLATION)
+		{
+			ErrorData  *error;
+
+			MemoryContextSwitchTo(context);
+			error = CopyErrorData();
+			if (is_index_of(number, error))
+			{
+				FlushErrorState();
+				number->refuse();
+			}
+		}
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return inserted;
+}
+
+static bool
+is_index_of(const RowNumber *number, const ErrorData *error)
+{
+	for (size_t i = 0; i < lengthof(number->indexes); i++)
+		if (number->indexes[i] != NULL && error->constraint_name != NULL &&
+			strcmp(number->indexes[i], error->constraint_name) == 0)
+			return true;
+	return false;
+}
+
 /* Returns the SPI_OK_ code, with the rows in SPI_tuptable. */
 static int
 execute_plan(Statement *statement, const NullableDatum *values,
@@ -69,6 +129,8 @@ execute_plan(Statement *statement, const NullableDatum *values,
 		datums[i] = values[i].value;
 		nulls[i] = values[i].isnull ? 'n' : ' ';
 	}
+	if (statement->ndomains > 0)
+		check_domains(statement, values);
 	if (visibility == LATEST_SNAPSHOT && IsolationUsesXactSnapshot())
 	{
 		/* As in ri_PerformCheck(): what this transaction did is seen, too. */
@@ -80,6 +142,37 @@ execute_plan(Statement *statement, const NullableDatum *values,
 	}
 	return SPI_execute_plan(statement->plan, datums, nulls,
 							visibility == CALLERS_SNAPSHOT, 0);
+}
+
+/*
+ * What is kept of a domain grows with each change of it, or of any other, that
+ * comes to the session's ears: it is made anew from time to time.
+ */
+static void
+check_domains(Statement *statement, const NullableDatum *values)
+{
+	bool		forget = false;
+
+	if (statement->domain_context == NULL)
+		statement->domain_context =
+			AllocSetContextCreate(TopMemoryContext, "ecommerce domains",
+								  ALLOCSET_SMALL_SIZES);
+	else if (MemoryContextMemAllocated(statement->domain_context, true) >
+			 DOMAINS_MAX_SIZE)
+		forget = true;
+	if (forget)
+		MemoryContextReset(statement->domain_context);
+	for (int i = 0; i < statement->ndomains; i++)
+	{
+		DomainParameter *domain = &statement->domains[i];
+		const NullableDatum *value = &values[domain->number - 1];
+
+		if (forget)
+			domain->check = NULL;
+		if (domain->type != domain->base_type)
+			domain_check(value->value, value->isnull, domain->type,
+						 &domain->check, statement->domain_context);
+	}
 }
 
 void
@@ -128,6 +221,85 @@ execute_commands(SPITupleTable *commands)
 {
 	for (uint64 i = 0; i < commands->numvals; i++)
 		execute_command(SPI_getvalue(commands->vals[i], commands->tupdesc, 1));
+}
+
+/*
+ * Rows are inserted up to 16 at a time.  Each statement executed costs, among
+ * other things, reading the table's constraints from their stored form; and
+ * INSERT ... SELECT would not stay on one shard when the tables are distributed
+ * by customer.
+ */
+void
+insert_rows(RowInserter *inserter, int64 customer_id, int64 order_id,
+			const NullableDatum *rows, int nrows)
+{
+	for (int first = 0; first < nrows; first += MAX_ROWS_AT_ONCE)
+		insert_some_rows(inserter, customer_id, order_id,
+						 &rows[first * inserter->ncolumns],
+						 Min(nrows - first, MAX_ROWS_AT_ONCE));
+}
+
+static void
+insert_some_rows(RowInserter *inserter, int64 customer_id, int64 order_id,
+				 const NullableDatum *rows, int nrows)
+{
+	bool		usual = are_usual(inserter, rows, nrows);
+	Statement  *statement = usual ? &inserter->usual_statements[nrows - 1] :
+		&inserter->statements[nrows - 1];
+	int			ncolumns = usual ? inserter->nusual : inserter->ncolumns;
+	NullableDatum *values = palloc((2 + nrows * ncolumns) * sizeof(NullableDatum));
+
+	values[0] = bigint_value(customer_id);
+	values[1] = bigint_value(order_id);
+	for (int row = 0; row < nrows; row++)
+		memcpy(&values[2 + row * ncolumns], &rows[row * inserter->ncolumns],
+			   ncolumns * sizeof(NullableDatum));
+	if (statement->query == NULL)
+		make_statement(statement, inserter, ncolumns, nrows);
+	require_written(execute(statement, values, FRESH_SNAPSHOT), nrows);
+}
+
+static bool
+are_usual(const RowInserter *inserter, const NullableDatum *rows, int nrows)
+{
+	for (int row = 0; row < nrows; row++)
+		for (int column = inserter->nusual; column < inserter->ncolumns; column++)
+			if (!rows[row * inserter->ncolumns + column].isnull)
+				return false;
+	return true;
+}
+
+/* INSERT INTO ... VALUES ($1, $2, $3, ...), ($1, $2, $12, ...) */
+static void
+make_statement(Statement *statement, const RowInserter *inserter, int ncolumns,
+			   int nrows)
+{
+	int			nparameters = 2 + nrows * ncolumns;
+	Oid		   *parameters = MemoryContextAlloc(TopMemoryContext,
+												nparameters * sizeof(Oid));
+	StringInfoData query;
+	int			number = 2;
+
+	parameters[0] = parameters[1] = INT8OID;
+	initStringInfo(&query);
+	appendStringInfoString(&query, inserter->insert);
+	for (int column = 0; column < ncolumns; column++)
+		appendStringInfo(&query, ", %s", inserter->columns[column]);
+	appendStringInfoString(&query, ") VALUES ");
+	for (int row = 0; row < nrows; row++)
+	{
+		appendStringInfoString(&query, row == 0 ? "($1, $2" : ", ($1, $2");
+		for (int column = 0; column < ncolumns; column++)
+		{
+			parameters[number++] = inserter->types[column];
+			appendStringInfo(&query, ", $%d", number);
+		}
+		appendStringInfoChar(&query, ')');
+	}
+	statement->result = SPI_OK_INSERT;
+	statement->nparameters = nparameters;
+	statement->parameters = parameters;
+	statement->query = MemoryContextStrdup(TopMemoryContext, query.data);
 }
 
 /*
@@ -191,6 +363,19 @@ bigint_array_value(Datum *elements, int count)
 }
 
 NullableDatum
+text_list_value(const List *texts)
+{
+	Datum	   *elements = palloc(list_length(texts) * sizeof(Datum));
+
+	for (int i = 0; i < list_length(texts); i++)
+		elements[i] = ((NullableDatum *) list_nth(texts, i))->value;
+	return not_null(PointerGetDatum(construct_array(elements,
+													list_length(texts),
+													TEXTOID, -1, false,
+													TYPALIGN_INT)));
+}
+
+NullableDatum
 bigint_array(SPITupleTable *rows, uint64 count, int column)
 {
 	Datum	   *elements = palloc(count * sizeof(Datum));
@@ -211,8 +396,16 @@ prepare(Statement *statement)
 {
 	SPIPlanPtr	plan;
 
-	if (statement->plan != NULL)
+	if (statement->plan != NULL && has_its_domains(statement))
 		return;
+	for (int i = 0; i < statement->ndomains; i++)
+	{
+		DomainParameter *domain = &statement->domains[i];
+
+		domain->type = find_domain(domain);
+		domain->check = NULL;
+		statement->parameters[domain->number - 1] = domain->type;
+	}
 	plan = SPI_prepare_cursor(statement->query, statement->nparameters,
 							  statement->parameters, CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
@@ -221,4 +414,31 @@ prepare(Statement *statement)
 	if (SPI_keepplan(plan) != 0)
 		elog(ERROR, "SPI_keepplan failed for \"%s\"", statement->query);
 	statement->plan = plan;
+}
+
+/*
+ * Not where the tables were made again in this session.  The old plan, which a
+ * trigger may still be executing, is not freed.
+ */
+static bool
+has_its_domains(const Statement *statement)
+{
+	for (int i = 0; i < statement->ndomains; i++)
+		if (!SearchSysCacheExists1(TYPEOID,
+								   ObjectIdGetDatum(statement->domains[i].type)))
+			return false;
+	return true;
+}
+
+/* A shop may have given a column another type, and dropped the domain. */
+static Oid
+find_domain(const DomainParameter *domain)
+{
+	Oid			schema = get_namespace_oid("ecommerce", false);
+	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+									   CStringGetDatum(domain->name),
+									   ObjectIdGetDatum(schema));
+
+	return OidIsValid(type) && get_typtype(type) == TYPTYPE_DOMAIN &&
+		getBaseType(type) == domain->base_type ? type : domain->base_type;
 }

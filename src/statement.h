@@ -9,12 +9,27 @@
 #define ECOMMERCE_STATEMENT_H
 
 #include "executor/spi.h"
+#include "nodes/pg_list.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
+
+/*
+ * A parameter for a column whose type is a domain of ours.  Its value is checked
+ * with what is kept of the domain for the session.  A query that casts its
+ * parameter sets up the domain's constraints anew in each execution.
+ */
+typedef struct DomainParameter
+{
+	int			number;			/* the n of $n */
+	const char *name;			/* in the schema ecommerce */
+	Oid			base_type;
+	Oid			type;			/* base_type where there is no such domain */
+	void	   *check;
+} DomainParameter;
 
 /* Declared static beside the code that runs it; plan starts out NULL. */
 typedef struct Statement
@@ -23,12 +38,31 @@ typedef struct Statement
 	int			result;			/* the SPI_OK_ code that executing it gives */
 	int			nparameters;
 	Oid		   *parameters;		/* their types */
+	int			ndomains;
+	DomainParameter *domains;
+	MemoryContext domain_context;	/* where their checks are */
 	SPIPlanPtr	plan;
 } Statement;
 
 #define PARAMETERS(...) \
 	.nparameters = lengthof(((Oid[]) {__VA_ARGS__})), \
 	.parameters = (Oid[]) {__VA_ARGS__}
+
+#define DOMAIN(parameter, domain, oid) \
+	{.number = parameter, .name = domain, .base_type = oid}
+#define DOMAINS(...) \
+	.ndomains = lengthof(((DomainParameter[]) {__VA_ARGS__})), \
+	.domains = (DomainParameter[]) {__VA_ARGS__}
+
+/*
+ * A list of columns is a macro that takes what to make of each: of its name, its
+ * type in SQL, and its type's OID.
+ */
+#define COLUMN_FIELD(name, type, oid)		NullableDatum name;
+#define COLUMN_COUNT(name, type, oid)		+ 1
+#define COLUMN_SELECTED(name, type, oid)	", " #name "::" #type
+#define COLUMN_NAME(name, type, oid)		#name,
+#define COLUMN_OID(name, type, oid)			oid,
 
 /*
  * What the statements of one call may see.  STABLE functions keep to the
@@ -79,6 +113,20 @@ jsonb_value(Jsonb *value)
 extern uint64 execute(Statement *statement, const NullableDatum *values,
 					  Visibility visibility);
 
+/*
+ * For an INSERT of a row that a sequence numbers: refuse() raises an error if one
+ * of these unique indexes has the number already.  That costs nothing until then,
+ * while ON CONFLICT looks into every index, every time.
+ */
+typedef struct RowNumber
+{
+	const char *indexes[2];
+	void		(*refuse) (void);
+} RowNumber;
+
+extern uint64 execute_insert(Statement *statement, const NullableDatum *values,
+							 const RowNumber *number);
+
 /* For a SELECT: each row goes to the receiver. */
 extern void execute_into(Statement *statement, const NullableDatum *values,
 						 Visibility visibility, DestReceiver *receiver);
@@ -90,12 +138,38 @@ extern void execute_into(Statement *statement, const NullableDatum *values,
 extern void execute_command(const char *command);
 extern void execute_commands(SPITupleTable *commands);
 
+/*
+ * INSERT ... VALUES with any number of rows, of which each has the values of a
+ * customer and an order in front of its own.  The columns behind the usual ones
+ * are left out where all of them are null.  Statements are made when they are
+ * first needed, statements[i] for i + 1 rows.
+ */
+#define MAX_ROWS_AT_ONCE	16
+
+typedef struct RowInserter
+{
+	const char *insert;			/* up to the key of the order */
+	int			ncolumns;		/* behind the customer and the order */
+	int			nusual;			/* of these; the others may be null */
+	const char *const *columns;
+	const Oid  *types;
+	Statement	statements[MAX_ROWS_AT_ONCE];
+	Statement	usual_statements[MAX_ROWS_AT_ONCE];
+} RowInserter;
+
+/* rows are ncolumns values each, one row behind the other. */
+extern void insert_rows(RowInserter *inserter, int64 customer_id,
+						int64 order_id, const NullableDatum *rows, int nrows);
+
 /* Reads a row of a result into one field for each column; 0 where it is null. */
 extern void read_row(SPITupleTable *rows, uint64 row, NullableDatum *fields,
 					 int nfields);
 
 /* bigint values as an array. */
 extern NullableDatum bigint_array_value(Datum *elements, int count);
+
+/* A list of NullableDatum, texts that are not null, as an array. */
+extern NullableDatum text_list_value(const List *texts);
 
 /* The column of all rows as an array; it must be a bigint that is never null. */
 extern NullableDatum bigint_array(SPITupleTable *rows, uint64 count,

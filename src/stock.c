@@ -13,14 +13,17 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 
+#include "arguments.h"
 #include "stock.h"
 
-static Statement select_levels = {
+/* What is in stock, wherever. */
+static Statement select_sums = {
 	.query =
-	"SELECT product_id::bigint, quantity::bigint FROM ecommerce.stock_levels"
-	" WHERE bucket = $1 AND product_id = ANY ($2)",
+	"SELECT product_id::bigint, sum(quantity)::bigint"
+	"  FROM ecommerce.stock_levels WHERE product_id = ANY ($1)"
+	" GROUP BY product_id",
 	.result = SPI_OK_SELECT,
-	PARAMETERS(INT4OID, INT8ARRAYOID)
+	PARAMETERS(INT8ARRAYOID)
 };
 
 /* The rows are locked in the order in which they are sorted. */
@@ -30,7 +33,21 @@ static Statement lock_levels = {
 	" WHERE bucket = $1 AND product_id = ANY ($2)"
 	" ORDER BY product_id FOR NO KEY UPDATE",
 	.result = SPI_OK_SELECT,
-	PARAMETERS(INT4OID, INT8ARRAYOID)
+	PARAMETERS(INT8OID, INT8ARRAYOID)
+};
+
+/*
+ * Whoever has locked a bucket may come for this one's rows: nobody waits for a
+ * bucket while holding another.
+ */
+static Statement lock_other_levels = {
+	.query =
+	"SELECT product_id::bigint, bucket::bigint, quantity::bigint"
+	"  FROM ecommerce.stock_levels"
+	" WHERE product_id = ANY ($1) AND bucket <> $2 AND quantity > 0"
+	" ORDER BY product_id, bucket FOR NO KEY UPDATE SKIP LOCKED",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8ARRAYOID, INT8OID)
 };
 
 /*
@@ -44,7 +61,7 @@ static Statement decrement_levels = {
 	"   SET quantity = quantity - ($3)[width_bucket(product_id, $2)]"
 	" WHERE bucket = $1 AND product_id = ANY ($2)",
 	.result = SPI_OK_UPDATE,
-	PARAMETERS(INT4OID, INT8ARRAYOID, INT8ARRAYOID)
+	PARAMETERS(INT8OID, INT8ARRAYOID, INT8ARRAYOID)
 };
 
 static Statement increment_level = {
@@ -52,7 +69,7 @@ static Statement increment_level = {
 	"UPDATE ecommerce.stock_levels SET quantity = quantity + $3"
 	" WHERE bucket = $1 AND product_id = $2",
 	.result = SPI_OK_UPDATE,
-	PARAMETERS(INT4OID, INT8OID, INT8OID)
+	PARAMETERS(INT8OID, INT8OID, INT8OID)
 };
 
 /* The product must not be deleted before its stock level is there again. */
@@ -66,22 +83,58 @@ static Statement insert_level = {
 	.query =
 	"INSERT INTO ecommerce.stock_levels AS stock (bucket, product_id, quantity)"
 	" VALUES ($1, $2, $3)"
-	" ON CONFLICT (bucket, product_id)"
+	" ON CONFLICT (product_id, bucket)"
 	" DO UPDATE SET quantity = stock.quantity + excluded.quantity",
 	.result = SPI_OK_INSERT,
-	PARAMETERS(INT4OID, INT8OID, INT8OID)
+	PARAMETERS(INT8OID, INT8OID, INT8OID)
 };
 
-static void read_levels(Statement *statement, int32 bucket, StockUnits *units,
-						int count, Visibility visibility);
+typedef struct OtherLevel
+{
+	int64		product_id;
+	int64		bucket;
+	int64		quantity;
+} OtherLevel;
+
+static void read_quantities(StockUnits *units, int count, uint64 nrows);
+static int	select_short(const StockUnits *units, int count,
+						 StockUnits **short_of);
+static void lock_others(LockedStock *stock, StockUnits *units, int count,
+						const StockUnits *short_of, int nshort);
+static void check_locked(StockUnits *units, int count,
+						 const StockUnits *short_of, int nshort);
+static void take_from(int64 bucket, const StockUnits *units, int count);
 static int	compare_products(const void *a, const void *b);
 static NullableDatum quantities_value(const StockUnits *units, int count);
-static void return_units(int32 bucket, const StockUnits *units);
+static void return_units(int64 bucket, const StockUnits *units);
 
-void
-sort_units(StockUnits *units, int count)
+StockUnits *
+units_arguments(const NullableDatum *arguments, int32 minimum, int *count)
 {
-	qsort(units, count, sizeof(StockUnits), compare_products);
+	int			nquantities;
+	int64	   *ids = integers_argument(&arguments[0], "product_ids", INT8OID,
+										count);
+	int64	   *quantities = integers_argument(&arguments[1], "quantities",
+											   INT4OID, &nquantities);
+	StockUnits *units;
+
+	if (nquantities != *count)
+		refuse_argument("quantities", "as many as product_ids");
+	units = palloc_extended(*count * sizeof(StockUnits),
+							MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int i = 0; i < *count; i++)
+	{
+		if (quantities[i] < minimum)
+			refuse_argument("quantities", minimum == 0 ? "each 0 or more" :
+							"each 1 or more");
+		units[i].product_id = ids[i];
+		units[i].quantity = quantities[i];
+	}
+	qsort(units, *count, sizeof(StockUnits), compare_products);
+	for (int i = 1; i < *count; i++)
+		if (units[i].product_id == units[i - 1].product_id)
+			refuse_argument("product_ids", "each product once");
+	return units;
 }
 
 StockUnits *
@@ -103,31 +156,90 @@ product_ids_value(const StockUnits *units, int count)
 }
 
 void
-read_stock(int32 bucket, StockUnits *units, int count, Visibility visibility)
+read_stock(StockUnits *units, int count, Visibility visibility)
 {
-	read_levels(&select_levels, bucket, units, count, visibility);
+	NullableDatum ids = product_ids_value(units, count);
+
+	read_quantities(units, count, execute(&select_sums, &ids, visibility));
 }
 
 void
-lock_stock(int32 bucket, StockUnits *units, int count)
-{
-	read_levels(&lock_levels, bucket, units, count, FRESH_SNAPSHOT);
-}
-
-void
-take_stock(int32 bucket, const StockUnits *units, int count)
+lock_stock(LockedStock *stock, int64 bucket, StockUnits *units, int count)
 {
 	NullableDatum values[] = {
-		integer_value(bucket),
-		product_ids_value(units, count),
-		quantities_value(units, count)
+		bigint_value(bucket),
+		product_ids_value(units, count)
 	};
+	StockUnits *short_of;
+	int			nshort;
 
-	require_written(execute(&decrement_levels, values, FRESH_SNAPSHOT), count);
+	stock->bucket = bucket;
+	stock->others = NIL;
+	read_quantities(units, count,
+					execute(&lock_levels, values, FRESH_SNAPSHOT));
+	for (int i = 0; i < count; i++)
+		units[i].in_bucket = units[i].available;
+	nshort = select_short(units, count, &short_of);
+	if (nshort == 0)
+		return;
+	lock_others(stock, units, count, short_of, nshort);
+	check_locked(units, count, short_of, nshort);
 }
 
 void
-return_stock(int32 bucket, const StockUnits *units, int count)
+take_stock(const LockedStock *stock, const StockUnits *units, int count)
+{
+	StockUnits *taken;
+	int			ntaken = 0;
+	ListCell   *cell;
+
+	if (stock->others == NIL)
+	{
+		take_from(stock->bucket, units, count);
+		return;
+	}
+
+	taken = palloc_extended(count * sizeof(StockUnits), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < count; i++)
+	{
+		StockUnits	own = units[i];
+
+		own.quantity = Min(own.quantity, own.in_bucket);
+		if (own.quantity > 0)
+			taken[ntaken++] = own;
+	}
+	if (ntaken > 0)
+		take_from(stock->bucket, taken, ntaken);
+	foreach(cell, stock->others)
+	{
+		const OtherLevel *level = lfirst(cell);
+		StockUnits	other = {
+			.product_id = level->product_id,
+			.quantity = level->quantity
+		};
+
+		take_from(level->bucket, &other, 1);
+	}
+}
+
+void
+add_stock(int64 bucket, const StockUnits *units, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		NullableDatum values[] = {
+			bigint_value(bucket),
+			bigint_value(units[i].product_id),
+			bigint_value(units[i].quantity)
+		};
+
+		CHECK_FOR_INTERRUPTS();
+		require_written(execute(&insert_level, values, FRESH_SNAPSHOT), 1);
+	}
+}
+
+void
+return_stock(int64 bucket, const StockUnits *units, int count)
 {
 	for (int i = 0; i < count; i++)
 	{
@@ -138,16 +250,9 @@ return_stock(int32 bucket, const StockUnits *units, int count)
 
 /* Fills in what is available; a product without a stock level keeps its 0. */
 static void
-read_levels(Statement *statement, int32 bucket, StockUnits *units, int count,
-			Visibility visibility)
+read_quantities(StockUnits *units, int count, uint64 nrows)
 {
-	NullableDatum values[] = {
-		integer_value(bucket),
-		product_ids_value(units, count)
-	};
-	uint64		nlevels = execute(statement, values, visibility);
-
-	for (uint64 i = 0; i < nlevels; i++)
+	for (uint64 i = 0; i < nrows; i++)
 	{
 		NullableDatum row[2];
 		StockUnits *found;
@@ -162,6 +267,103 @@ read_levels(Statement *statement, int32 bucket, StockUnits *units, int count,
 		if (found != NULL)
 			found->available = DatumGetInt64(row[1].value);
 	}
+}
+
+/* Those of which the cart's bucket has not enough. */
+static int
+select_short(const StockUnits *units, int count, StockUnits **short_of)
+{
+	int			nshort = 0;
+
+	*short_of = NULL;
+	for (int i = 0; i < count; i++)
+	{
+		if (units[i].available >= units[i].quantity)
+			continue;
+		if (*short_of == NULL)
+			*short_of = palloc_extended(count * sizeof(StockUnits),
+										MCXT_ALLOC_HUGE);
+		(*short_of)[nshort++] = units[i];
+	}
+	return nshort;
+}
+
+/* Notes how much of each of the other levels is going to be taken. */
+static void
+lock_others(LockedStock *stock, StockUnits *units, int count,
+			const StockUnits *short_of, int nshort)
+{
+	NullableDatum values[] = {
+		product_ids_value(short_of, nshort),
+		bigint_value(stock->bucket)
+	};
+	uint64		nlevels = execute(&lock_other_levels, values, FRESH_SNAPSHOT);
+
+	for (uint64 i = 0; i < nlevels; i++)
+	{
+		NullableDatum row[3];
+		StockUnits *found;
+		OtherLevel *level;
+
+		read_row(SPI_tuptable, i, row, lengthof(row));
+		found = find_units(units, count, DatumGetInt64(row[0].value));
+		if (found == NULL || found->available >= found->quantity)
+			continue;
+		level = palloc(sizeof(OtherLevel));
+		level->product_id = found->product_id;
+		level->bucket = DatumGetInt64(row[1].value);
+		level->quantity = Min(DatumGetInt64(row[2].value),
+							  found->quantity - found->available);
+		found->available += level->quantity;
+		stock->others = lappend(stock->others, level);
+	}
+}
+
+/*
+ * What is still missing is either not in stock, or somebody has locked it, whose
+ * transaction may end either way.
+ */
+static void
+check_locked(StockUnits *units, int count, const StockUnits *short_of,
+			 int nshort)
+{
+	NullableDatum ids = product_ids_value(short_of, nshort);
+	uint64		nsums = execute(&select_sums, &ids, FRESH_SNAPSHOT);
+
+	for (uint64 i = 0; i < nsums; i++)
+	{
+		NullableDatum row[2];
+		StockUnits *found;
+		bool		is_locked;
+
+		read_row(SPI_tuptable, i, row, lengthof(row));
+		found = find_units(units, count, DatumGetInt64(row[0].value));
+		if (found == NULL)
+			continue;
+		is_locked = found->available < found->quantity &&
+			DatumGetInt64(row[1].value) >= found->quantity;
+		if (is_locked)
+			ereport(ERROR,
+					errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					errmsg("could not serialize access due to concurrent update"),
+					errdetail_internal("{\"code\": \"stock_is_locked\", \"product_id\": " INT64_FORMAT "}",
+									   found->product_id),
+					errhint("The transaction might succeed if retried."));
+		found->available = Max(found->available, DatumGetInt64(row[1].value));
+	}
+}
+
+/* Decrements levels of one bucket, which are locked and have enough. */
+static void
+take_from(int64 bucket, const StockUnits *units, int count)
+{
+	NullableDatum values[] = {
+		bigint_value(bucket),
+		product_ids_value(units, count),
+		quantities_value(units, count)
+	};
+
+	require_written(execute(&decrement_levels, values, FRESH_SNAPSHOT), count);
 }
 
 static int
@@ -188,10 +390,10 @@ quantities_value(const StockUnits *units, int count)
  * still there.  Locks the level, in the second case the product first.
  */
 static void
-return_units(int32 bucket, const StockUnits *units)
+return_units(int64 bucket, const StockUnits *units)
 {
 	NullableDatum values[] = {
-		integer_value(bucket),
+		bigint_value(bucket),
 		bigint_value(units->product_id),
 		bigint_value(units->quantity)
 	};

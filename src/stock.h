@@ -8,6 +8,8 @@
 #ifndef ECOMMERCE_STOCK_H
 #define ECOMMERCE_STOCK_H
 
+#include "nodes/pg_list.h"
+
 #include "statement.h"
 
 /* Units of a product that a cart wants, an order takes or gives back. */
@@ -15,13 +17,25 @@ typedef struct StockUnits
 {
 	int64		product_id;
 	int64		quantity;
-	int64		available;		/* in stock, once read; 0 without a stock
-								 * level */
+	int64		available;		/* in all buckets, once read; 0 without any */
+	int64		in_bucket;		/* in the bucket of the cart, once locked */
 } StockUnits;
 
-/* Each of these takes the units in the order of product ids, and none twice. */
+/* Stock of other buckets that was locked because the cart's had not enough. */
+typedef struct LockedStock
+{
+	int64		bucket;
+	List	   *others;			/* of OtherLevel */
+} LockedStock;
 
-extern void sort_units(StockUnits *units, int count);
+/*
+ * The units that the arguments product_ids and quantities name, in the order of
+ * product ids.  Raises 22023 when they do not fit each other.
+ */
+extern StockUnits *units_arguments(const NullableDatum *arguments,
+								   int32 minimum, int *count);
+
+/* Each of these takes the units in the order of product ids, and none twice. */
 
 /* NULL when there are none of the product. */
 extern StockUnits *find_units(StockUnits *units, int count, int64 product_id);
@@ -30,20 +44,28 @@ extern StockUnits *find_units(StockUnits *units, int count, int64 product_id);
 extern NullableDatum product_ids_value(const StockUnits *units, int count);
 
 /* Fills in what is available, without a lock. */
-extern void read_stock(int32 bucket, StockUnits *units, int count,
-					   Visibility visibility);
+extern void read_stock(StockUnits *units, int count, Visibility visibility);
 
-/* Fills in what is available and locks it until the end of the transaction. */
-extern void lock_stock(int32 bucket, StockUnits *units, int count);
+/*
+ * Fills in what is available, and locks it until the end of the transaction if
+ * it is enough.  The bucket is drawn on first, then the others in their order.
+ * Raises 40001 when what is missing is locked by somebody else just now.
+ */
+extern void lock_stock(LockedStock *stock, int64 bucket, StockUnits *units,
+					   int count);
 
 /* Takes the units, which are locked and available. */
-extern void take_stock(int32 bucket, const StockUnits *units, int count);
+extern void take_stock(const LockedStock *stock, const StockUnits *units,
+					   int count);
+
+/* Adds units of products that exist, and makes levels that do not. */
+extern void add_stock(int64 bucket, const StockUnits *units, int count);
 
 /*
  * Puts the units back.  A stock level that is not there any more is made again
  * as long as there is the product; units of a product that has been deleted
  * are gone with it.
  */
-extern void return_stock(int32 bucket, const StockUnits *units, int count);
+extern void return_stock(int64 bucket, const StockUnits *units, int count);
 
 #endif							/* ECOMMERCE_STOCK_H */

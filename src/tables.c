@@ -41,15 +41,27 @@ events_table(void)
 							 get_namespace_oid("ecommerce", false));
 }
 
+/* Version 3 is the one that has this column. */
 void
-require_version_2(void)
+require_current_tables(Oid orders)
 {
-	if (get_attnum(events_table(), "taken_until") == InvalidAttrNumber)
+	if (get_attnum(orders, "items_amount") == InvalidAttrNumber)
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("tables are older than the code"),
 				errdetail_internal("{\"code\": \"not_migrated\"}"),
 				errhint("Run SELECT ecommerce.migrate(); as the owner of the tables."));
+}
+
+void
+refuse_old_extension(const char *missing)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			errmsg("extension is older than its library"),
+			errdetail_internal("{\"code\": \"extension_not_updated\", \"missing\": \"%s\"}",
+							   missing),
+			errhint("Run ALTER EXTENSION ecommerce UPDATE; then SELECT ecommerce.migrate();"));
 }
 
 Oid

@@ -18,7 +18,10 @@ extern Oid	events_table(void);
 
 extern Oid	table_owner(Oid table);
 
-/* Raises 55000 for tables of version 1, which have no marks of delivery. */
-extern void require_version_2(void);
+/* Raises 55000, with the hint to migrate, for tables older than the code. */
+extern void require_current_tables(Oid orders);
+
+/* Raises 55000, with the hint to update the extension, which lacks a function. */
+pg_noreturn extern void refuse_old_extension(const char *missing);
 
 #endif							/* ECOMMERCE_TABLES_H */

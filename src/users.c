@@ -18,12 +18,28 @@ static Statement select_user = {
 	PARAMETERS(INT8OID)
 };
 
+/* As foreign keys that refer to the user will lock it. */
+static Statement lock_user_key_share = {
+	.query = "SELECT 1 FROM ecommerce.users WHERE id = $1 FOR KEY SHARE",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
 void
 require_user(int64 user_id, Visibility visibility)
 {
 	NullableDatum values[] = {bigint_value(user_id)};
 
 	if (execute(&select_user, values, visibility) == 0)
+		refuse_unknown_user(user_id);
+}
+
+void
+lock_user(int64 user_id)
+{
+	NullableDatum values[] = {bigint_value(user_id)};
+
+	if (execute(&lock_user_key_share, values, FRESH_SNAPSHOT) == 0)
 		refuse_unknown_user(user_id);
 }
 
@@ -35,5 +51,5 @@ refuse_unknown_user(int64 user_id)
 			errmsg("user does not exist"),
 			errdetail_internal("{\"code\": \"user_not_found\", \"user_id\": " INT64_FORMAT "}",
 							   user_id),
-			errhint("Insert the user into ecommerce.users first."));
+			errhint("Use the id of a user of the shop's."));
 }

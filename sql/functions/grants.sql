@@ -11,8 +11,9 @@ REVOKE EXECUTE ON FUNCTION ecommerce.grant_api FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.grant_api IS
 'Grants each of the named roles what it needs, and no more. anonymous: reads the catalogue in '
 'ecommerce_api. shopper: also calls the functions of ecommerce_api. staff: calls the functions '
-'of ecommerce for any user, keeps the catalogue, stock and users. A null leaves a role out. Safe '
-'to repeat; undone by revoke_api().
+'of ecommerce for any user, keeps the catalogue, stock, promotions, rates and users. A null '
+'leaves a role out. Safe to repeat; undone by revoke_api(). Warns of a role of visitors or '
+'shoppers that may act for any user, and of any whose requests no time-out ends.
 Errors: 42704 for an unknown role; 42501 unless the caller has the rights of the owners of the '
 'extension and of the tables; 55000 before migrate().';
 

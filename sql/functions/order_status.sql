@@ -11,7 +11,7 @@ REVOKE EXECUTE ON FUNCTION ecommerce.set_order_status FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.set_order_status IS
 'Moves an order from PROCESSING to SHIPPED, from SHIPPED to DELIVERED, or from either of these '
 'two to RETURNED, writes an event, and returns the order. An order that has the status already '
-'is returned as it is. For roles that may INSERT into ecommerce.orders.
+'is returned as it is. For roles with the privilege REFERENCES on ecommerce.orders.
 Errors: 22004 for a null; 22023 for another status; PT404 for an unknown order; PT409 for a '
 'status that cannot follow; 42501 for other roles; 55000 before migrate().';
 

@@ -2,41 +2,49 @@
 
 CREATE FUNCTION ecommerce.place_order(
     user_id bigint,
-    shipping_address text DEFAULT NULL,
     idempotency_key text DEFAULT NULL,
-    expected_amount numeric DEFAULT NULL
+    expected_amount numeric DEFAULT NULL,
+    fingerprint text DEFAULT NULL,
+    shipping_address text DEFAULT NULL,
+    metadata jsonb DEFAULT NULL
 ) RETURNS jsonb
     LANGUAGE c VOLATILE PARALLEL UNSAFE
-    AS 'MODULE_PATHNAME';
+    AS 'MODULE_PATHNAME', 'place_order_2';
 REVOKE EXECUTE ON FUNCTION ecommerce.place_order FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.place_order IS
-'Turns the user''s cart into an order, all of it or nothing, and returns the order. '
-'shipping_address defaults to the user''s own. A call repeated with the same idempotency_key (1 '
-'to 255 characters) returns the same order, with "replayed": true. expected_amount is what the '
-'customer was shown: if the order''s amount is another, nothing is ordered.
-Errors: 22004 for a null user or no address; 22023 for an address that is blank or longer than '
-'10000 characters, a key of another length, an amount that is not a number; 22003 for an amount '
-'of 1e15 or more; PT404 for an unknown user or an empty cart; PT409 for insufficient stock, an '
-'inactive product, mixed currencies, another amount; PT422 for a key used with other arguments. '
-'After 40001, 40P01, 55P03 or a lost connection, repeat with the same key.
+'Turns the user''s cart into an order, all of it or nothing, and returns the order. A call '
+'repeated with the same idempotency_key (1 to 255 characters, not all blank) returns the same '
+'order, with "replayed": true. fingerprint is that of the cart that the customer was shown, and '
+'expected_amount its amount: if the cart is another now, nothing is ordered. shipping_address is '
+'a text, or an address as JSON; left out, the order goes to the cart''s address, or the user''s. '
+'metadata is an object of at most 16384 bytes that is kept with the order.
+Errors: 22004 for a null user or no address; 22023 for an address that is blank, longer than '
+'10000 characters or no address, a key that is blank or longer, an amount below 0, of 1e15 and '
+'more or of more than 20 decimals, metadata that are no object; 22P02 for an address that begins '
+'with { and is no JSON; 22003 for an order of 1e15 and more; PT404 for an unknown user or an '
+'empty cart; PT409 for what a cart''s problems tell, another cart or amount; PT422 for a key used '
+'with other arguments; 55000 when the sequence of ids is behind. After 40001, 40P01, 55P03 or a '
+'lost connection, repeat with the same key.
 The key follows the Idempotency-Key HTTP header field '
 '(draft-ietf-httpapi-idempotency-key-header).';
 
 CREATE FUNCTION ecommerce_api.place_order(
-    shipping_address text DEFAULT NULL,
     idempotency_key text DEFAULT NULL,
-    expected_amount numeric DEFAULT NULL
+    expected_amount numeric DEFAULT NULL,
+    fingerprint text DEFAULT NULL,
+    shipping_address text DEFAULT NULL,
+    metadata jsonb DEFAULT NULL
 ) RETURNS jsonb
     LANGUAGE c VOLATILE PARALLEL UNSAFE
-    AS 'MODULE_PATHNAME', 'api_place_order';
+    AS 'MODULE_PATHNAME', 'api_place_order_2';
 REVOKE EXECUTE ON FUNCTION ecommerce_api.place_order FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce_api.place_order IS
 'Turns the cart into an order
 
-shipping_address: where the order goes, the user''s own address if left out. idempotency_key: 1 '
-'to 255 characters; a request repeated with the same key returns the same order, with '
-'"replayed": true. expected_amount: the amount the customer saw; if it is another now, nothing '
-'is ordered. Returns the order.
-Errors: 401 without a user; 404 for an empty cart; 409 for insufficient stock, an inactive '
-'product, several currencies, another amount; 422 for a key used with other arguments; 400 for a '
-'bad argument.';
+idempotency_key: 1 to 255 characters; a request repeated with the same key returns the same '
+'order, with "replayed": true. fingerprint: that of the cart the customer saw; expected_amount: '
+'its amount; if the cart is another now, nothing is ordered. shipping_address: where the order '
+'goes, a text or an object, the cart''s or the user''s own address if left out. metadata: an '
+'object of your own. Returns the order, with 201 if it is new.
+Errors: 401 without a user; 404 for an empty cart; 409 for what the cart''s problems tell, '
+'another cart or amount; 422 for a key used with other arguments; 400 for a bad argument.';

@@ -22,6 +22,15 @@ SELECT set_config('ecommerce_migrations.before', json_agg(granted)::text, true)
          GROUP BY nspname, proname, grantee) AS granted;
 
 
+-- Schemas
+
+COMMENT ON SCHEMA ecommerce IS
+'Shop, for staff
+
+The shop of all customers: functions that take a user_id, for roles that act for any user, and '
+'the tables.';
+
+
 -- Functions
 -- Those that are made again with other arguments, or another result, and the migrations,
 -- which have a schema of their own from now on.
@@ -29,5 +38,7 @@ SELECT set_config('ecommerce_migrations.before', json_agg(granted)::text, true)
 DROP FUNCTION ecommerce.migration_1();
 DROP FUNCTION ecommerce.migration_2();
 DROP FUNCTION ecommerce.migrate();
+DROP FUNCTION ecommerce.place_order(bigint, text, text, numeric);
+DROP FUNCTION ecommerce_api.place_order(text, text, numeric);
 
 

@@ -47,14 +47,18 @@ typedef enum Step
  */
 static const char *const step_sql[NSTEPS] = {
 	[BEGIN] = "BEGIN",
-	[LOCK_USER] = "SELECT shipping_address FROM ecommerce.users WHERE id = $1 FOR KEY SHARE",
+	[LOCK_USER] = 
+	"SELECT address, shipping_address FROM ecommerce.users WHERE id = $1 FOR KEY SHARE",
 	[LOCK_CART] =
-	"SELECT stock_bucket FROM ecommerce.carts WHERE user_id = $1 FOR NO KEY UPDATE",
+	"SELECT stock_bucket, address, billing_address, coupons, shipping_code"
+	"  FROM ecommerce.carts WHERE user_id = $1 FOR NO KEY UPDATE",
 	[DELETE_ITEMS] =
-	"DELETE FROM ecommerce.cart_items WHERE user_id = $1 RETURNING product_id, quantity",
+	"DELETE FROM ecommerce.cart_items WHERE user_id = $1"
+	" RETURNING product_id, quantity, unit_price, currency, product_name",
 	[SELECT_PRODUCTS] =
 	"SELECT product.id, product.is_active, product.currency, product.price,"
-	"       product.name, product.description, category.id, category.name"
+	"       product.name, product.description, category.id, category.name,"
+	"       product.sku, product.options, product.tax_class, product.weight"
 	"  FROM ecommerce.products AS product"
 	"  LEFT JOIN ecommerce.categories AS category ON category.id = product.category_id"
 	" WHERE product.id = ANY ($1)",

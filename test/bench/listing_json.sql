@@ -1,8 +1,9 @@
 -- The same document as json, which is text.
 SELECT coalesce(json_agg(listed), '[]')
-  FROM (SELECT id, customer_id, order_date, order_amount, currency, order_status, shipping_address,
+  FROM (SELECT id, customer_id, number, order_date, order_amount, currency, order_status, shipping_address,
+               address, billing_address, metadata, NULL AS charges,
                (SELECT coalesce(json_agg(detail), '[]')
-                  FROM (SELECT line_number AS id, order_id, quantity, unit_price, line_amount,
+                  FROM (SELECT line_number AS id, order_id, sku, options, quantity, unit_price, line_amount,
                                (SELECT row_to_json(product)
                                   FROM (SELECT product_id AS id, product_name AS name,
                                                product_description AS description, unit_price AS price, quantity,

@@ -10,11 +10,11 @@ SELECT :listing \g /dev/null
 
 SELECT 1000000 + :orders AS buyer \gset
 SET enable_sort = off;
-SELECT count(shipping_address), (
-           SELECT count(line_amount)
-             FROM (SELECT line_amount FROM ecommerce.order_details WHERE customer_id = :buyer
+SELECT count(items_amount), (
+           SELECT count(tax_amount)
+             FROM (SELECT tax_amount FROM ecommerce.order_details WHERE customer_id = :buyer
                     ORDER BY order_id DESC, line_number DESC OFFSET 0) AS line)
-  FROM (SELECT shipping_address FROM ecommerce.orders WHERE customer_id = :buyer
+  FROM (SELECT items_amount FROM ecommerce.orders WHERE customer_id = :buyer
          ORDER BY id DESC OFFSET 0) AS listed \g /dev/null
 RESET enable_sort;
 

@@ -41,7 +41,8 @@ $$;
 
 SELECT pg_temp.has('place_order') AS has_place_order, pg_temp.has('listing') AS has_listing,
        pg_temp.has('memory') AS has_memory, pg_temp.has('pages') AS has_pages,
-       pg_temp.has('access') AS has_access, pg_temp.has('events') AS has_events \gset
+       pg_temp.has('access') AS has_access, pg_temp.has('events') AS has_events,
+       pg_temp.has('charges') AS has_charges \gset
 
 \if :has_place_order
 \echo 'place_order'
@@ -121,6 +122,19 @@ SELECT pg_temp.median('events', 16, 'silent', 'orders per second')::integer AS "
  WHERE EXISTS (SELECT FROM results WHERE section = 'events' AND metric = 'orders per second');
 \endif
 
+\if :has_charges
+\echo 'An order of 5 lines with an automatic promotion, a limited coupon, shipping and taxes of two rates'
+\echo '  plain  the order without these'
+\echo '  quote  its cart_json'
+\echo '  sets   the same order in PL/pgSQL, set by set'
+SELECT title AS "one order", round(value[1] / unit) AS charged, round(value[2] / unit) AS plain,
+       round(value[3] / unit) AS quote, round(value[4] / unit) AS sets,
+       round(value[1] / value[2], 2) AS "to plain", round(value[3] / value[1], 2) AS "quote to it",
+       round(value[4] / value[1], 2) AS "sets to it"
+  FROM pg_temp.compare('charges', '{charged, plain, quote, sets}')
+ ORDER BY number;
+\endif
+
 \echo 'Goals'
 WITH goals (number, goal, measured, bound, figure) AS (
     SELECT 1, 'place_order, 5 lines: at most 1.0 of the bare writes', metric, '<= 1.0', value[1] / value[2]
@@ -146,7 +160,15 @@ WITH goals (number, goal, measured, bound, figure) AS (
       FROM (SELECT metric, peer, pg_temp.median('pages', 20, peer, metric) AS value
               FROM (SELECT DISTINCT metric, peer FROM results
                      WHERE section = 'pages' AND peer <> 'first' AND metric <> 'first') AS measured) AS page
-     GROUP BY metric)
+     GROUP BY metric
+    UNION ALL
+    SELECT 7, goal, metric, bound, figure
+      FROM pg_temp.compare('charges', '{charged, plain, quote, sets}'),
+           LATERAL (VALUES ('charges, 5 lines: at most 1.35 of the plain order', '<= 1.35', value[1] / value[2]),
+                           ('a quote: at most 0.6 of its order', '<= 0.6', value[3] / value[1]),
+                           ('PL/pgSQL with charges: at least 1.5 of place_order', '>= 1.5', value[4] / value[1]))
+           AS of_charges (goal, bound, figure)
+     WHERE metric = 'instructions')
 SELECT goal, measured AS "measured in", bound, round(figure, 2) AS figure,
        CASE WHEN bound LIKE '<%' AND figure <= substr(bound, 4)::numeric
               OR bound LIKE '>%' AND figure >= substr(bound, 4)::numeric THEN 'met' ELSE 'missed' END AS "is"

@@ -40,10 +40,11 @@ SELECT 'Customer ' || n, 'customer' || n || '@example.com', n || ' Hinkle Deegan
   FROM generate_series(1, 4 * :carts) AS n;
 INSERT INTO ecommerce.carts (user_id)
 SELECT id FROM ecommerce.users ORDER BY id;
-INSERT INTO ecommerce.cart_items (user_id, product_id, quantity)
-SELECT user_id, (user_id * 37 + item * 13) % 20000 + 1, item % 3 + 1
-  FROM ecommerce.carts,
-       LATERAL generate_series(1, (ARRAY[1, 5, 20, 100])[(user_id - 1) / :carts + 1]) AS item
+INSERT INTO ecommerce.cart_items (user_id, product_id, quantity, unit_price, currency, product_name)
+SELECT user_id, product.id, item % 3 + 1, product.price, product.currency, product.name
+  FROM ecommerce.carts
+ CROSS JOIN LATERAL generate_series(1, (ARRAY[1, 5, 20, 100])[(user_id - 1) / :carts + 1]) AS item
+  JOIN ecommerce.products AS product ON product.id = (user_id * 37 + item * 13) % 20000 + 1
  ORDER BY user_id, item;
 
 -- Earlier orders: user 1000000 + n has n of them, all others have 8. They are mixed,

@@ -251,9 +251,11 @@ make_workspace() {
 		done
 	fi
 	# What was built in the checkout was built for another server.
+	version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" "$checkout/ecommerce.control")
 	rm -rf "$workspace/checkout"
 	mkdir "$workspace/checkout"
-	tar -C "$checkout" --exclude=./.git --exclude='*.o' --exclude='*.so' -cf - . |
+	tar -C "$checkout" --exclude=./.git --exclude='*.o' --exclude='*.so' --exclude='*.bc' \
+		--exclude="./sql/ecommerce--*$version.sql" -cf - . |
 		tar -C "$workspace/checkout" -xf -
 	keep=$wanted
 }
@@ -275,7 +277,7 @@ prepare_entry() {
 	enter+=(env --chdir="$workspace/checkout" -i PATH="$bindir:$PATH" PG_CONFIG="$bindir/pg_config"
 		HOME="$workspace" TMPDIR="$workspace/tmp" TERM="${TERM:-dumb}" LANG=C.UTF-8
 		ECOMMERCE_WORKSPACE="$workspace" ECOMMERCE_KEEP="$keep"
-		${SEED:+"SEED=$SEED"} ${SOAK_SECONDS:+"SOAK_SECONDS=$SOAK_SECONDS"})
+		${SEED:+"SEED=$SEED"} ${SOAK_SECONDS:+"SOAK_SECONDS=$SOAK_SECONDS"} ${ORDERS:+"ORDERS=$ORDERS"})
 }
 
 # Runs a script of the checkout again, inside, and ends with its status.

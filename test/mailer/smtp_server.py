@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """
-smtp_server.py FOLDER [--starttls | --tls] [--login MECHANISM] [--seed SEED] [--port PORT]
+smtp_server.py FOLDER [--starttls | --tls] [--login MECHANISM] [--smtputf8] [--refuse-sender]
+               [--seed SEED] [--port PORT]
 
 An SMTP server on loopback that can fail in every way, made of Debian's aiosmtpd. It
 writes its port to FOLDER/port, and what happened to FOLDER/log: a JSON object a line,
@@ -49,6 +50,7 @@ class Server(SMTP):
 class Handler:
     def __init__(self, arguments):
         self.folder = arguments.folder
+        self.refuses_sender = arguments.refuse_sender
         self.random = random.Random(arguments.seed)
         self.attempts = collections.Counter()
         self.under_way = {}
@@ -81,6 +83,14 @@ class Handler:
         while self.is_there("rude"):
             await asyncio.sleep(0.02)
         return "221 bye"
+
+    async def handle_MAIL(self, server, session, envelope, address, options):
+        self.log(event="sender", address=address, options=options)
+        if self.refuses_sender:
+            return f"550 5.7.1 <{address}>: sender rejected"
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         self.log(event="recipient", address=address, tls=session.ssl is not None,
@@ -118,7 +128,7 @@ class Handler:
         if action == "busy":
             return "452 4.3.1 busy"
         self.log(event="accepted", sender=envelope.mail_from, recipients=envelope.rcpt_tos,
-                 **parse(envelope.original_content))
+                 **parse(envelope.original_content, envelope.smtp_utf8))
         if action == "lose":
             server.transport.abort()
             await asyncio.sleep(3600)
@@ -127,19 +137,21 @@ class Handler:
 
 def header(raw, name):
     """A header, decoded. The newer parser of Python 3.11 puts spaces between encoded words."""
-    value = email.message_from_bytes(raw)[name].replace("\r\n", "")
-    return str(email.header.make_header(email.header.decode_header(value)))
+    value = email.message_from_string(raw.decode())[name].replace("\r\n", "")
+    return "".join(part if isinstance(part, str) else part.decode(charset or "raw-unicode-escape")
+                   for part, charset in email.header.decode_header(value))
 
 
-def parse(raw):
+def parse(raw, utf8):
     """What a mail program makes of the message, and whatever is not as it should be."""
-    message = email.message_from_bytes(raw, policy=email.policy.default)
+    message = email.message_from_string(raw.decode(), policy=email.policy.default)
     defects = [repr(defect) for part in message.walk() for defect in part.defects]
     defects += [repr(defect) for header in message.values() for defect in header.defects]
+    defects = [defect for defect in defects if not (utf8 and "NonASCIILocalPart" in defect)]
     lines = raw.split(b"\r\n")
     if any(len(line) > 998 or b"\n" in line or b"\r" in line for line in lines):
         defects.append("a line is too long or has no proper end")
-    if not raw.isascii():
+    if not raw.isascii() and not utf8:
         defects.append("not ASCII")
     headers = raw.split(b"\r\n\r\n")[0].decode("ascii", "replace")
     if any("=?" in line and len(line) > 76 for line in headers.split("\r\n")):
@@ -166,7 +178,7 @@ async def main(arguments):
 
     def connected():
         return Server(
-            handler, hostname="localhost", timeout=600,
+            handler, hostname="localhost", timeout=600, enable_SMTPUTF8=arguments.smtputf8,
             tls_context=context if arguments.starttls else None,
             require_starttls=arguments.starttls,
             auth_required=arguments.login is not None, auth_require_tls=arguments.starttls,
@@ -187,6 +199,8 @@ if __name__ == "__main__":
     parser.add_argument("--starttls", action="store_true")
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--login")
+    parser.add_argument("--smtputf8", action="store_true")
+    parser.add_argument("--refuse-sender", action="store_true")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--port", type=int, default=0)
     asyncio.run(main(parser.parse_args()))

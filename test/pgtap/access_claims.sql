@@ -1,12 +1,12 @@
 -- Who may act for whom: every public function, with every kind of claims, and
--- every way of holding (or nearly holding) INSERT on ecommerce.orders.
+-- every way of holding (or nearly holding) REFERENCES on ecommerce.orders.
 
 \set ON_ERROR_STOP 1
 SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(276);
+SELECT plan(308);
 
 CREATE ROLE regress_owner;
 CREATE ROLE regress_shopper;
@@ -65,15 +65,23 @@ CREATE TABLE pg_temp.calls (function regprocedure, query text);
 INSERT INTO calls VALUES
     ('ecommerce.add_to_cart(bigint, bigint, integer)', 'SELECT ecommerce.add_to_cart(1, 11, 1) ->> ''id'''),
     ('ecommerce.set_cart_item(bigint, bigint, integer)', 'SELECT ecommerce.set_cart_item(1, 11, 1) ->> ''id'''),
+    ('ecommerce.set_cart_items(bigint, bigint[], integer[])', 'SELECT ecommerce.set_cart_items(1, ''{11}'', ''{1}'') ->> ''id'''),
+    ('ecommerce.clear_cart(bigint)', 'SELECT ecommerce.clear_cart(1) ->> ''id'''),
+    ('ecommerce.set_cart_coupons(bigint, text[])', 'SELECT ecommerce.set_cart_coupons(1, ''{}'') ->> ''id'''),
+    ('ecommerce.set_cart_shipping(bigint, text, jsonb, jsonb)', 'SELECT ecommerce.set_cart_shipping(1) ->> ''id'''),
     ('ecommerce.cart_json(bigint)', 'SELECT ecommerce.cart_json(1) ->> ''id'''),
-    ('ecommerce.place_order(bigint, text, text, numeric)', 'SELECT ecommerce.place_order(1) ->> ''customer_id'''),
+    ('ecommerce.place_order(bigint, text, numeric, text, text, jsonb)', 'SELECT ecommerce.place_order(1) ->> ''customer_id'''),
     ('ecommerce.order_listing_json(bigint, integer, bigint, text)', 'SELECT ecommerce.order_listing_json(1) #>> ''{0,customer_id}'''),
     ('ecommerce.order_json(bigint, bigint)', 'SELECT ecommerce.order_json(1, 1) ->> ''customer_id'''),
     ('ecommerce.cancel_order(bigint, bigint, text)', 'SELECT ecommerce.cancel_order(1, 1, ''customer'') ->> ''customer_id'''),
     ('ecommerce_api.add_to_cart(bigint, integer)', 'SELECT ecommerce_api.add_to_cart(11, 1) ->> ''id'''),
     ('ecommerce_api.set_cart_item(bigint, integer)', 'SELECT ecommerce_api.set_cart_item(11, 1) ->> ''id'''),
+    ('ecommerce_api.set_cart_items(bigint[], integer[])', 'SELECT ecommerce_api.set_cart_items(''{11}'', ''{1}'') ->> ''id'''),
+    ('ecommerce_api.clear_cart()', 'SELECT ecommerce_api.clear_cart() ->> ''id'''),
+    ('ecommerce_api.set_cart_coupons(text[])', 'SELECT ecommerce_api.set_cart_coupons(''{}'') ->> ''id'''),
+    ('ecommerce_api.set_cart_shipping(text, jsonb, jsonb)', 'SELECT ecommerce_api.set_cart_shipping() ->> ''id'''),
     ('ecommerce_api.cart_json()', 'SELECT ecommerce_api.cart_json() ->> ''id'''),
-    ('ecommerce_api.place_order(text, text, numeric)', 'SELECT ecommerce_api.place_order() ->> ''customer_id'''),
+    ('ecommerce_api.place_order(text, numeric, text, text, jsonb)', 'SELECT ecommerce_api.place_order() ->> ''customer_id'''),
     ('ecommerce_api.order_listing_json(integer, bigint, text)', 'SELECT ecommerce_api.order_listing_json() #>> ''{0,customer_id}'''),
     ('ecommerce_api.order_json(bigint)', 'SELECT coalesce(ecommerce_api.order_json(1), ecommerce_api.order_json(2)) ->> ''customer_id'''),
     ('ecommerce_api.cancel_order(bigint)',
@@ -84,6 +92,10 @@ INSERT INTO staff_calls VALUES
     ('ecommerce.set_order_status(bigint, bigint, text)', 'SELECT ecommerce.set_order_status(1, 1, ''SHIPPED'') ->> ''customer_id'''),
     ('ecommerce.take_order_events(integer, text, integer)', 'SELECT ecommerce.take_order_events(1) #>> ''{0,customer_id}'''),
     ('ecommerce.acknowledge_order_events(bigint[])', 'SELECT ecommerce.acknowledge_order_events(''{1}'')'),
+    ('ecommerce.fail_order_events(bigint[], text)', 'SELECT ecommerce.fail_order_events(''{1}'', ''x'')'),
+    ('ecommerce.release_order_events(bigint[])', 'SELECT ecommerce.release_order_events(''{1}'')'),
+    ('ecommerce.receive_stock(bigint[], integer[])', 'SELECT ecommerce.receive_stock(''{11}'', ''{1}'')'),
+    ('ecommerce.set_promotion_limit(bigint, bigint)', 'SELECT ecommerce.set_promotion_limit(1, 1)'),
     ('ecommerce.order_integrity()', 'SELECT count(*) FROM ecommerce.order_integrity()'),
     ('ecommerce.erase_user(bigint, boolean)', 'SELECT ecommerce.erase_user(1)');
 
@@ -91,7 +103,7 @@ SELECT set_eq(
     $$ SELECT oid::regprocedure FROM pg_proc
         WHERE pronamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace)
           AND prorettype <> 'trigger'::regtype
-          AND proname !~ '^(migrate|set_owner|grant_api|revoke_api|current_user_id)$' $$,
+          AND proname !~ '^(migrate|set_owner|grant_api|revoke_api|current_user_id|currency_digits)$' $$,
     'SELECT function FROM calls UNION ALL SELECT function FROM staff_calls',
     'this test knows every public function: add a new one to calls');
 
@@ -211,7 +223,7 @@ SELECT is(pg_temp.answer('regress_shopper', '{"user_id": 2}', 'SELECT ecommerce_
           'PT404', 'an order of somebody else''s is no cursor');
 
 
--- INSERT on ecommerce.orders
+-- REFERENCES on ecommerce.orders
 -- One function stands for all: which is shown to be right above.
 
 CREATE FUNCTION pg_temp.acts_for_others(role_name text) RETURNS boolean LANGUAGE sql AS $$
@@ -223,7 +235,7 @@ CREATE ROLE regress_heir;
 CREATE ROLE regress_grandchild;
 CREATE ROLE regress_aloof NOINHERIT;
 CREATE ROLE regress_column;
-CREATE ROLE regress_all_but_insert;
+CREATE ROLE regress_all_but_references;
 CREATE ROLE regress_powerful CREATEDB CREATEROLE BYPASSRLS REPLICATION;
 CREATE ROLE regress_writer;
 CREATE ROLE regress_root SUPERUSER;
@@ -231,46 +243,49 @@ GRANT regress_staff TO regress_heir, regress_aloof;
 GRANT regress_heir TO regress_grandchild;
 GRANT pg_read_all_data TO regress_powerful;
 GRANT pg_write_all_data TO regress_writer;
-GRANT INSERT ON ecommerce.orders TO regress_staff;
-GRANT INSERT (customer_id, id, order_date, order_amount, currency, order_status, shipping_address, idempotency_key, stock_bucket)
+GRANT REFERENCES ON ecommerce.orders TO regress_staff;
+GRANT REFERENCES (customer_id, id, order_date, order_amount, currency, order_status, shipping_address, idempotency_key, stock_bucket)
    ON ecommerce.orders TO regress_column;
-GRANT SELECT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON ecommerce.orders TO regress_all_but_insert;
-GRANT ALL ON ecommerce.users, ecommerce.carts, ecommerce.cart_items, ecommerce.order_details, ecommerce.order_events TO regress_all_but_insert;
-GRANT USAGE ON SCHEMA ecommerce TO regress_staff, regress_column, regress_all_but_insert, regress_powerful, regress_writer, regress_aloof;
+GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER ON ecommerce.orders TO regress_all_but_references;
+GRANT ALL ON ecommerce.users, ecommerce.carts, ecommerce.cart_items, ecommerce.order_details, ecommerce.order_events TO regress_all_but_references;
+GRANT USAGE ON SCHEMA ecommerce TO regress_staff, regress_column, regress_all_but_references, regress_powerful, regress_writer, regress_aloof;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce
-   TO regress_staff, regress_column, regress_all_but_insert, regress_powerful, regress_writer, regress_aloof;
+   TO regress_staff, regress_column, regress_all_but_references, regress_powerful, regress_writer, regress_aloof;
 
 SELECT is(pg_temp.acts_for_others(role_name), expected, format('%s acts for others: %s', role_name, why))
   FROM (VALUES ('regress_root', true, 'a superuser'), ('regress_owner', true, 'the owner'),
-               ('regress_staff', true, 'granted INSERT'), ('regress_heir', true, 'inherits'),
-               ('regress_grandchild', true, 'inherits twice'), ('regress_writer', true, 'pg_write_all_data holds INSERT on every table'),
+               ('regress_staff', true, 'granted REFERENCES'), ('regress_heir', true, 'inherits'),
+               ('regress_grandchild', true, 'inherits twice'), ('regress_writer', false, 'pg_write_all_data holds no REFERENCES'),
                ('regress_shopper', false, 'holds nothing'), ('regress_aloof', false, 'does not inherit'),
-               ('regress_column', false, 'INSERT on every column is not INSERT on the table'),
-               ('regress_all_but_insert', false, 'every other privilege is not INSERT'),
-               ('regress_powerful', false, 'attributes of the role are not INSERT')) AS roles (role_name, expected, why);
+               ('regress_column', false, 'REFERENCES on every column is not REFERENCES on the table'),
+               ('regress_all_but_references', false, 'every other privilege is not REFERENCES'),
+               ('regress_powerful', false, 'attributes of the role are not REFERENCES')) AS roles (role_name, expected, why);
 
--- Who acts for anyone needs no claims, and no good ones, for that.
+-- Who acts for anyone needs no claims for that, and no good ones, unless the person is noted.
 SELECT is(pg_temp.answers('regress_staff', claims, 'ecommerce'), '1', 'staff needs no claims: ' || coalesce(claims, 'null'))
-  FROM unnest(ARRAY [NULL, '', '{', '{"user_id": 2}', '{"user_id": "x"}']) AS claims;
+  FROM unnest(ARRAY [NULL, '', '{"user_id": 2}', '{"user_id": "x"}', '{"sub": 7}', '[1]']) AS claims;
+SELECT is(pg_temp.answer('regress_staff', '{', query), CASE WHEN query ~ 'place_order|cancel_order' THEN '22P02' ELSE '1' END,
+          'staff with claims that are no JSON: ' || query)
+  FROM calls WHERE query ~ 'ecommerce\.';
 SELECT is(pg_temp.answer('regress_root', '', 'SELECT ecommerce_api.cart_json()'), 'PT401', 'in ecommerce_api a superuser is nobody without claims');
 SELECT is(pg_temp.answer('regress_root', '{"user_id": 2}', 'SELECT ecommerce_api.cart_json() ->> ''id'''), '2', 'and the user of the claims with them');
 
 -- Grants and revocations count at once.
-REVOKE INSERT ON ecommerce.orders FROM regress_staff;
-SELECT ok(NOT pg_temp.acts_for_others('regress_staff'), 'INSERT revoked: staff no more, in the same session');
+REVOKE REFERENCES ON ecommerce.orders FROM regress_staff;
+SELECT ok(NOT pg_temp.acts_for_others('regress_staff'), 'REFERENCES revoked: staff no more, in the same session');
 SELECT ok(NOT pg_temp.acts_for_others('regress_grandchild'), 'nor those who inherited it');
-GRANT INSERT ON ecommerce.orders TO regress_heir;
-SELECT ok(pg_temp.acts_for_others('regress_heir'), 'INSERT granted: counts at once');
+GRANT REFERENCES ON ecommerce.orders TO regress_heir;
+SELECT ok(pg_temp.acts_for_others('regress_heir'), 'REFERENCES granted: counts at once');
 REVOKE regress_heir FROM regress_grandchild;
 SELECT is(pg_temp.answer('regress_grandchild', '', 'SELECT ecommerce.cart_json(1)'), '42501', 'membership revoked: counts at once');
-GRANT INSERT ON ecommerce.orders TO PUBLIC;
-SELECT ok(pg_temp.acts_for_others('regress_shopper'), 'INSERT granted to PUBLIC makes everybody staff');
-REVOKE INSERT ON ecommerce.orders FROM PUBLIC;
+GRANT REFERENCES ON ecommerce.orders TO PUBLIC;
+SELECT ok(pg_temp.acts_for_others('regress_shopper'), 'REFERENCES granted to PUBLIC makes everybody staff');
+REVOKE REFERENCES ON ecommerce.orders FROM PUBLIC;
 SELECT ok(NOT pg_temp.acts_for_others('regress_shopper'), 'and revoked, nobody');
-REVOKE INSERT ON ecommerce.orders FROM regress_owner;
-SELECT ok(NOT pg_temp.acts_for_others('regress_owner'), 'an owner who gave up INSERT is no exception');
-SELECT is(pg_temp.answer('regress_shopper', '{"user_id": 1}', 'SELECT ecommerce.place_order(1)'), '42501', 'and then nothing can be written');
-GRANT INSERT ON ecommerce.orders TO regress_owner;
+REVOKE REFERENCES ON ecommerce.orders FROM regress_owner;
+SELECT ok(NOT pg_temp.acts_for_others('regress_owner'), 'an owner who gave up REFERENCES is no exception');
+SELECT is(pg_temp.answer('regress_shopper', '{"user_id": 1}', 'SELECT ecommerce.place_order(1) ->> ''customer_id'''), '1', 'but customers still order');
+GRANT REFERENCES ON ecommerce.orders TO regress_owner;
 ALTER TABLE ecommerce.orders OWNER TO regress_root;
 SELECT ok(NOT pg_temp.acts_for_others('regress_owner'), 'a former owner acts for nobody');
 ALTER TABLE ecommerce.orders OWNER TO regress_owner;

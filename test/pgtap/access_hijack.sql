@@ -62,7 +62,7 @@ SET LOCAL search_path = evil, pg_catalog, public;
 SELECT ecommerce.migrate() AS version \gset
 RESET search_path;
 RESET ROLE;
-GRANT INSERT ON ecommerce.orders TO regress_staff;
+GRANT REFERENCES ON ecommerce.orders TO regress_staff;
 SELECT is_empty('SELECT what, as_whom FROM public.hijacked', 'migrate() is not hijacked');
 SELECT is_empty($$ SELECT attrelid::regclass, attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid JOIN pg_type ON pg_type.oid = atttypid
                     WHERE relnamespace = 'ecommerce'::regnamespace AND typnamespace NOT IN ('pg_catalog'::regnamespace, 'ecommerce'::regnamespace) $$, 'nor are the types of columns');
@@ -203,28 +203,24 @@ SELECT results_eq('SELECT DISTINCT as_whom FROM hijacked', '{regress_owner}'::na
 TRUNCATE hijacked;
 DROP TRIGGER audit ON ecommerce.orders;
 
--- A deferred trigger runs as the server runs it, as the owner or as whoever commits: never as anybody of higher standing.
+-- A deferred trigger would run at commit, as whoever commits. (migrate() fires what is deferred at once, to the end of
+-- its transaction.)
+SET CONSTRAINTS ALL DEFERRED;
 SET LOCAL ROLE regress_owner;
 CREATE FUNCTION ecommerce.note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.hijacked (what) VALUES (''deferred''); RETURN NEW; END';
 CREATE CONSTRAINT TRIGGER note AFTER INSERT ON ecommerce.orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ecommerce.note();
 RESET ROLE;
-SET LOCAL ROLE regress_shopper;
-SET LOCAL request.jwt.claims = '{"user_id": 1}';
-SELECT public.day() AS day \gset
-SET CONSTRAINTS ALL IMMEDIATE;
-RESET ROLE;
-SELECT ok(bool_and(as_whom IN ('regress_owner', 'regress_shopper')), 'a deferred trigger runs as the owner or the caller') FROM hijacked;
-TRUNCATE hijacked;
+SELECT is(pg_temp.as_shopper('', 'SELECT public.day()'), '42501 cannot fire deferred trigger within security-restricted operation', 'a deferred trigger is refused');
 DROP TRIGGER note ON ecommerce.orders;
 
 -- Rules of the owner's, and a view in the place of a table.
 SET LOCAL ROLE regress_owner;
 CREATE TABLE ecommerce.shadow (id bigint, as_whom name);
-CREATE RULE shadow AS ON INSERT TO ecommerce.orders DO ALSO INSERT INTO ecommerce.shadow VALUES (NEW.customer_id, current_user);
+CREATE RULE shadow AS ON INSERT TO ecommerce.order_details DO ALSO INSERT INTO ecommerce.shadow VALUES (NEW.customer_id, current_user);
 RESET ROLE;
 SELECT is(pg_temp.as_shopper('evil', 'SELECT public.day()'), '3.50 3.50 1 2 1', 'a rule of the owner''s works');
-SELECT results_eq('SELECT * FROM ecommerce.shadow', $$ VALUES (1::bigint, 'regress_owner'::name) $$, 'as the owner');
-DROP RULE shadow ON ecommerce.orders;
+SELECT results_eq('SELECT DISTINCT id, as_whom FROM ecommerce.shadow', $$ VALUES (1::bigint, 'regress_owner'::name) $$, 'as the owner');
+DROP RULE shadow ON ecommerce.order_details;
 SELECT is(pg_temp.as_shopper('', 'SELECT public.day()'), '3.50 3.50 1 2 1', 'and can be dropped under saved plans');
 
 
@@ -283,8 +279,8 @@ INSERT INTO refusals (what, query) VALUES
     ('inherit from it', 'CREATE TABLE evil.child () INHERITS (ecommerce.orders)'),
     ('refer to it', 'CREATE TABLE evil.child (id int8 REFERENCES ecommerce.users)'),
     ('replace a function', 'CREATE OR REPLACE FUNCTION ecommerce.current_user_id() RETURNS bigint LANGUAGE sql AS ''SELECT 2::bigint'''),
-    ('change a function', 'ALTER FUNCTION ecommerce.place_order(bigint, text, text, numeric) SECURITY DEFINER'),
-    ('put a search_path on a function', 'ALTER FUNCTION ecommerce.place_order(bigint, text, text, numeric) SET search_path = evil'),
+    ('change a function', 'ALTER FUNCTION ecommerce.place_order(bigint, text, numeric, text, text, jsonb) SECURITY DEFINER'),
+    ('put a search_path on a function', 'ALTER FUNCTION ecommerce.place_order(bigint, text, numeric, text, text, jsonb) SET search_path = evil'),
     ('make a view in the schema', 'CREATE VIEW ecommerce.all_orders AS TABLE ecommerce.orders'),
     ('read through a view of its own', 'CREATE VIEW evil.all_orders AS TABLE ecommerce.orders; SELECT * FROM evil.all_orders'),
     ('read through COPY', 'COPY ecommerce.orders TO PROGRAM ''cat'''),
@@ -330,7 +326,8 @@ ALTER TABLE ecommerce.orders FORCE ROW LEVEL SECURITY;
 ALTER TABLE ecommerce.cart_items FORCE ROW LEVEL SECURITY;
 ALTER TABLE ecommerce.order_details FORCE ROW LEVEL SECURITY;
 SELECT is(pg_temp.as_shopper('', 'SELECT public.day()'), '3.50 3.50 1 2 1', 'FORCE ROW LEVEL SECURITY');
-DROP POLICY own_rows_or_staff ON ecommerce.orders;
+DROP POLICY own_rows ON ecommerce.orders;
+DROP POLICY staff ON ecommerce.orders;
 SELECT is(pg_temp.as_shopper('', 'SELECT public.day()'), '3.50 3.50 1 2 1', 'forced, and no policy at all');
 GRANT SELECT ON ecommerce.orders TO regress_shopper;
 SELECT is(pg_temp.as_shopper('', 'SELECT pg_catalog.count(*) FROM ecommerce.orders'), '0', 'which hides everything from direct reads');
@@ -366,7 +363,7 @@ BEGIN
     FOR name IN SELECT oid FROM pg_type WHERE typnamespace = 'ecommerce'::regnamespace AND typtype = 'd' LOOP
         EXECUTE format('DROP DOMAIN %s', name::oid::regtype);
     END LOOP;
-    DROP FUNCTION ecommerce.check_order_change, ecommerce.check_event_change, ecommerce.keep_history;
+    DROP FUNCTION ecommerce.check_order_change, ecommerce.check_event_change, ecommerce.keep_history, ecommerce.cut_blanks;
 END
 $$;
 SELECT is(pg_temp.as_shopper('', 'SELECT ecommerce.cart_json(1)'), '55000', 'no tables');

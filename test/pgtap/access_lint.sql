@@ -11,7 +11,7 @@ CREATE EXTENSION pgtap;
 
 CREATE ROLE regress_squatter;
 CREATE ROLE regress_owner;
-SELECT plan(64);
+SELECT plan(69);
 
 CREATE FUNCTION pg_temp.create_extension() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -49,7 +49,7 @@ SELECT is(pg_temp.created_after('CREATE SCHEMA ecommerce; CREATE SCHEMA ecommerc
 SELECT is(pg_temp.created_after('ALTER ROLE regress_squatter SUPERUSER; CREATE SCHEMA ecommerce AUTHORIZATION regress_squatter'), 'created', 'as is one of another superuser''s');
 
 -- In a schema of its own, whatever is there before is not replaced: CREATE never says OR REPLACE.
-SELECT matches(pg_temp.created_after('CREATE SCHEMA ecommerce; CREATE FUNCTION ecommerce.place_order(bigint, text, text, numeric) RETURNS jsonb LANGUAGE sql AS ''SELECT NULL::jsonb'''),
+SELECT matches(pg_temp.created_after('CREATE SCHEMA ecommerce; CREATE FUNCTION ecommerce.place_order(bigint, text, numeric, text, text, jsonb) RETURNS jsonb LANGUAGE sql AS ''SELECT NULL::jsonb'''),
                '^42723 ', 'refused: a function that is there already');
 SELECT matches(pg_temp.created_after('CREATE SCHEMA ecommerce; CREATE SCHEMA ecommerce_api; CREATE FUNCTION ecommerce_api.cart_json() RETURNS jsonb LANGUAGE sql AS ''SELECT NULL::jsonb'''),
                '^42723 ', 'and in ecommerce_api');
@@ -85,6 +85,7 @@ CREATE FUNCTION pg_temp.lint(schemas text[], OUT rule text, OUT object text) RET
          functions AS (
              SELECT pg_proc.*, pg_proc.oid::regprocedure::text AS signature, lanname,
                     proname ~ '_json$|^current_user_id$|^order_integrity$' AS reads,
+                    proname = 'currency_digits' AND provolatile = 'i' AND proparallel = 's' AS computes,
                     pronamespace::regnamespace::text = 'ecommerce_migrations' AND proconfig = '{"search_path=pg_catalog, pg_temp"}'
                     AND lanname = CASE WHEN proname IN ('migration_1', 'migration_2') THEN 'sql' ELSE 'plpgsql' END AS migrates,
                     -- A trigger function that can only refuse belongs to the shop, like the tables.
@@ -95,11 +96,11 @@ CREATE FUNCTION pg_temp.lint(schemas text[], OUT rule text, OUT object text) RET
     SELECT 'is SECURITY DEFINER', signature FROM functions WHERE prosecdef
     UNION ALL SELECT 'is executable by PUBLIC', signature FROM functions
      WHERE EXISTS (SELECT FROM aclexplode(coalesce(proacl, acldefault('f', proowner))) WHERE grantee = 0)
-    UNION ALL SELECT 'writes, but is not VOLATILE', signature FROM functions WHERE NOT reads AND provolatile <> 'v'
-    UNION ALL SELECT 'writes, but is not PARALLEL UNSAFE', signature FROM functions WHERE NOT reads AND proparallel <> 'u'
+    UNION ALL SELECT 'writes, but is not VOLATILE', signature FROM functions WHERE NOT reads AND NOT computes AND provolatile <> 'v'
+    UNION ALL SELECT 'writes, but is not PARALLEL UNSAFE', signature FROM functions WHERE NOT reads AND NOT computes AND proparallel <> 'u'
     UNION ALL SELECT 'reads, but is not STABLE', signature FROM functions WHERE reads AND provolatile <> 's'
     UNION ALL SELECT 'reads, but is PARALLEL UNSAFE', signature FROM functions WHERE reads AND proparallel = 'u'
-    UNION ALL SELECT 'runs queries, but is PARALLEL SAFE', signature FROM functions WHERE proparallel = 's' AND proname <> 'current_user_id'
+    UNION ALL SELECT 'runs queries, but is PARALLEL SAFE', signature FROM functions WHERE proparallel = 's' AND proname <> 'current_user_id' AND NOT computes
     UNION ALL SELECT 'is STRICT: a null would pass for success', signature FROM functions WHERE proisstrict
     UNION ALL SELECT 'is LEAKPROOF', signature FROM functions WHERE proleakproof
     UNION ALL SELECT 'has settings of its own', signature FROM functions WHERE proconfig IS NOT NULL AND NOT only_refuses AND NOT migrates
@@ -240,6 +241,17 @@ SELECT is(pg_temp.works(call), 'works', 'with an empty search_path: ' || call)
                (13, 'ecommerce.grant_api(staff => ''regress_squatter'')'), (14, 'ecommerce.revoke_api(staff => ''regress_squatter'')'))
        AS calls (number, call) ORDER BY number;
 
+-- Whoever is granted all functions of the schemas is not granted what migrate() alone runs.
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce, ecommerce_api TO regress_squatter;
+SELECT set_eq($$ SELECT proname, proconfig FROM pg_proc WHERE proname ~ '^migration_' $$,
+              $$ SELECT name, '{"search_path=pg_catalog, pg_temp"}'::text[] FROM unnest('{migration_1, migration_2, migration_3}'::name[]) AS name $$,
+              'each migration has a search_path of its own');
+SELECT is_empty($$ SELECT oid::regprocedure FROM pg_proc
+                    WHERE (proname ~ '^migration_' OR pronamespace = 'ecommerce_migrations'::regnamespace) AND has_function_privilege('regress_squatter', oid, 'EXECUTE') $$,
+                'GRANT EXECUTE ON ALL FUNCTIONS does not hand out the migrations');
+SELECT ok(has_function_privilege('regress_squatter', 'ecommerce.migrate(text)', 'EXECUTE')
+          AND NOT has_schema_privilege('regress_squatter', 'ecommerce_migrations', 'USAGE'), 'but what else is there');
+
 -- And so says the source: what a statement reads or writes is named with its schema. The server's own catalogue
 -- is found without: search_path is pg_catalog.
 \set source `cat src/*.c 2>/dev/null || cat ../../src/*.c`
@@ -247,7 +259,7 @@ CREATE FUNCTION pg_temp.unqualified(source text) RETURNS SETOF text LANGUAGE sql
     SELECT words[1] || ' ' || words[2]
       FROM regexp_matches(replace(regexp_replace(source, '/\*.*?\*/', '', 'g'), 'DISTINCT FROM', ''), '"((?:[^"\\\n]|\\.)*)"', 'g') AS literals (literal),
            regexp_matches(literal[1], '\m(FROM|JOIN|INTO|UPDATE|TABLE|USING)\s+([[:alnum:]_.]+)', 'g') AS words
-     WHERE words[2] !~ '^(ecommerce(_api)?\.|pg_[a-z_]+$|unnest$|json_to_recordset$|SET$|LATERAL$|ON$|SKIP$)'
+     WHERE words[2] !~ '^(ecommerce(_api)?\.|pg_[a-z_]+$|unnest$|json_to_recordset$|jsonb_each$|string_to_table$|SET$|LATERAL$|ON$|SKIP$)'
        -- What WITH has given a name.
        AND source !~ format('(WITH| )%s( \([a-z, ]*\))? AS \(', words[2])
 $$;
@@ -257,6 +269,16 @@ SELECT is_empty(format('SELECT * FROM pg_temp.unqualified(%L)', :'source'), 'no 
 SELECT results_eq($$ SELECT * FROM pg_temp.unqualified('/* no */ execute("SELECT 1 FROM orders" " JOIN ecommerce.users" " UPDATE stock") /* no */') $$,
                   '{FROM orders, UPDATE stock}'::text[], 'this test sees one that has');
 SELECT ok(:'source' !~ 'SECURITY_DEFINER|SPI_execute\("SELECT[^"]*%|appendStringInfo[^;]*(SELECT|INSERT|UPDATE|DELETE) ', 'no query is pasted together');
+
+-- A hint speaks to whoever gets the error, who may be a customer and know no table; grant_api() speaks to the owner.
+CREATE FUNCTION pg_temp.hints_of_tables(source text) RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT found[1] FROM regexp_matches(source, '"([A-Z][a-z][^"\n]*\mecommerce\.[a-z_]+\M(?!\()[^"\n]*)"', 'g') AS found
+$$;
+SELECT results_eq(format('SELECT * FROM pg_temp.hints_of_tables(%L)', :'source'),
+                  '{"Revoke REFERENCES on ecommerce.orders from the roles of visitors and shoppers, and from the default privileges."}'::text[],
+                  'no hint for customers speaks of a table');
+SELECT results_eq($$ SELECT * FROM pg_temp.hints_of_tables('errhint("Insert the user into ecommerce.users first.")') $$,
+                  '{Insert the user into ecommerce.users first.}'::text[], 'this test sees one that does');
 
 -- What sql/ shows is for readers: no line is longer than 100 characters, but for what is released.
 \set scripts `cat sql/schemas.sql sql/functions/*.sql sql/upgrades/* $(ls sql/migrations/* | grep -v '/00[12]')`

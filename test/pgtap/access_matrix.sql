@@ -6,7 +6,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(742);
+SELECT plan(992);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -67,8 +67,13 @@ INSERT INTO expected VALUES
     ('ecommerce.stock_levels',                 'siudtrg', 'siu', '(s)', '(s)', 's', ''),
     ('ecommerce.carts',                        'siudtrg', 's',  '',    '',    's', ''),
     ('ecommerce.cart_items',                   'siudtrg', 's',  '',    '',    's', ''),
-    ('ecommerce.orders',                       'siudtrg', 'si', '',    '',    's', ''),
+    ('ecommerce.orders',                       'siudtrg', 'sr', '',    '',    's', ''),
     ('ecommerce.order_details',                'siudtrg', 's',  '',    '',    's', ''),
+    ('ecommerce.order_adjustments',            'siudtrg', 's',  '',    '',    's', ''),
+    ('ecommerce.promotions',                   'siudtrg', 'siud', '',  '',    's', ''),
+    ('ecommerce.promotion_levels',             'siudtrg', 'siud', '',  '',    's', ''),
+    ('ecommerce.tax_rates',                    'siudtrg', 'siud', '',  '',    's', ''),
+    ('ecommerce.shipping_rates',               'siudtrg', 'siud', '',  '',    's', ''),
     ('ecommerce.order_events',                 'siudtrg', 's',  '',    '',    's', ''),
     ('ecommerce.schema_migrations',            'siudtrg', '',   '',    '',    's', ''),
     ('ecommerce_api.categories',               'siudtrg', 's',  's',   's',   '',  ''),
@@ -76,33 +81,51 @@ INSERT INTO expected VALUES
     ('ecommerce.users_id_seq',                 'Usu',     'U',  '',    '',    '',  ''),
     ('ecommerce.categories_id_seq',            'Usu',     'U',  '',    '',    '',  ''),
     ('ecommerce.products_id_seq',              'Usu',     'U',  '',    '',    '',  ''),
+    ('ecommerce.promotions_id_seq',            'Usu',     'U',  '',    '',    '',  ''),
+    ('ecommerce.tax_rates_id_seq',             'Usu',     'U',  '',    '',    '',  ''),
+    ('ecommerce.shipping_rates_id_seq',        'Usu',     'U',  '',    '',    '',  ''),
     ('ecommerce.orders_id_seq',                'Usu',     '',   '',    '',    '',  ''),
     ('ecommerce.order_events_id_seq',          'Usu',     '',   '',    '',    '',  ''),
     ('ecommerce.migrate()',                    'X',       '',   '',    '',    '',  ''),
     ('ecommerce.set_owner()',                  'X',       '',   '',    '',    '',  ''),
     ('ecommerce_migrations.migration_1()',     '',        '',   '',    '',    '',  ''),
     ('ecommerce_migrations.migration_2()',     '',        '',   '',    '',    '',  ''),
+    ('ecommerce_migrations.migration_3()',     '',        '',   '',    '',    '',  ''),
     ('ecommerce_migrations.carry_grants()',    '',        '',   '',    '',    '',  ''),
     ('ecommerce.keep_history()',               'X',       '',   '',    '',    '',  ''),
     ('ecommerce.check_order_change()',         'X',       '',   '',    '',    '',  ''),
     ('ecommerce.check_event_change()',         'X',       '',   '',    '',    '',  ''),
+    ('ecommerce.cut_blanks()',                 'X',       '',   '',    '',    '',  ''),
     ('ecommerce.set_order_status()',           'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.cancel_order()',               'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.take_order_events()',          'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.acknowledge_order_events()',   'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.fail_order_events()',          'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.release_order_events()',       'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.receive_stock()',              'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.set_promotion_limit()',        'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.order_integrity()',            'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.erase_user()',                 'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.grant_api()',                  'X',       '',   '',    '',    '',  ''),
     ('ecommerce.revoke_api()',                 'X',       '',   '',    '',    '',  ''),
     ('ecommerce.current_user_id()',            'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.currency_digits()',            'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.add_to_cart()',                'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.set_cart_item()',              'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.set_cart_items()',             'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.clear_cart()',                 'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.set_cart_coupons()',           'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.set_cart_shipping()',          'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.cart_json()',                  'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.place_order()',                'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.order_listing_json()',         'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.order_json()',                 'X',       'X',  '',    '',    '',  ''),
     ('ecommerce_api.add_to_cart()',            'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.set_cart_item()',          'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.set_cart_items()',         'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.clear_cart()',             'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.set_cart_coupons()',       'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.set_cart_shipping()',      'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.cart_json()',              'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.place_order()',            'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.order_listing_json()',     'X',       '',   'X',   '',    '',  ''),
@@ -163,7 +186,7 @@ SELECT is(pg_temp.verbs('regress_shopper', 'table', 'ecommerce.products'::regcla
           || (SELECT string_agg(attname, ' ' ORDER BY attname) FROM pg_attribute
                WHERE attrelid IN ('ecommerce.products'::regclass, 'ecommerce.categories'::regclass, 'ecommerce.stock_levels'::regclass)
                  AND attnum > 0 AND NOT has_column_privilege('regress_shopper', attrelid, attnum, 'SELECT')),
-          '(s)bucket', 'the columns behind the views, and no others');
+          '(s)bucket tax_class weight', 'the columns behind the views, and no others');
 SELECT is_empty($$ SELECT privilege FROM pg_temp.privileges() WHERE privilege ~ '^ecommerce.* t$' AND privilege !~ '(regress_owner|postgres|regress_root) [A-Z]+ t$'
                    AND privilege ~ 'regress_(staff|shopper|anonymous)' $$, 'nothing is granted with grant option');
 SELECT is_empty($$ SELECT privilege FROM pg_temp.privileges() EXCEPT SELECT privilege FROM at_first
@@ -207,6 +230,8 @@ SELECT is(pg_temp.attempt('regress_' || role_name, query), expected, format('%s:
     ('SELECT count(*) FROM ecommerce.orders',                      '2', '42501', '42501', '42501', '2'),
     ('SELECT count(*) FROM ecommerce.users',                       '2', '42501', '42501', '42501', '2'),
     ('INSERT INTO ecommerce.users (id, name) VALUES (3, ''x'') RETURNING name', 'x', '42501', '42501', '42501', 'x'),
+    ('INSERT INTO ecommerce.orders (customer_id, order_amount, currency, shipping_address) VALUES (1, 1, ''USD'', ''x'')', '42501', '42501', '42501', '42501', 'null'),
+    ('INSERT INTO ecommerce.promotions (name, kind) VALUES (''x'', ''free_shipping'') RETURNING name', 'x', '42501', '42501', '42501', 'x'),
     ('DELETE FROM ecommerce.orders RETURNING id',                  '42501', '42501', '42501', '42501', '23001'),
     ('UPDATE ecommerce.orders SET order_amount = 0 RETURNING 1',   '42501', '42501', '42501', '42501', '23001'),
     ('TRUNCATE ecommerce.order_events',                            '42501', '42501', '42501', '42501', '23001'),
@@ -220,10 +245,12 @@ SELECT is(pg_temp.attempt('regress_' || role_name, query), expected, format('%s:
     ('SELECT ecommerce.cancel_order(2, 2, ''staff'') ->> ''id''',    '2', '42501', '42501', '42501', '2'),
     ('SELECT ecommerce_api.cancel_order(1) ->> ''id''',            '42501', '1', '42501', '42501', '1'),
     ('SELECT ecommerce.take_order_events(1) #>> ''{0,id}''',       '1', '42501', '42501', '42501', '1'),
+    ('SELECT ecommerce.fail_order_events(''{1}'', ''x'')',         '1', '42501', '42501', '42501', '1'),
+    ('SELECT ecommerce.release_order_events(''{1}'')',             '1', '42501', '42501', '42501', '1'),
     ('SELECT ecommerce.acknowledge_order_events(''{1}'')',         '1', '42501', '42501', '42501', '1'),
     ('SELECT count(*) FROM ecommerce.order_integrity() WHERE order_id > 0', '0', '42501', '42501', '42501', '0'),
     ('SELECT ecommerce.erase_user(2)',                             '', '42501', '42501', '42501', ''),
-    ('SELECT ecommerce.migrate()',                                 '42501', '42501', '42501', '42501', '2'),
+    ('SELECT ecommerce.migrate()',                                 '42501', '42501', '42501', '42501', '3'),
     ('SELECT ecommerce_migrations.migration_1()',                  '42501', '42501', '42501', '42501', '42501'),
     ('SELECT ecommerce.set_owner(current_user)',                   '42501', '42501', '42501', '42501', '42501'),
     ('SELECT ecommerce.grant_api(shopper => current_user)',          '42501', '42501', '42501', '42501', '42501'),
@@ -251,7 +278,7 @@ CREATE ROLE "regress ""odd""; DROP TABLE ecommerce.orders; --";
 CREATE ROLE "Regress_Upper";
 CREATE ROLE "regress_select";
 SELECT ecommerce.grant_api(staff => 'regress "odd"; DROP TABLE ecommerce.orders; --', shopper => 'Regress_Upper', anonymous => 'regress_select') AS granted \gset
-SELECT ok(has_function_privilege('regress "odd"; DROP TABLE ecommerce.orders; --', 'ecommerce.place_order(bigint, text, text, numeric)', 'EXECUTE')
+SELECT ok(has_function_privilege('regress "odd"; DROP TABLE ecommerce.orders; --', 'ecommerce.place_order(bigint, text, numeric, text, text, jsonb)', 'EXECUTE')
           AND has_function_privilege('Regress_Upper', 'ecommerce_api.cart_json()', 'EXECUTE')
           AND has_table_privilege('regress_select', 'ecommerce_api.products', 'SELECT'), 'role names are taken as they are');
 SELECT ecommerce.revoke_api(staff => 'regress "odd"; DROP TABLE ecommerce.orders; --', shopper => 'Regress_Upper', anonymous => 'regress_select') AS revoked \gset

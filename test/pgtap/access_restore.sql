@@ -18,7 +18,7 @@ GRANT USAGE ON SCHEMA ecommerce, ecommerce_api TO regress_shopper, regress_staff
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce, ecommerce_api TO regress_owner, regress_shopper, regress_staff;
 SET ROLE regress_owner;
 SELECT ecommerce.migrate() AS version \gset
-GRANT INSERT ON ecommerce.orders TO regress_staff;
+GRANT REFERENCES ON ecommerce.orders TO regress_staff;
 
 -- The owner himself does not see the row, except while FORCE ROW LEVEL SECURITY is suspended.
 CREATE TABLE ecommerce.forced (secret integer);

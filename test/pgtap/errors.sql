@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(132);
+SELECT plan(204);
 
 -- The error that a command ends with, undone; no row when it ends with none.
 CREATE FUNCTION pg_temp.error_of(command text)
@@ -34,7 +34,7 @@ CREATE TABLE pg_temp.conditions (
     message text,
     detail  jsonb,
     call    text,
-    caller  text GENERATED ALWAYS AS (substring(call FROM 'SELECT ecommerce\.(\w+)')) STORED,
+    caller  text GENERATED ALWAYS AS (substring(call FROM '.*SELECT ecommerce\.(\w+)')) STORED,
     given_state   text,
     given_message text,
     given_detail  text,
@@ -53,6 +53,9 @@ SELECT '55000', 'ecommerce has no tables in this database', '{"code": "not_migra
 FROM unnest(ARRAY['add_to_cart(1, 1)', 'set_cart_item(1, 1, 1)', 'cart_json(1)', 'place_order(1)',
                   'order_listing_json(1)', 'order_json(1, 1)', 'set_order_status(1, 1, ''SHIPPED'')',
                   'cancel_order(1, 1, ''other'')', 'take_order_events(1)', 'acknowledge_order_events(''{}'')',
+                  'fail_order_events(''{}'', ''x'')', 'release_order_events(''{}'')', 'set_cart_items(1, ''{1}'', ''{1}'')',
+                  'clear_cart(1)', 'set_cart_coupons(1, ''{}'')', 'set_cart_shipping(1)', 'receive_stock(''{1}'', ''{1}'')',
+                  'set_promotion_limit(1, 1)',
                   'order_integrity()', 'erase_user(1)', 'grant_api()', 'revoke_api()',
                   'set_owner(current_user)']) AS call;
 CALL pg_temp.make_errors();
@@ -66,17 +69,31 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce TO regress_shopper;
 INSERT INTO ecommerce.users (id, name, shipping_address) VALUES
     (1, 'ready', 'One'), (2, 'no address', NULL), (3, 'empty cart', 'Three'), (4, 'no cart', 'Four'),
     (5, 'two lines short', 'Five'), (6, 'inactive products', 'Six'), (7, 'two currencies', 'Seven'),
-    (8, 'too expensive', 'Eight'), (9, 'has ordered', 'Nine'), (10, 'has too much', 'Ten');
+    (8, 'too expensive', 'Eight'), (9, 'has ordered', 'Nine'), (10, 'has too much', 'Ten'), (12, 'repriced', 'Twelve'),
+    (13, 'removed', 'Thirteen'), (14, 'wants more', 'Fourteen'), (15, 'has it all', 'Fifteen');
+INSERT INTO ecommerce.users (id, name, address) VALUES (16, 'of Nuenen', '{"city": "Nuenen", "country": "NL"}');
 INSERT INTO ecommerce.products (id, name, price, currency) VALUES
     (11, 'Pencil', 0.25, 'USD'), (12, 'Pen', 1.5, 'USD'), (13, 'Quill', 2, 'USD'), (14, 'Stylo', 3, 'EUR'),
-    (15, 'Yacht', 999999999999, 'USD'), (16, 'Sold out', 1, 'USD');
+    (15, 'Yacht', 999999999999, 'USD'), (16, 'Sold out', 1, 'USD'), (17, 'Gadget', 1, 'USD'), (18, 'Gizmo', 1, 'USD'),
+    (19, 'Fad', 1, 'USD'), (20, 'Craze', 1, 'USD'), (21, 'Taxed', 1, 'USD');
+UPDATE ecommerce.products SET tax_class = 'standard' WHERE id = 21;
+INSERT INTO ecommerce.products (id, name, price) SELECT 1000 + n, 'Bead', 1 FROM generate_series(1, 1001) AS n;
+INSERT INTO ecommerce.promotions (id, code, name, kind, value, is_active) VALUES (1, 'TEN', 'Ten off', 'percent', 10, true),
+    (2, 'OLD', 'Old one', 'percent', 10, false);
+INSERT INTO ecommerce.shipping_rates (code, name, country, price) VALUES ('post', 'Post', 'DE', 5);
 INSERT INTO ecommerce.stock_levels (product_id, quantity)
-SELECT id, 10000 FROM ecommerce.products WHERE id < 16;
+SELECT id, 10000 FROM ecommerce.products WHERE id <> 16;
 SELECT count(ecommerce.add_to_cart(user_id, product_id, quantity)) AS added FROM (VALUES
     (1, 11, 4), (2, 11, 1), (3, 11, 1), (5, 12, 10001), (5, 16, 1), (5, 11, 1), (6, 13, 1), (6, 12, 1), (7, 12, 1),
-    (7, 14, 1), (8, 15, 2000), (9, 11, 2)) AS item (user_id, product_id, quantity) \gset
-SELECT ecommerce.set_cart_item(3, 11, 0) AS cart, ecommerce.place_order(9, 'Nine', 'key') -> 'id' AS earlier_id \gset
+    (7, 14, 1), (8, 15, 2000), (9, 11, 2), (12, 17, 1), (12, 18, 2), (12, 11, 1), (13, 19, 1), (13, 11, 1), (13, 20, 1), (14, 21, 1),
+    (16, 21, 1)) AS item (user_id, product_id, quantity) \gset
+SELECT ecommerce.set_cart_item(3, 11, 0) AS cart, ecommerce.place_order(9, 'key', metadata => '{"a": 1}') -> 'id' AS earlier_id,
+       ecommerce.set_cart_items(15, ARRAY(SELECT generate_series(1001, 2000)), array_fill(1, '{1000}')) AS full_cart \gset
 UPDATE ecommerce.products SET is_active = false WHERE id = 13;
+UPDATE ecommerce.products SET price = 2.5, currency = 'EUR' WHERE id = 17;
+UPDATE ecommerce.products SET price = 3 WHERE id = 18;
+DELETE FROM ecommerce.products WHERE id IN (19, 20);
+SELECT ecommerce.cart_json(1) ->> 'fingerprint' AS fingerprint_1, ecommerce.cart_json(8) ->> 'fingerprint' AS fingerprint_8 \gset
 INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address) VALUES (10, 100, 1, 'USD', '');
 INSERT INTO ecommerce.order_details
 SELECT 10, 100, n, 1, repeat('x', 1000000), NULL, NULL, NULL, 1, 1, 1 FROM generate_series(1, 269) AS n;
@@ -127,17 +144,77 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('22023', 'argument is out of range',
      '{"code": "argument_out_of_range", "argument": "shipping_address",
        "accepted": "1 to 10000 characters that are not all blank"}',
-     $$SELECT ecommerce.place_order(1, ' ')$$),
+     $$SELECT ecommerce.place_order(1, shipping_address => ' ')$$),
     ('22023', 'argument is out of range',
      '{"code": "argument_out_of_range", "argument": "shipping_address",
        "accepted": "1 to 10000 characters that are not all blank"}',
-     $$SELECT ecommerce.place_order(1, repeat('x', 10001))$$),
+     $$SELECT ecommerce.place_order(1, shipping_address => repeat('x', 10001))$$),
     ('22023', 'argument is out of range',
-     '{"code": "argument_out_of_range", "argument": "idempotency_key", "accepted": "1 to 255 characters"}',
+     '{"code": "argument_out_of_range", "argument": "shipping_address", "accepted": "an object with name, phone, email, company, line1, line2, city, state, postal_code, country, each a text of at most 500 characters, country two capital letters"}',
+     $$SELECT ecommerce.place_order(1, shipping_address => '{"zip": "5611"}')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "metadata", "accepted": "an object of at most 16384 bytes"}',
+     $$SELECT ecommerce.place_order(1, metadata => '[]')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "idempotency_key",
+       "accepted": "1 to 255 characters that are not all blank"}',
      $$SELECT ecommerce.place_order(1, idempotency_key => '')$$),
     ('22023', 'argument is out of range',
-     '{"code": "argument_out_of_range", "argument": "expected_amount", "accepted": "a finite number"}',
+     '{"code": "argument_out_of_range", "argument": "expected_amount",
+       "accepted": "a number from 0, below 1000000000000000, of at most 20 decimals"}',
      $$SELECT ecommerce.place_order(1, expected_amount => 'NaN')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "currency", "accepted": "the three capital letters of an ISO 4217 code"}',
+     $$SELECT ecommerce.currency_digits('usd')$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "currency"}',
+     $$SELECT ecommerce.currency_digits(NULL)$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "product_ids"}',
+     $$SELECT ecommerce.set_cart_items(1, NULL, '{1}')$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "quantities"}',
+     $$SELECT ecommerce.set_cart_items(1, '{11}', '{NULL}')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "quantities", "accepted": "as many as product_ids"}',
+     $$SELECT ecommerce.set_cart_items(1, '{11}', '{}')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "quantities", "accepted": "each 0 or more"}',
+     $$SELECT ecommerce.set_cart_items(1, '{11}', '{-1}')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "product_ids", "accepted": "each product once"}',
+     $$SELECT ecommerce.set_cart_items(1, '{11, 12, 11}', '{1, 1, 1}')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "product_ids", "accepted": "an array of one dimension"}',
+     $$SELECT ecommerce.set_cart_items(1, '{{11, 12}}', '{1, 1}')$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "user_id"}',
+     $$SELECT ecommerce.clear_cart(NULL)$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "codes"}',
+     $$SELECT ecommerce.set_cart_coupons(1, '{TEN, NULL}')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "codes", "accepted": "an array of at most 10 codes"}',
+     $$SELECT ecommerce.set_cart_coupons(1, array_fill('TEN'::text, '{11}'))$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "codes", "accepted": "each 1 to 50 characters that are not all blank"}',
+     $$SELECT ecommerce.set_cart_coupons(1, ARRAY['TEN', ''])$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "user_id"}',
+     $$SELECT ecommerce.set_cart_shipping(NULL)$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "shipping_code", "accepted": "1 to 50 characters that are not all blank"}',
+     $$SELECT ecommerce.set_cart_shipping(1, E'\u3000')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "address", "accepted": "an object with name, phone, email, company, line1, line2, city, state, postal_code, country, each a text of at most 500 characters, country two capital letters"}',
+     $$SELECT ecommerce.set_cart_shipping(1, address => '{"country": "nl"}')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "billing_address", "accepted": "an object with name, phone, email, company, line1, line2, city, state, postal_code, country, each a text of at most 500 characters, country two capital letters"}',
+     $$SELECT ecommerce.set_cart_shipping(1, billing_address => '"text"')$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "product_ids"}',
+     $$SELECT ecommerce.receive_stock('{NULL}', '{1}')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "quantities", "accepted": "each 1 or more"}',
+     $$SELECT ecommerce.receive_stock('{11}', '{0}')$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "promotion_id"}',
+     $$SELECT ecommerce.set_promotion_limit(NULL, 1)$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "usage_limit", "accepted": "0 or more"}',
+     $$SELECT ecommerce.set_promotion_limit(1, -1)$$),
 
     ('22003', 'quantity in the cart is out of range',
      '{"code": "quantity_out_of_range", "product_id": 11, "requested": 2147483647, "maximum": 2147483647}',
@@ -146,11 +223,12 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      '{"code": "quantity_out_of_range", "product_id": 12, "requested": 2147473647, "maximum": 2147483647}',
      'SELECT ecommerce.add_to_cart(5, 12, 2147473647)'),
     ('22003', 'order amount is out of range',
-     '{"code": "amount_out_of_range", "order_amount": 1999999999998000, "below": 1000000000000000}',
+     '{"code": "amount_out_of_range", "order_amount": 1999999999998000.00, "below": 1000000000000000}',
      'SELECT ecommerce.place_order(8)'),
     ('22003', 'order amount is out of range',
-     '{"code": "amount_out_of_range", "order_amount": 1000000000000000.0000, "below": 1000000000000000}',
-     $$UPDATE ecommerce.products SET price = 500000000000.0000 WHERE id = 15; SELECT ecommerce.place_order(8)$$),
+     '{"code": "amount_out_of_range", "order_amount": 1000000000000000.00, "below": 1000000000000000}',
+     $$UPDATE ecommerce.products SET price = 500000000000.0000 WHERE id = 15;
+       SELECT ecommerce.set_cart_item(8, 15, 2000); SELECT ecommerce.place_order(8)$$),
     ('22003', 'JSON has no NaN and no infinity', '{"code": "not_a_finite_number"}',
      $$ALTER TABLE ecommerce.order_details
            DROP CONSTRAINT order_details_amount_is_price_times_positive_quantity;
@@ -183,7 +261,23 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('PT404', 'product does not exist', '{"code": "product_not_found", "product_id": 99}',
      'SELECT ecommerce.add_to_cart(1, 99)'),
     ('PT404', 'product does not exist', '{"code": "product_not_found", "product_id": -1}',
-     'SELECT ecommerce.set_cart_item(1, -1, 0)'),
+     'SELECT ecommerce.set_cart_item(1, -1, 1)'),
+    ('PT404', 'product does not exist', '{"code": "product_not_found", "product_id": 99}',
+     $$SELECT ecommerce.set_cart_items(1, '{99, 11}', '{1, 1}')$$),
+    ('PT404', 'product does not exist', '{"code": "product_not_found", "product_ids": [1, 99]}',
+     $$SELECT ecommerce.receive_stock('{99, 11, 1}', '{1, 1, 1}')$$),
+    ('PT404', 'promotion does not exist', '{"code": "promotion_not_found", "promotion_id": 99}',
+     $$SELECT ecommerce.set_promotion_limit(99, 1)$$),
+    ('PT404', 'promotion does not exist', '{"code": "promotion_not_found", "promotion_id": -1}',
+     $$SELECT ecommerce.set_promotion_limit(-1, NULL)$$),
+    ('PT404', 'user does not exist', '{"code": "user_not_found", "user_id": 99}',
+     $$SELECT ecommerce.set_cart_items(99, '{11}', '{1}')$$),
+    ('PT404', 'user does not exist', '{"code": "user_not_found", "user_id": 99}',
+     $$SELECT ecommerce.clear_cart(99)$$),
+    ('PT404', 'user does not exist', '{"code": "user_not_found", "user_id": 99}',
+     $$SELECT ecommerce.set_cart_coupons(99, '{TEN}')$$),
+    ('PT404', 'user does not exist', '{"code": "user_not_found", "user_id": 99}',
+     $$SELECT ecommerce.set_cart_shipping(99, 'post')$$),
     ('PT404', 'order does not exist', '{"code": "order_not_found", "user_id": 1, "order_id": 99}',
      'SELECT ecommerce.order_listing_json(1, before_id => 99)'),
     ('PT404', 'order does not exist', '{"code": "order_not_found", "user_id": 1, "order_id": 100}',
@@ -191,7 +285,7 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('PT404', 'cart is empty', '{"code": "empty_cart", "user_id": 3}',
      'SELECT ecommerce.place_order(3)'),
     ('PT404', 'cart is empty', '{"code": "empty_cart", "user_id": 4}',
-     $$SELECT ecommerce.place_order(4, 'Four', 'key', 0)$$),
+     $$SELECT ecommerce.place_order(4, 'key', 0, 'x', 'Four', '{}')$$),
 
     ('PT409', 'product is not active', '{"code": "inactive_product", "product_ids": [13]}',
      'SELECT ecommerce.add_to_cart(1, 13)'),
@@ -201,6 +295,56 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      'SELECT ecommerce.place_order(6)'),
     ('PT409', 'product is not active', '{"code": "inactive_product", "product_ids": [12, 13]}',
      'UPDATE ecommerce.products SET is_active = false; SELECT ecommerce.place_order(6)'),
+    ('PT409', 'product is not active', '{"code": "inactive_product", "product_ids": [13]}',
+     $$SELECT ecommerce.set_cart_items(1, '{11, 13}', '{1, 1}')$$),
+    ('PT409', 'product is not there any more', '{"code": "product_removed", "product_ids": [19, 20]}',
+     'SELECT ecommerce.place_order(13)'),
+    ('PT409', 'product is not there any more', '{"code": "product_removed", "product_ids": [11]}',
+     'DELETE FROM ecommerce.products WHERE id = 11; SELECT ecommerce.place_order(1, expected_amount => 1)'),
+    ('PT409', 'price has changed since the product was put into the cart',
+     '{"code": "price_changed", "lines": [{"product_id": 18, "price": 3.00, "currency": "USD", "added_price": 1.00, "added_currency": "USD"}]}',
+     'SELECT ecommerce.set_cart_item(12, 17, 0); SELECT ecommerce.place_order(12)'),
+    ('PT409', 'price has changed since the product was put into the cart',
+     '{"code": "price_changed", "lines": [{"product_id": 17, "price": 2.50, "currency": "EUR", "added_price": 1.00, "added_currency": "USD"}]}',
+     $$SELECT ecommerce.set_cart_item(12, 18, 0); SELECT ecommerce.set_cart_item(12, 11, 0);
+       SELECT ecommerce.place_order(12, expected_amount => 2.5)$$),
+    ('PT409', 'cart has changed', format('{"code": "cart_changed", "cart_amount": 1.00, "currency": "USD", "fingerprint": "%s"}',
+                                         :'fingerprint_1')::jsonb,
+     $$SELECT ecommerce.place_order(1, fingerprint => 'x')$$),
+    ('PT409', 'cart has changed', format('{"code": "cart_changed", "cart_amount": 1.00, "currency": "USD", "fingerprint": "%s"}',
+                                         :'fingerprint_1')::jsonb,
+     $$SELECT ecommerce.place_order(1, fingerprint => upper(ecommerce.cart_json(1) ->> 'fingerprint'))$$),
+    ('PT409', 'coupon is not applicable', '{"code": "coupon_not_applicable", "coupons": [{"coupon": "NONE", "reason": "unknown"}]}',
+     $$SELECT ecommerce.set_cart_coupons(1, '{TEN, NONE}'); SELECT ecommerce.place_order(1)$$),
+    ('PT409', 'coupon is not applicable', '{"code": "coupon_not_applicable", "coupons": [{"coupon": "OLD", "reason": "inactive"}]}',
+     $$SELECT ecommerce.set_cart_coupons(1, '{old}'); SELECT ecommerce.place_order(1)$$),
+    ('PT409', 'tax rate is not known', '{"code": "no_tax_rate", "rates": [{"country": "NL", "tax_class": "standard"}]}',
+     'SELECT ecommerce.place_order(16)'),
+    ('PT409', 'tax rate is not known', '{"code": "no_tax_rate", "rates": [{"country": null, "tax_class": "standard"}]}',
+     'SELECT ecommerce.place_order(14)'),
+    ('PT409', 'address is needed to compute what the order costs', '{"code": "address_needed"}',
+     $$INSERT INTO ecommerce.tax_rates (tax_class, country, name, rate) VALUES ('standard', 'NL', 'VAT', 21);
+       SELECT ecommerce.place_order(14)$$),
+    ('PT409', 'address is needed to compute what the order costs', '{"code": "address_needed"}',
+     $$SELECT ecommerce.set_cart_shipping(1, 'post'); SELECT ecommerce.place_order(1)$$),
+    ('PT409', 'cart cannot be shipped this way', '{"code": "no_shipping_rate", "shipping": [{"country": "NL", "shipping_code": "post"}]}',
+     $$SELECT ecommerce.set_cart_shipping(1, 'post', '{"country": "NL"}'); SELECT ecommerce.place_order(1)$$),
+    ('PT409', 'cart cannot be shipped this way', '{"code": "no_shipping_rate", "shipping": [{"country": null, "shipping_code": "drone"}]}',
+     $$SELECT ecommerce.set_cart_shipping(1, 'drone'); SELECT ecommerce.place_order(1)$$),
+    ('PT409', 'cart is full', '{"code": "cart_full", "user_id": 15, "maximum": 1000}',
+     'SELECT ecommerce.add_to_cart(15, 11)'),
+    ('PT409', 'cart is full', '{"code": "cart_full", "user_id": 15, "maximum": 1000}',
+     'SELECT ecommerce.set_cart_item(15, 2001, 1)'),
+    ('PT409', 'cart is full', '{"code": "cart_full", "user_id": 1, "maximum": 1000}',
+     $$SELECT ecommerce.set_cart_items(1, ARRAY(SELECT generate_series(1001, 2001)), array_fill(1, '{1001}'))$$),
+    ('PT409', 'more orders use the promotion already',
+     '{"code": "limit_below_uses", "promotion_id": 1, "usage_limit": 0, "uses": 1}',
+     $$SELECT ecommerce.set_cart_coupons(1, '{TEN}'); SELECT ecommerce.place_order(1); SELECT ecommerce.set_promotion_limit(1, 0)$$),
+    ('PT409', 'more orders use the promotion already',
+     '{"code": "limit_below_uses", "promotion_id": 1, "usage_limit": 1, "uses": 2}',
+     $$SELECT ecommerce.set_cart_coupons(1, '{TEN}'); SELECT ecommerce.place_order(1);
+       SELECT ecommerce.add_to_cart(1, 11); SELECT ecommerce.set_cart_coupons(1, '{TEN}'); SELECT ecommerce.place_order(1);
+       SELECT ecommerce.set_promotion_limit(1, 1)$$),
     ('PT409', 'cart has more than one currency', '{"code": "mixed_currencies", "currencies": ["USD", "EUR"]}',
      'SELECT ecommerce.place_order(7)'),
     ('PT409', 'cart has more than one currency', '{"code": "mixed_currencies", "currencies": ["GBP", "EUR"]}',
@@ -215,10 +359,12 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('PT409', 'stock is insufficient',
      '{"code": "insufficient_stock", "lines": [{"product_id": 11, "requested": 4, "available": 3}]}',
      'UPDATE ecommerce.stock_levels SET quantity = 3; SELECT ecommerce.place_order(1)'),
-    ('PT409', 'order amount has changed', '{"code": "amount_changed", "expected_amount": 1.0001, "order_amount": 1.00}',
+    ('PT409', 'order amount has changed', '{"code": "amount_changed", "expected_amount": 1.0001, "order_amount": 1.00,
+      "currency": "USD"}',
      'SELECT ecommerce.place_order(1, expected_amount => 1.0001)'),
-    ('PT409', 'order amount has changed', '{"code": "amount_changed", "expected_amount": -1, "order_amount": 1.00}',
-     'SELECT ecommerce.place_order(1, expected_amount => -1)'),
+    ('PT409', 'order amount has changed', '{"code": "amount_changed", "expected_amount": 0, "order_amount": 1.00,
+      "currency": "USD"}',
+     'SELECT ecommerce.place_order(1, expected_amount => 0)'),
 
     ('PT404', 'order does not exist', '{"code": "order_not_found", "user_id": 1, "order_id": 100}',
      $$SELECT ecommerce.cancel_order(1, 100, 'customer')$$),
@@ -271,7 +417,7 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      '{"code": "argument_out_of_range", "argument": "max", "accepted": "1 or more"}',
      $$SELECT ecommerce.take_order_events(-1)$$),
     ('22023', 'argument is out of range',
-     '{"code": "argument_out_of_range", "argument": "lease_seconds", "accepted": "1 or more"}',
+     '{"code": "argument_out_of_range", "argument": "lease_seconds", "accepted": "1 to 43200"}',
      $$SELECT ecommerce.take_order_events(1, lease_seconds => 0)$$),
     ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "reason"}',
      $$SELECT ecommerce.cancel_order(10, 100, NULL)$$),
@@ -283,6 +429,24 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$SELECT ecommerce.take_order_events(NULL)$$),
     ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "ids"}',
      $$SELECT ecommerce.acknowledge_order_events(ARRAY[1, NULL])$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "reason", "accepted": "1 to 1000 characters, not all of them blank"}',
+     $$SELECT ecommerce.fail_order_events('{}', E'\t')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "lease_seconds", "accepted": "1 to 43200"}',
+     $$SELECT ecommerce.take_order_events(1, lease_seconds => 43201)$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.fail_order_events('{1}', 'x')$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.release_order_events('{1}')$$),
+    ('55000', 'two events have one id', '{"code": "event_id_used_twice", "event_id": 1}',
+     $$SELECT ecommerce.place_order(1); DROP INDEX ecommerce.order_events_undelivered_idx;
+       ALTER TABLE ecommerce.order_events DISABLE TRIGGER USER;
+       UPDATE ecommerce.order_events SET id = 1; SELECT ecommerce.acknowledge_order_events('{1}')$$),
+    ('55000', 'two events have one id', '{"code": "event_id_used_twice", "event_id": 7}',
+     $$SELECT ecommerce.place_order(1); DROP INDEX ecommerce.order_events_undelivered_idx;
+       ALTER TABLE ecommerce.order_events DISABLE TRIGGER USER;
+       UPDATE ecommerce.order_events SET id = 7; SELECT ecommerce.release_order_events('{7}')$$),
     ('42501', 'role may not do this', '{"code": "not_staff"}',
      $$SET LOCAL ROLE regress_shopper; SET LOCAL request.jwt.claims = '{"user_id": 10}';
        SELECT ecommerce.set_order_status(10, 100, 'SHIPPED')$$),
@@ -295,13 +459,19 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('42501', 'role may not do this', '{"code": "not_staff"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.erase_user(1)$$),
     ('55000', 'tables are older than the code', '{"code": "not_migrated"}',
-     $$ALTER TABLE ecommerce.order_events DROP COLUMN taken_until; SELECT ecommerce.take_order_events(1)$$),
+     $$ALTER TABLE ecommerce.orders DROP COLUMN items_amount CASCADE; SELECT ecommerce.take_order_events(1)$$),
     ('55000', 'tables are older than the code', '{"code": "not_migrated"}',
-     $$ALTER TABLE ecommerce.order_events RENAME taken_until TO x; SELECT ecommerce.take_order_events(9)$$),
+     $$ALTER TABLE ecommerce.orders RENAME items_amount TO x; SELECT ecommerce.cart_json(1)$$),
 
     ('PT422', 'idempotency key was used for another request',
      format('{"code": "idempotency_key_reused", "order_id": %s, "argument": "shipping_address"}', :earlier_id)::jsonb,
-     $$SELECT ecommerce.place_order(9, 'Ninety', 'key')$$),
+     $$SELECT ecommerce.place_order(9, 'key', shipping_address => 'Ninety')$$),
+    ('PT422', 'idempotency key was used for another request',
+     format('{"code": "idempotency_key_reused", "order_id": %s, "argument": "fingerprint"}', :earlier_id)::jsonb,
+     $$SELECT ecommerce.place_order(9, 'key', fingerprint => 'x')$$),
+    ('PT422', 'idempotency key was used for another request',
+     format('{"code": "idempotency_key_reused", "order_id": %s, "argument": "metadata"}', :earlier_id)::jsonb,
+     $$SELECT ecommerce.place_order(9, 'key', metadata => '{"a": 2}')$$),
     ('PT422', 'idempotency key was used for another request',
      format('{"code": "idempotency_key_reused", "order_id": %s, "argument": "expected_amount"}', :earlier_id)::jsonb,
      $$SELECT ecommerce.place_order(9, idempotency_key => 'key', expected_amount => 0.51)$$),
@@ -332,10 +502,22 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      'SELECT ecommerce.order_listing_json(10)'),
     ('54000', 'JSON document is too large', '{"code": "document_too_large", "maximum_bytes": 268435455}',
      'SELECT ecommerce.order_json(10, 100)'),
-    ('55000', 'tables are newer than the code', '{"code": "tables_too_new", "tables": 3, "code_version": 2}',
-     $$INSERT INTO ecommerce.schema_migrations (version, name) VALUES (3, 'later'); SELECT ecommerce.migrate()$$),
-    ('55000', 'tables are newer than the code', '{"code": "tables_too_new", "tables": 7, "code_version": 2}',
+    ('55000', 'tables are newer than the code', '{"code": "tables_too_new", "tables": 4, "code_version": 3}',
+     $$INSERT INTO ecommerce.schema_migrations (version, name) VALUES (4, 'later'); SELECT ecommerce.migrate()$$),
+    ('55000', 'tables are newer than the code', '{"code": "tables_too_new", "tables": 7, "code_version": 3}',
      $$INSERT INTO ecommerce.schema_migrations (version, name) VALUES (7, 'later'); SELECT ecommerce.migrate()$$),
+    ('55000', 'sequence of order ids is behind the orders', '{"code": "order_id_taken"}',
+     $$SELECT setval('ecommerce.orders_id_seq', 100, false); SELECT ecommerce.place_order(1)$$),
+    ('55000', 'sequence of order ids is behind the orders', '{"code": "order_id_taken"}',
+     $$SELECT setval('ecommerce.orders_id_seq', 100, false); SELECT ecommerce.place_order(1, 'k', 1)$$),
+    ('55000', 'sequence of event ids is behind the events', '{"code": "event_id_taken"}',
+     $$SELECT setval('ecommerce.order_events_id_seq', (SELECT min(id) FROM ecommerce.order_events), false); SELECT ecommerce.place_order(1)$$),
+    ('55000', 'sequence of event ids is behind the events', '{"code": "event_id_taken"}',
+     $$SELECT setval('ecommerce.order_events_id_seq', (SELECT max(id) FROM ecommerce.order_events), false); SELECT ecommerce.place_order(1, 'k')$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.receive_stock('{11}', '{1}')$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.set_promotion_limit(1, 1)$$),
     ('42501', 'cannot grant what belongs to another role', '{"code": "not_the_owner"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.grant_api(shopper => 'regress_shopper')$$),
     ('42501', 'cannot grant what belongs to another role', '{"code": "not_the_owner"}',
@@ -418,7 +600,8 @@ SELECT skip('there is no README.md in the current directory', 1);
 -- But for those that take another session, database, version or no extension.
 SELECT bag_eq(
     $$SELECT DISTINCT state, code FROM errors
-      UNION VALUES ('40001', 'cart_changed'), ('42501', 'schema_of_another_owner'), ('0A000', 'no_encoding'),
+      UNION VALUES ('40001', 'cart_changed'), ('40001', 'order_is_newer'), ('40001', 'stock_is_locked'),
+                   ('40001', 'promotion_exhausted'), ('23505', 'email_has_two_users'), ('42501', 'schema_of_another_owner'), ('0A000', 'no_encoding'),
                    ('55000', 'extension_not_updated'), ('42723', 'overloaded_function')$$,
     format($$SELECT unnest(regexp_split_to_array(cell[1], '[`, ]+')) AS state, code
              FROM regexp_matches(%L, '^\| `([A-Z\d`, ]{5,})` \| `([a-z_\d`, ]+)` \|', 'gn') AS cell,

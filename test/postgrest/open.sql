@@ -33,6 +33,12 @@ INSERT INTO ecommerce.products (id, name, description, price, currency, category
     (14, 'Feder', NULL, 2, 'EUR', NULL, true);
 INSERT INTO ecommerce.stock_levels (product_id, quantity) VALUES (11, 100), (12, 5), (14, 5);
 RESET ROLE;
+ALTER ROLE regress_pgrst_anonymous SET statement_timeout = '1min';
+ALTER ROLE regress_pgrst_anonymous SET lock_timeout = '1min';
+ALTER ROLE regress_pgrst_shopper SET statement_timeout = '1min';
+ALTER ROLE regress_pgrst_shopper SET lock_timeout = '1min';
+ALTER ROLE regress_pgrst_staff SET statement_timeout = '1min';
+ALTER ROLE regress_pgrst_staff SET lock_timeout = '1min';
 SELECT ecommerce.grant_api('regress_pgrst_anonymous', 'regress_pgrst_shopper', 'regress_pgrst_staff') \g /dev/null
 
 CREATE SCHEMA regress_postgrest;
@@ -258,13 +264,18 @@ $$;
 
 -- An answer with the time, which is never the same, taken out.
 CREATE FUNCTION regress_postgrest.timeless(body text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    SELECT regexp_replace(body, '"\d{4}-\d\d-\d\dT[\d:.+-]+"', '"<time>"', 'g')
+    SELECT regexp_replace(regexp_replace(body, '"\d{4}-\d\d-\d\dT[\d:.+-]+"', '"<time>"', 'g'),
+                          '"[0-9a-f]{64}"', '"<fingerprint>"', 'g')
 $$;
 
 SET SESSION AUTHORIZATION regress_pgrst_pool;
 SET client_min_messages = warning;
+-- PostgREST knows the settings of the roles, and writes them out here.
 PREPARE pgrst_variables AS
-    select set_config('search_path', $1, true), set_config('role', $2, true),
+    select set_config('search_path', $1, true),
+        (select count(set_config(split_part(setting, '=', 1), split_part(setting, '=', 2), true))
+           from pg_roles, unnest(rolconfig) as setting where rolname = $2),
+        set_config('role', $2, true),
         set_config('request.jwt.claims', $3, true), set_config('request.method', $4, true),
         set_config('request.path', $5, true), set_config('request.headers', $6, true),
         set_config('request.cookies', $7, true);

@@ -4,6 +4,7 @@
 \set LAST_ERROR_SQLSTATE 00000
 \set LAST_ERROR_MESSAGE ''
 \set reply_body ''
+\set reply_response_status ''
 \set send_main ''
 \set send_authenticated true
 \set send_is_new false
@@ -34,7 +35,11 @@ SELECT :'reply_body' <> '' AS reply_is_there \gset
 \if :reply_is_there
     SELECT :answer;
 \endif
-SELECT format('< %s%s', regress_postgrest.status(:'LAST_ERROR_SQLSTATE', :'LAST_ERROR_MESSAGE', :'send_authenticated'),
+\if :{?reply_response_status} \else
+    \set reply_response_status ''
+\endif
+SELECT format('< %s%s', coalesce(nullif(:'reply_response_status', ''),
+                                 regress_postgrest.status(:'LAST_ERROR_SQLSTATE', :'LAST_ERROR_MESSAGE', :'send_authenticated')),
               nullif(' ' || :'LAST_ERROR_SQLSTATE', ' 00000'));
 SELECT 'wrong: left behind: ' || left_behind FROM regress_postgrest.left_behind();
 SELECT 'wrong: a line break in the status line' WHERE :'LAST_ERROR_SQLSTATE' LIKE 'PT%' AND :'LAST_ERROR_MESSAGE' ~ '[[:cntrl:]]';

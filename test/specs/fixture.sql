@@ -36,6 +36,15 @@ LANGUAGE sql AS $$
     INSERT INTO test.books (product_id, supplied) SELECT * FROM test.by_product(pen, ink, pad);
 $$;
 
+-- The same with a bucket of its own, where there is none.
+CREATE PROCEDURE test.supply_bucket(bucket bigint, pen integer DEFAULT 0, ink integer DEFAULT 0,
+                                    pad integer DEFAULT 0)
+LANGUAGE sql AS $$
+    INSERT INTO ecommerce.stock_levels (bucket, product_id, quantity)
+    SELECT bucket, unit.* FROM test.by_product(pen, ink, pad) AS unit;
+    INSERT INTO test.books (product_id, supplied) SELECT * FROM test.by_product(pen, ink, pad);
+$$;
+
 -- Units that a session is going to put into a cart.
 CREATE PROCEDURE test.want(pen integer DEFAULT 0, ink integer DEFAULT 0,
                            pad integer DEFAULT 0)
@@ -124,6 +133,12 @@ SELECT name AS product, wanted - cancelled AS wanted, in_cart, ordered, supplied
  WHERE was_wanted OR in_cart > 0 OR ordered > 0 OR in_stock <> supplied
  ORDER BY id;
 
+CREATE VIEW test.buckets AS
+SELECT name AS product, bucket, quantity
+  FROM ecommerce.stock_levels JOIN test.products ON id = product_id
+ WHERE product_id IN (SELECT product_id FROM ecommerce.stock_levels WHERE bucket <> 0)
+ ORDER BY product_id, bucket;
+
 -- What is kept of each customer.
 CREATE VIEW test.customers AS
 SELECT id, name, email, shipping_address AS address,
@@ -191,6 +206,23 @@ EXCEPTION WHEN serialization_failure THEN
     RAISE serialization_failure;
 END $$;
 
+-- An error is told by its code and that of its DETAIL.
+CREATE FUNCTION test.call(call text) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    answer jsonb;
+    state text;
+    detail text;
+BEGIN
+    EXECUTE 'SELECT to_jsonb(' || call || ')' INTO answer;
+    RETURN answer;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, detail = PG_EXCEPTION_DETAIL;
+    RAISE EXCEPTION USING
+        ERRCODE = state, MESSAGE = concat_ws(' ', state, substring(detail FROM '"code": "(\w+)"'),
+                                             substring(detail FROM '"reason": "(\w+)"'));
+END $$;
+
 -- Placing an order step by step, each of them a statement with a snapshot of its own. Right are:
 --     'lock cart', 'take items', 'read products', 'take stock', 'write order'
 -- The order is written with the products and the amount that were read, or else with what the
@@ -221,11 +253,43 @@ LANGUAGE sql AS $$
     SELECT order_amount FROM placed
 $$;
 
+-- What is left of these levels when the items have been taken, of the first bucket first.
+CREATE FUNCTION test.what_is_left(first_bucket bigint, items ecommerce.cart_items[],
+                                  levels ecommerce.stock_levels[])
+RETURNS ecommerce.stock_levels[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    item record;
+    level ecommerce.stock_levels;
+    missing bigint;
+    taken bigint;
+    remaining ecommerce.stock_levels[];
+BEGIN
+    FOR item IN SELECT * FROM unnest(items) LOOP
+        missing := item.quantity;
+        FOR level IN SELECT * FROM unnest(levels) WHERE product_id = item.product_id
+                      ORDER BY bucket <> first_bucket, bucket
+        LOOP
+            taken := least(missing, level.quantity);
+            missing := missing - taken;
+            level.quantity := level.quantity - taken;
+            remaining := remaining || level;
+        END LOOP;
+        IF missing > 0 THEN
+            RAISE EXCEPTION 'stock is insufficient';
+        END IF;
+    END LOOP;
+    RETURN remaining;
+END $$;
+
+-- Where the step 'pause' waits for whoever has locked it, one session after the other.
+CREATE TABLE test.paused ();
+
 CREATE FUNCTION test.place_order(customer bigint, VARIADIC steps text[]) RETURNS numeric
 LANGUAGE plpgsql AS $$
 DECLARE
     step text;
-    cart_bucket integer := 0;
+    cart_bucket bigint := 0;
     next_item record;
     items ecommerce.cart_items[];
     products ecommerce.products[];
@@ -293,6 +357,35 @@ BEGIN
               FROM unnest(items) AS item JOIN unnest(levels) AS level USING (product_id)
              WHERE stock.product_id = item.product_id;
 
+        -- What is left of each level, of the own bucket first, when it has been taken.
+        WHEN 'find stock of all buckets' THEN
+            levels := test.what_is_left(cart_bucket, items, ARRAY(
+                SELECT level FROM ecommerce.stock_levels AS level
+                  JOIN unnest(items) USING (product_id)));
+        WHEN 'lock own bucket' THEN
+            levels := ARRAY(SELECT level FROM ecommerce.stock_levels AS level
+                             WHERE bucket = cart_bucket
+                               AND product_id IN (SELECT product_id FROM unnest(items))
+                             ORDER BY product_id FOR NO KEY UPDATE);
+        WHEN 'lock other buckets' THEN
+            levels := test.what_is_left(cart_bucket, items, levels || ARRAY(
+                SELECT level FROM ecommerce.stock_levels AS level
+                 WHERE bucket <> cart_bucket
+                   AND product_id IN (SELECT product_id FROM unnest(items))
+                 ORDER BY product_id, bucket FOR NO KEY UPDATE));
+        WHEN 'lock other buckets that are free' THEN
+            levels := test.what_is_left(cart_bucket, items, levels || ARRAY(
+                SELECT level FROM ecommerce.stock_levels AS level
+                 WHERE bucket <> cart_bucket
+                   AND product_id IN (SELECT product_id FROM unnest(items))
+                 ORDER BY product_id, bucket FOR NO KEY UPDATE SKIP LOCKED));
+        WHEN 'write stock of all buckets' THEN
+            UPDATE ecommerce.stock_levels AS stock SET quantity = level.quantity
+              FROM unnest(levels) AS level
+             WHERE stock.product_id = level.product_id AND stock.bucket = level.bucket;
+        WHEN 'pause' THEN
+            LOCK test.paused IN SHARE ROW EXCLUSIVE MODE;
+
         WHEN 'write order' THEN
             amount := test.write_order(customer, items, products, amount);
         WHEN 'write order, whatever happens' THEN
@@ -345,7 +438,7 @@ BEGIN
             SELECT product_id, quantity
               FROM ecommerce.order_details JOIN ecommerce.products ON id = product_id
              WHERE order_id = changed ORDER BY product_id
-                ON CONFLICT (bucket, product_id)
+                ON CONFLICT (product_id, bucket)
                 DO UPDATE SET quantity = stock.quantity + excluded.quantity;
         WHEN 'read stock' THEN
             levels := ARRAY(SELECT level FROM ecommerce.stock_levels AS level);
@@ -448,4 +541,157 @@ BEGIN
         END CASE;
     END LOOP;
     RETURN to_jsonb(events);
+END $$;
+
+-- A promotion of 1.00 off, of a coupon or, without a code, for everybody.
+CREATE PROCEDURE test.promote(code text, usage_limit bigint DEFAULT NULL,
+                              customer_limit integer DEFAULT NULL)
+LANGUAGE sql AS $$
+    INSERT INTO ecommerce.promotions (code, name, kind, value, currency, usage_limit,
+                                      customer_limit)
+    VALUES (code, coalesce(code, 'sale'), 'amount', 1, 'USD', usage_limit, customer_limit);
+    INSERT INTO ecommerce.promotion_levels (promotion_id, remaining)
+    SELECT currval('ecommerce.promotions_id_seq'), usage_limit WHERE usage_limit IS NOT NULL;
+$$;
+
+CREATE PROCEDURE test.give_coupons(customer bigint, VARIADIC codes text[])
+LANGUAGE sql AS $$
+    UPDATE ecommerce.carts SET coupons = codes WHERE user_id = customer;
+$$;
+
+-- What the orders cost.
+CREATE VIEW test.bills AS
+SELECT users.name AS customer, order_status AS status, items_amount AS goods, charges,
+       order_amount AS amount,
+       order_amount - line_amounts - coalesce(charged, 0) AS "amount not in charges"
+  FROM ecommerce.orders
+  JOIN ecommerce.users ON users.id = orders.customer_id,
+       LATERAL (SELECT sum(line_amount) AS line_amounts
+                  FROM ecommerce.order_details WHERE order_id = orders.id) AS line,
+       LATERAL (SELECT string_agg(concat_ws(' ', coalesce(code, name), amount), ', '
+                                  ORDER BY adjustment_number) AS charges,
+                       sum(amount) FILTER (WHERE NOT is_included) AS charged
+                  FROM ecommerce.order_adjustments WHERE order_id = orders.id) AS charge
+ ORDER BY orders.id;
+
+-- Who has used which promotion, and whether that is what has been counted.
+CREATE VIEW test.promotions AS
+SELECT name AS promotion, usage_limit, remaining, customers AS used_by,
+       usage_limit - remaining - uses AS "uses lost or doubled",
+       greatest(of_one_customer - customer_limit, 0) AS "uses too many of a customer"
+  FROM ecommerce.promotions AS promotion
+  LEFT JOIN ecommerce.promotion_levels ON promotion_id = promotion.id,
+       LATERAL (SELECT coalesce(sum(uses), 0) AS uses, max(uses) AS of_one_customer,
+                       string_agg(name, ', ' ORDER BY customer_id) AS customers
+                  FROM (SELECT customer_id, users.name, count(*) AS uses
+                          FROM ecommerce.order_adjustments AS adjustment
+                          JOIN ecommerce.orders USING (customer_id)
+                          JOIN ecommerce.users ON users.id = customer_id
+                         WHERE orders.id = order_id AND order_status <> 'CANCELLED'
+                           AND adjustment.promotion_id = promotion.id
+                         GROUP BY customer_id, users.name) AS customer) AS used
+ ORDER BY promotion.id;
+
+-- Placing an order with promotions that test.promote() has made, step by step. Right are:
+--     'lock cart', 'read coupons', 'count own uses', 'lock uses', 'check uses', 'take uses',
+--     'write order'
+CREATE FUNCTION test.place_with_promotions(customer bigint, VARIADIC steps text[])
+RETURNS numeric
+LANGUAGE plpgsql AS $$
+DECLARE
+    step text;
+    ids bigint[];
+    next_id bigint;
+    levels ecommerce.promotion_levels[];
+    amount numeric;
+BEGIN
+    FOREACH step IN ARRAY steps LOOP
+        CASE step
+        WHEN 'lock cart' THEN
+            PERFORM FROM ecommerce.carts WHERE user_id = customer FOR NO KEY UPDATE;
+        WHEN 'read coupons' THEN
+            ids := ARRAY(SELECT id FROM ecommerce.carts,
+                                LATERAL unnest(coupons) WITH ORDINALITY AS coupon (code, place)
+                           JOIN ecommerce.promotions USING (code)
+                          WHERE user_id = customer ORDER BY place);
+        WHEN 'read automatic promotions' THEN
+            ids := ARRAY(SELECT id FROM ecommerce.promotions
+                           LEFT JOIN ecommerce.promotion_levels ON promotion_id = id
+                          WHERE code IS NULL AND coalesce(remaining, 1) > 0);
+        WHEN 'count own uses' THEN
+            PERFORM FROM ecommerce.promotions
+              WHERE promotions.id = ANY (ids)
+                AND customer_limit <= (
+                    SELECT count(*) FROM ecommerce.order_adjustments
+                     WHERE customer_id = customer AND promotion_id = promotions.id);
+            IF FOUND THEN
+                RAISE EXCEPTION 'coupon was used by the customer';
+            END IF;
+
+        WHEN 'lock uses' THEN
+            PERFORM FROM ecommerce.promotion_levels WHERE promotion_id = ANY (ids)
+              ORDER BY promotion_id FOR NO KEY UPDATE;
+        WHEN 'check uses' THEN
+            PERFORM FROM ecommerce.promotion_levels
+              WHERE promotion_id = ANY (ids) AND remaining <= 0;
+            IF FOUND THEN
+                RAISE EXCEPTION 'coupon is exhausted';
+            END IF;
+        WHEN 'take uses' THEN
+            UPDATE ecommerce.promotion_levels SET remaining = remaining - 1
+             WHERE promotion_id = ANY (ids);
+        WHEN 'take uses in cart order' THEN
+            FOREACH next_id IN ARRAY ids LOOP
+                UPDATE ecommerce.promotion_levels SET remaining = remaining - 1
+                 WHERE promotion_id = next_id;
+            END LOOP;
+        WHEN 'take uses if there are any' THEN
+            UPDATE ecommerce.promotion_levels SET remaining = remaining - 1
+             WHERE promotion_id = ANY (ids) AND remaining > 0;
+        WHEN 'read uses' THEN
+            levels := ARRAY(SELECT level FROM ecommerce.promotion_levels AS level
+                             WHERE promotion_id = ANY (ids));
+        WHEN 'write uses' THEN
+            UPDATE ecommerce.promotion_levels AS level SET remaining = read.remaining - 1
+              FROM unnest(levels) AS read WHERE level.promotion_id = read.promotion_id;
+
+        WHEN 'write order' THEN
+            WITH taken AS (
+                DELETE FROM ecommerce.cart_items WHERE user_id = customer
+                RETURNING product_id, quantity
+            ), line AS (
+                SELECT id, name, price, quantity FROM taken
+                  JOIN ecommerce.products ON id = product_id
+            ), placed AS (
+                INSERT INTO ecommerce.orders (customer_id, order_amount, currency,
+                                              shipping_address, items_amount)
+                SELECT customer, sum(price * quantity) - cardinality(ids), 'USD', 'Rome',
+                       sum(price * quantity)
+                  FROM line
+                RETURNING *
+            ), written AS (
+                INSERT INTO ecommerce.order_details (customer_id, order_id, line_number,
+                       product_id, product_name, unit_price, quantity, line_amount)
+                SELECT customer, placed.id, row_number() OVER (ORDER BY line.id),
+                       line.id, name, price, quantity, price * quantity
+                  FROM placed, line
+            ), charged AS (
+                INSERT INTO ecommerce.order_adjustments (customer_id, order_id,
+                       adjustment_number, kind, code, name, promotion_id, amount)
+                SELECT customer, placed.id, row_number() OVER (ORDER BY promotions.id),
+                       'discount', code, name, promotions.id, -value
+                  FROM placed, ecommerce.promotions WHERE promotions.id = ANY (ids)
+            ), noted AS (
+                INSERT INTO ecommerce.order_events (customer_id, order_id, event_number, event,
+                                                    new_status, actor)
+                SELECT customer, id, 1, 'order_placed', 'PROCESSING', 'test' FROM placed
+            ), emptied AS (
+                UPDATE ecommerce.stock_levels AS stock
+                   SET quantity = stock.quantity - taken.quantity
+                  FROM taken WHERE stock.product_id = taken.product_id
+            )
+            SELECT order_amount INTO amount FROM placed;
+        END CASE;
+    END LOOP;
+    RETURN amount;
 END $$;

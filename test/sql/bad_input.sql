@@ -31,6 +31,26 @@ CREATE VIEW pg_temp.intact AS
            AS intact;
 CREATE PROCEDURE pg_temp.remember() LANGUAGE sql AS
     'TRUNCATE pg_temp.remembered; INSERT INTO pg_temp.remembered TABLE pg_temp.everything';
+-- Whether an order is placed, or fails otherwise than expected.
+CREATE FUNCTION pg_temp.accepts_key(key text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM ecommerce.place_order(1, idempotency_key => key);
+    RETURN true;
+EXCEPTION WHEN invalid_parameter_value THEN
+    RETURN false;
+END
+$$;
+CREATE FUNCTION pg_temp.accepts_fingerprint(fingerprint text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    detail jsonb;
+BEGIN
+    PERFORM ecommerce.place_order(1, fingerprint => fingerprint);
+    RETURN true;
+EXCEPTION WHEN SQLSTATE 'PT409' THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+    RETURN detail ->> 'code' <> 'cart_changed';
+END
+$$;
 TABLE intact;
 BEGIN;
 UPDATE ecommerce.stock_levels SET quantity = 99 WHERE product_id = 12;
@@ -80,7 +100,7 @@ TABLE intact;
 SELECT ecommerce.add_to_cart(1, 99, 1);
 SELECT ecommerce.add_to_cart(1, 0, 1);
 SELECT ecommerce.add_to_cart(1, -9223372036854775808, 1);
-SELECT ecommerce.set_cart_item(1, 99, 0);
+SELECT ecommerce.set_cart_item(1, 99, 0) -> 'cart_amount' AS never_was_in;
 SELECT ecommerce.add_to_cart(1, 13, 1);
 SELECT ecommerce.set_cart_item(1, 13, 1);
 DELETE FROM ecommerce.products WHERE id = 14;
@@ -92,7 +112,7 @@ SELECT ecommerce.add_to_cart(99, 99, 1);
 SELECT ecommerce.set_cart_item(-1, 11, 0);
 SELECT ecommerce.cart_json(99);
 SELECT ecommerce.place_order(99);
-SELECT ecommerce.place_order(99, 'Main Street', 'k', 1);
+SELECT ecommerce.place_order(99, 'k', 1, 'f', 'Main Street', '{}');
 SELECT ecommerce.order_listing_json(99);
 SELECT ecommerce.order_json(99, 1);
 SELECT ecommerce.order_json(1, -1);
@@ -100,7 +120,7 @@ TABLE intact;
 
 -- A user who never had a cart.
 SELECT ecommerce.place_order(2);
-SELECT ecommerce.place_order(2, 'Main Street', 'k');
+SELECT ecommerce.place_order(2, 'k', 1, 'f', 'Main Street', '{}');
 TABLE intact;
 
 -- Pages.
@@ -119,18 +139,88 @@ SELECT ecommerce.place_order(1, idempotency_key => '');
 SELECT ecommerce.place_order(1, idempotency_key => repeat('k', 256));
 SELECT ecommerce.place_order(1, idempotency_key => repeat('k', 10000));
 SELECT ecommerce.place_order(1, idempotency_key => repeat('é', 256));
+SELECT to_json(key) AS accepted
+FROM (VALUES (' '), (E'\t\r\n\x0B\f'), (E'\u00A0'), (E'\u2028\u2029'), (E'\u3000'), (E'\u200B'), (E'\uFEFF'), (E'\u00AD'), (E'\u3164')) AS blank (key)
+WHERE pg_temp.accepts_key(key);
 TABLE intact;
 
--- Addresses.
-SELECT ecommerce.place_order(1, '');
-SELECT ecommerce.place_order(1, '   ');
-SELECT ecommerce.place_order(1, E' \t\r\n\x0B\f');
-SELECT ecommerce.place_order(1, '', 'k');
-SELECT ecommerce.place_order(1, repeat('é', 10001));
+-- Addresses: as text, or an object, if the text begins with a brace.
+SELECT ecommerce.place_order(1, shipping_address => '');
+SELECT ecommerce.place_order(1, shipping_address => '   ');
+SELECT ecommerce.place_order(1, shipping_address => E' \t\r\n\x0B\f');
+SELECT ecommerce.place_order(1, shipping_address => E'\u00A0\u3000\u200B');
+SELECT ecommerce.place_order(1, 'k', shipping_address => '');
+SELECT ecommerce.place_order(1, shipping_address => repeat('é', 10001));
+SELECT ecommerce.place_order(1, shipping_address => '{}');
+SELECT ecommerce.place_order(1, shipping_address => '{"line1": " ", "city": ""}');
+SELECT ecommerce.place_order(1, shipping_address => '{"phone": "+31 40 2479111", "email": "e@example.com"}');
+SELECT ecommerce.place_order(1, shipping_address => '{"line1": "1 Main Street", "zip": "5611"}');
+SELECT ecommerce.place_order(1, shipping_address => '{"line1": null}');
+SELECT ecommerce.place_order(1, shipping_address => '{"line1": "1 Main Street", "postal_code": 5611}');
+SELECT ecommerce.place_order(1, shipping_address => '{"line1": {"street": "Main Street"}}');
+SELECT ecommerce.place_order(1, shipping_address => jsonb_build_object('line1', repeat('é', 501))::text);
+SELECT ecommerce.place_order(1, shipping_address => '{"line1": "1 Main Street", "country": "nl"}');
+SELECT ecommerce.place_order(1, shipping_address => '{"line1": "1 Main Street", "country": "NLD"}');
+SELECT ecommerce.place_order(1, shipping_address => E'{"line1": "1 Main Street", "country": "NL\\n"}');
+SELECT ecommerce.place_order(1, shipping_address => '{"line1": "1 Main Street", "country": ""}');
+SELECT ecommerce.place_order(1, shipping_address => '{"name, phone": "1"}');
+\set VERBOSITY sqlstate
+SELECT ecommerce.place_order(1, shipping_address => '{1 Main Street}');
+SELECT ecommerce.place_order(1, shipping_address => '{"line1": "1 Main Street"');
+SELECT ecommerce.place_order(1, shipping_address => E' \n {');
+SELECT ecommerce.place_order(1, shipping_address => '{"line1": "\u0000"}');
+\set VERBOSITY default
 TABLE intact;
 BEGIN;
-SELECT length(ecommerce.place_order(1, repeat('é', 10000)) ->> 'shipping_address') AS characters;
+SELECT length(ecommerce.place_order(1, shipping_address => repeat('é', 10000)) ->> 'shipping_address') AS characters;
 ROLLBACK;
+BEGIN;
+SELECT length(ecommerce.place_order(1, shipping_address => jsonb_build_object('line1', repeat('é', 500))::text) ->> 'shipping_address') AS characters;
+ROLLBACK;
+BEGIN;
+SELECT ecommerce.place_order(1, shipping_address => '[1 Main Street]') -> 'shipping_address' AS a_text;
+ROLLBACK;
+
+-- What an address in the tables can be.
+\set VERBOSITY sqlstate
+UPDATE ecommerce.users SET address = '[]' WHERE id = 2;
+UPDATE ecommerce.users SET address = '"1 Main Street"' WHERE id = 2;
+UPDATE ecommerce.users SET address = 'null' WHERE id = 2;
+UPDATE ecommerce.users SET address = '{"zip": "5611"}' WHERE id = 2;
+UPDATE ecommerce.users SET address = '{"line1": null}' WHERE id = 2;
+UPDATE ecommerce.users SET address = '{"line1": 1}' WHERE id = 2;
+UPDATE ecommerce.users SET address = jsonb_build_object('line1', repeat('é', 501)) WHERE id = 2;
+UPDATE ecommerce.users SET address = '{"country": "nl"}' WHERE id = 2;
+UPDATE ecommerce.users SET address = E'{"country": "NL\\n"}' WHERE id = 2;
+UPDATE ecommerce.users SET address = '{"country": ""}' WHERE id = 2;
+UPDATE ecommerce.users SET shipping_address = repeat('é', 10001) WHERE id = 2;
+\set VERBOSITY default
+TABLE intact;
+BEGIN;
+UPDATE ecommerce.users SET shipping_address = repeat('é', 10000),
+       address = jsonb_build_object('line1', repeat(E'é\n', 250), 'country', 'NL') WHERE id = 2 RETURNING length(shipping_address), length(address ->> 'line1');
+ROLLBACK;
+
+-- Facts of the shop's own: an object, not too large.
+SELECT ecommerce.place_order(1, metadata => '1');
+SELECT ecommerce.place_order(1, metadata => '"{}"');
+SELECT ecommerce.place_order(1, metadata => 'null');
+SELECT ecommerce.place_order(1, metadata => '[{"channel": "web"}]');
+SELECT ecommerce.place_order(1, metadata => jsonb_build_object('note', repeat('n', 16384)));
+SELECT ecommerce.place_order(1, metadata => (SELECT jsonb_object_agg(n, n) FROM generate_series(1, 1000) AS n));
+TABLE intact;
+BEGIN;
+SELECT length(ecommerce.place_order(1, metadata => jsonb_build_object('note', repeat('n', 16000))) #>> '{metadata,note}') AS characters;
+ROLLBACK;
+BEGIN;
+SELECT ecommerce.place_order(1, metadata => '{}') -> 'metadata' AS metadata;
+ROLLBACK;
+
+-- Fingerprints that are none of this cart.
+SELECT left(f, 10) AS accepted FROM (VALUES (''), (' '), ('x'), (repeat('0', 64)), (repeat('f', 1000000)),
+    (upper(ecommerce.cart_json(1) ->> 'fingerprint')), ((ecommerce.cart_json(1) ->> 'fingerprint') || ' ')) AS wrong (f)
+WHERE pg_temp.accepts_fingerprint(f);
+TABLE intact;
 
 -- Amounts.
 SELECT ecommerce.place_order(1, expected_amount => 'NaN');
@@ -138,9 +228,13 @@ SELECT ecommerce.place_order(1, expected_amount => 'Infinity');
 SELECT ecommerce.place_order(1, expected_amount => '-Infinity');
 SELECT ecommerce.place_order(1, expected_amount => 0.7500000001);
 SELECT ecommerce.place_order(1, expected_amount => -0.75);
-\set VERBOSITY sqlstate
+SELECT ecommerce.place_order(1, expected_amount => -1);
+SELECT ecommerce.place_order(1, expected_amount => -1e-1000);
+SELECT ecommerce.place_order(1, expected_amount => 1e15);
 SELECT ecommerce.place_order(1, expected_amount => 10::numeric ^ 131071);
-\set VERBOSITY default
+SELECT ecommerce.place_order(1, expected_amount => 999999999999999.999999);
+SELECT ecommerce.place_order(1, expected_amount => 0.30000000000000004441);
+SELECT ecommerce.place_order(1, expected_amount => 0.75 + 1e-16383);
 TABLE intact;
 
 -- An amount that is beyond any order, from prices and quantities that are not.
@@ -164,7 +258,7 @@ INSERT INTO ecommerce.products (name, price) VALUES ('', 'NaN');
 INSERT INTO ecommerce.products (name, price) VALUES ('', 'Infinity');
 INSERT INTO ecommerce.products (name, price) VALUES ('', -0.01);
 INSERT INTO ecommerce.products (name, price) VALUES ('', 1e12);
-INSERT INTO ecommerce.products (name, price) VALUES ('', 0.00001);
+INSERT INTO ecommerce.products (name, price) VALUES ('', 0.0000001);
 INSERT INTO ecommerce.products (name, price, currency) VALUES ('', 1, 'usd');
 INSERT INTO ecommerce.products (name, price, currency) VALUES ('', 1, E'USD\n');
 INSERT INTO ecommerce.products (name, price, category_id) VALUES ('', 1, 99);
@@ -181,7 +275,7 @@ VALUES (1, 1, 'USD', '', '');
 INSERT INTO ecommerce.orders (customer_id, order_amount, currency, shipping_address, idempotency_key)
 VALUES (1, 1, 'USD', '', 'k');
 INSERT INTO ecommerce.order_details SELECT customer_id, order_id, 99, product_id, product_name, product_description, category_id,
-       category_name, unit_price, quantity, line_amount + 0.0001 FROM ecommerce.order_details;
+       category_name, unit_price, quantity, line_amount + 0.501 FROM ecommerce.order_details;
 DELETE FROM ecommerce.users WHERE id = 1;
 \set VERBOSITY default
 TABLE intact;

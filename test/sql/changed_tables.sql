@@ -11,8 +11,9 @@ SELECT ecommerce.migrate(owner => current_user);
 -- Values that survive a change of type, and nulls wherever they are allowed.
 INSERT INTO ecommerce.users (id, name, shipping_address) VALUES (1, 'Ada', '1 Main Street');
 INSERT INTO ecommerce.categories (id, name) VALUES (1, 'Writing');
-INSERT INTO ecommerce.products (id, name, description, price, category_id) VALUES
-    (11, 'Pencil', 'HB', 2, 1), (12, 'Pen', NULL, 15, NULL), (13, 'Desk', 'Oak', 899, 1), (14, 'Lamp', NULL, 40, NULL);
+INSERT INTO ecommerce.products (id, name, description, price, category_id, sku, options) VALUES
+    (11, 'Pencil', 'HB', 2, 1, '7', '{"colour": "red"}'), (12, 'Pen', NULL, 15, NULL, NULL, NULL), (13, 'Desk', 'Oak', 899, 1, '8', '{}'),
+    (14, 'Lamp', NULL, 40, NULL, NULL, NULL);
 INSERT INTO ecommerce.stock_levels (product_id, quantity) SELECT id, 100 FROM ecommerce.products;
 
 -- Nothing but the functions themselves shall stand in the way of a change, and
@@ -56,11 +57,13 @@ BEGIN
         SELECT coalesce(jsonb_agg(jsonb_build_object(
             'id', id::bigint, 'customer_id', customer_id::bigint, 'order_date', order_date::timestamptz,
             'order_amount', order_amount::numeric, 'currency', currency::text, 'order_status', order_status::text,
-            'shipping_address', shipping_address::text,
+            'shipping_address', shipping_address::text, 'number', number::text, 'address', address::jsonb,
+            'billing_address', billing_address::jsonb, 'metadata', metadata::jsonb, 'charges', NULL::text,
             'order_details', (
                 SELECT coalesce(jsonb_agg(jsonb_build_object(
                     'id', line_number::integer, 'order_id', order_id::bigint, 'quantity', quantity::integer,
                     'unit_price', unit_price::numeric, 'line_amount', line_amount::numeric,
+                    'sku', sku::text, 'options', options::jsonb,
                     'product_order_details', jsonb_build_object(
                         'id', product_id::bigint, 'name', product_name::text, 'description', product_description::text,
                         'price', unit_price::numeric, 'quantity', quantity::integer,
@@ -79,39 +82,61 @@ DECLARE
 BEGIN
     EXECUTE $$
         WITH item AS (
-            SELECT item.product_id::bigint, coalesce(item.quantity::integer, 0) AS quantity,
-                   item.created_at::timestamptz, name::text, description::text, price::numeric, currency::text,
-                   coalesce(is_active::boolean, false) AND price IS NOT NULL AND currency IS NOT NULL AS is_active,
-                   category_id::bigint, coalesce(stock.quantity, 0)::bigint AS stock
-            FROM ecommerce.cart_items AS item JOIN ecommerce.carts ON carts.user_id = item.user_id
-            JOIN ecommerce.products ON products.id = item.product_id
-            LEFT JOIN ecommerce.stock_levels AS stock
-                   ON stock.bucket = coalesce(stock_bucket, 0) AND stock.product_id = item.product_id
+            SELECT item.product_id::bigint, coalesce(item.quantity::integer, 0) AS quantity, item.created_at::timestamptz,
+                   CASE WHEN product.id IS NULL THEN item.product_name::text ELSE product.name::text END AS name,
+                   product.id IS NOT NULL AS exists, description::text, product.currency::text,
+                   round(price::numeric, greatest(2, min_scale(price::numeric))) AS price, sku::text, options::jsonb,
+                   coalesce(is_active::boolean, false) AND price IS NOT NULL AND product.currency IS NOT NULL AS is_active,
+                   category.id::bigint AS category_id,
+                   round(unit_price::numeric, greatest(2, min_scale(unit_price::numeric))) AS added_price, item.currency::text AS added_currency,
+                   coalesce((SELECT sum(stock.quantity)::bigint FROM ecommerce.stock_levels AS stock
+                              WHERE stock.product_id = item.product_id), 0) AS stock
+            FROM ecommerce.cart_items AS item
+            LEFT JOIN ecommerce.products AS product ON product.id = item.product_id
+            LEFT JOIN ecommerce.categories AS category ON category.id = product.category_id
             WHERE item.user_id = 1
+        ), cart AS (
+            SELECT shipping_address::text, users.address::jsonb AS users_address, carts.address::jsonb, billing_address::jsonb,
+                   coupons::text[], shipping_code::text
+            FROM ecommerce.users LEFT JOIN ecommerce.carts ON user_id = users.id WHERE users.id = 1
         ), problem AS (
-            SELECT product_id, 1 AS number, jsonb_build_object(
-                'code', 'inactive_product', 'product_id', product_id) AS problem
-            FROM item WHERE NOT is_active
+            SELECT product_id, 1 AS number, jsonb_build_object('code', 'product_removed', 'product_id', product_id) AS problem
+            FROM item WHERE NOT exists
             UNION ALL
-            SELECT product_id, 3, jsonb_build_object(
+            SELECT product_id, 2, jsonb_build_object('code', 'inactive_product', 'product_id', product_id)
+            FROM item WHERE exists AND NOT is_active
+            UNION ALL
+            SELECT NULL, 3, '{"code": "mixed_currencies"}' FROM item HAVING min(currency) < max(currency)
+            UNION ALL
+            SELECT product_id, 4, jsonb_build_object(
+                'code', 'price_changed', 'product_id', product_id, 'price', price, 'currency', currency,
+                'added_price', added_price, 'added_currency', added_currency)
+            FROM item WHERE (currency, price) IS NOT NULL AND added_price IS NOT NULL
+                        AND (added_currency, added_price) IS DISTINCT FROM (currency, price)
+            UNION ALL
+            SELECT NULL, 5, '{"code": "no_shipping_address"}' FROM cart WHERE (btrim(shipping_address) <> '') IS NOT TRUE
+            UNION ALL
+            SELECT product_id, 6, jsonb_build_object(
                 'code', 'insufficient_stock', 'product_id', product_id, 'requested', quantity, 'available', stock)
-            FROM item WHERE stock < quantity
-            UNION ALL
-            SELECT NULL, 2, '{"code": "mixed_currencies"}' FROM item HAVING min(currency) < max(currency)
+            FROM item WHERE exists AND stock < quantity
         )
         SELECT jsonb_build_object(
             'id', 1,
             'currency', CASE WHEN min(currency) = max(currency) THEN min(currency) END,
             'cart_amount', CASE WHEN (min(currency) < max(currency)) IS NOT TRUE
-                                THEN coalesce(sum(price * quantity), 0) END,
+                                THEN coalesce(sum(round(price * quantity, 2)), 0) END,
             'problems', (SELECT coalesce(jsonb_agg(problem ORDER BY number, product_id), '[]')
                          FROM problem),
             'cart_items', jsonb_agg(jsonb_build_object(
-                'id', product_id, 'quantity', quantity, 'line_amount', price * quantity, 'created_date', created_at,
+                'id', product_id, 'quantity', quantity, 'line_amount', round(price * quantity, 2), 'created_date', created_at,
                 'products', jsonb_build_object(
                     'id', product_id, 'name', name, 'description', description, 'price', price, 'currency', currency,
-                    'category_id', category_id, 'is_active', is_active, 'quantity', stock))
-                ORDER BY created_at, product_id))
+                    'sku', sku, 'options', options, 'category_id', category_id, 'is_active', is_active, 'quantity', stock))
+                ORDER BY created_at, product_id),
+            'charges', NULL::text)
+            || (SELECT jsonb_build_object('shipping_address', shipping_address, 'address', coalesce(address, users_address),
+                    'billing_address', billing_address, 'coupons', coalesce(to_jsonb(coupons), '[]'), 'shipping_code', shipping_code)
+                FROM cart)
         FROM item $$ INTO cart;
     RETURN cart;
 END
@@ -123,9 +148,9 @@ $function$;
 CREATE FUNCTION pg_temp.try_change(change text) RETURNS TABLE (step text, outcome text) LANGUAGE plpgsql AS $$
 DECLARE
     calls text[] := ARRAY[
-        ['cart_json', 'ecommerce.cart_json(1)', 'pg_temp.cart_in_sql()'],
-        ['add_to_cart', 'ecommerce.add_to_cart(1, 11, 1)', 'pg_temp.cart_in_sql()'],
-        ['set_cart_item', 'ecommerce.set_cart_item(1, 12, 7)', 'pg_temp.cart_in_sql()'],
+        ['cart_json', 'ecommerce.cart_json(1) - ''fingerprint''', 'pg_temp.cart_in_sql()'],
+        ['add_to_cart', 'ecommerce.add_to_cart(1, 11, 1) - ''fingerprint''', 'pg_temp.cart_in_sql()'],
+        ['set_cart_item', 'ecommerce.set_cart_item(1, 12, 7) - ''fingerprint''', 'pg_temp.cart_in_sql()'],
         ['order_listing_json', 'ecommerce.order_listing_json(1)', 'pg_temp.orders_in_sql()'],
         ['order_listing_json, status', 'ecommerce.order_listing_json(1, status => ''PROCESSING'')',
          'jsonb_path_query_array(pg_temp.orders_in_sql(), ''$[*] ? (@.order_status == "PROCESSING")'')'],
@@ -239,7 +264,7 @@ GROUP BY step ORDER BY step COLLATE "C";
 -- A table dropped and made anew, its columns in another sequence and one more of them.
 SELECT * FROM pg_temp.try_change($change$
     CREATE TABLE ecommerce.anew AS
-        SELECT 'new' AS note, line_amount, quantity, unit_price, category_name, category_id, product_description,
+        SELECT 'new' AS note, tax_rate, tax_amount, discount_amount, options, sku, line_amount, quantity, unit_price, category_name, category_id, product_description,
                product_name, product_id, line_number, order_id, customer_id FROM ecommerce.order_details;
     DROP TABLE ecommerce.order_details;
     ALTER TABLE ecommerce.anew RENAME TO order_details;

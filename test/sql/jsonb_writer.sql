@@ -28,12 +28,14 @@ CREATE FUNCTION pg_temp.orders_in_sql(user_id bigint) RETURNS jsonb LANGUAGE sql
     SELECT coalesce(jsonb_agg(jsonb_build_object(
         'id', o.id, 'customer_id', o.customer_id, 'order_date', o.order_date, 'order_amount', o.order_amount,
         'currency', o.currency, 'order_status', o.order_status, 'shipping_address', o.shipping_address,
+        'number', o.number, 'address', o.address::jsonb, 'billing_address', o.billing_address::jsonb,
+        'metadata', o.metadata::jsonb, 'charges', NULL::text,
         'order_details', coalesce(d.lines, '[]')) ORDER BY o.id DESC), '[]')
     FROM ecommerce.orders AS o
     LEFT JOIN (
         SELECT order_id, jsonb_agg(jsonb_build_object(
             'id', line_number, 'order_id', order_id, 'quantity', quantity,
-            'unit_price', unit_price, 'line_amount', line_amount,
+            'unit_price', unit_price, 'line_amount', line_amount, 'sku', sku, 'options', options,
             'product_order_details', jsonb_build_object(
                 'id', product_id, 'name', product_name, 'description', product_description,
                 'price', unit_price, 'quantity', quantity,
@@ -45,12 +47,15 @@ CREATE FUNCTION pg_temp.orders_in_sql(user_id bigint) RETURNS jsonb LANGUAGE sql
 $$;
 CREATE FUNCTION pg_temp.cart_in_sql(user_id bigint) RETURNS jsonb LANGUAGE sql AS $$
     SELECT jsonb_build_object(
-        'id', $1, 'currency', min(currency), 'cart_amount', coalesce(sum(price * item.quantity), 0),
+        'id', $1, 'currency', min(product.currency), 'cart_amount', coalesce(sum(round(price * item.quantity, 2)), 0),
+        'address', NULL::text, 'billing_address', NULL::text, 'charges', NULL::text, 'coupons', jsonb_build_array(),
+        'shipping_code', NULL::text, 'shipping_address', (SELECT shipping_address FROM ecommerce.users WHERE id = $1),
         'cart_items', coalesce(jsonb_agg(jsonb_build_object(
-            'id', product_id, 'quantity', item.quantity, 'line_amount', price * item.quantity,
+            'id', product_id, 'quantity', item.quantity, 'line_amount', round(price * item.quantity, 2),
             'created_date', item.created_at,
             'products', jsonb_build_object(
-                'id', product.id, 'name', name, 'description', description, 'price', price, 'currency', currency,
+                'id', product.id, 'name', name, 'description', description, 'price', round(price, greatest(2, min_scale(price))),
+                'currency', product.currency, 'sku', sku, 'options', options,
                 'category_id', category_id, 'is_active', is_active, 'quantity', coalesce(stock.quantity, 0)))
             ORDER BY item.created_at, product_id), '[]'),
         'problems', coalesce(jsonb_agg(jsonb_build_object(
@@ -82,6 +87,16 @@ CREATE FUNCTION pg_temp.random_numeric() RETURNS numeric LANGUAGE sql VOLATILE A
         ELSE round((random() * 1000)::numeric, floor(random() * 5)::integer) END
 $$;
 
+CREATE FUNCTION pg_temp.random_jsonb() RETURNS jsonb LANGUAGE sql VOLATILE AS $$
+    SELECT CASE WHEN random() < 0.4 THEN NULL WHEN random() < 0.1 THEN '{}' ELSE jsonb_build_object(
+        pg_temp.random_text(3) || '!', pg_temp.random_text(9), 'number', pg_temp.random_numeric(), 'null', NULL, 'true', random() < 0.5,
+        'list', jsonb_build_array(pg_temp.random_numeric(), pg_temp.random_text(3), jsonb_build_object('in', jsonb_build_array()))) END
+$$;
+CREATE FUNCTION pg_temp.random_address() RETURNS jsonb LANGUAGE sql VOLATILE AS $$
+    SELECT CASE WHEN random() < 0.6 THEN NULL WHEN random() < 0.1 THEN '{}' ELSE jsonb_build_object(
+        'name', pg_temp.random_text(20), 'line1', pg_temp.random_text(5), 'city', '', 'country', 'NL') END
+$$;
+
 -- Random, but the same every time.
 SELECT setseed(0.2026);
 
@@ -91,16 +106,19 @@ DECLARE
     customer bigint;
 BEGIN
     INSERT INTO ecommerce.users (name) VALUES (orders || ' orders') RETURNING id INTO customer;
-    INSERT INTO ecommerce.orders (customer_id, order_date, order_amount, currency, order_status, shipping_address)
+    INSERT INTO ecommerce.orders (customer_id, order_date, order_amount, currency, order_status, shipping_address,
+                                  number, address, billing_address, metadata)
     SELECT customer, '2000-01-01Z'::timestamptz + random() * interval '100 years', pg_temp.random_numeric(), 'USD',
-           (ARRAY['PROCESSING', 'SHIPPED'])[1 + n % 2], pg_temp.random_text(n % (text_length + 1))
+           (ARRAY['PROCESSING', 'SHIPPED'])[1 + n % 2], pg_temp.random_text(n % (text_length + 1)),
+           CASE WHEN random() < 0.5 THEN pg_temp.random_text(n % 9) END, pg_temp.random_address(), pg_temp.random_address(),
+           pg_temp.random_jsonb()
     FROM generate_series(1, orders) AS n;
     INSERT INTO ecommerce.order_details
     SELECT customer, o.id, line, 1000000 * random(), pg_temp.random_text(line % (text_length + 1)),
            CASE WHEN random() < 0.7 THEN pg_temp.random_text(floor(random() * (text_length + 1))::integer) END,
            category, CASE WHEN category > 0 THEN pg_temp.random_text(floor(random() * (text_length + 1))::integer) END,
-           price, quantity, price * quantity
-    FROM ecommerce.orders AS o, generate_series(1, floor(random() * (lines + 1))::integer) AS line,
+           price, quantity, price * quantity, CASE WHEN random() < 0.5 THEN pg_temp.random_text(line % 12) END, pg_temp.random_jsonb()
+    FROM ecommerce.orders AS o, generate_series(1, floor(0 * o.id + random() * (lines + 1))::integer) AS line,
          LATERAL (SELECT nullif(floor(3 * random()), 0)::bigint AS category, pg_temp.random_numeric() AS price,
                          1 + floor(random() ^ 9 * 2147483646)::integer AS quantity, line AS for_each_line) AS drawn
     WHERE customer_id = customer;
@@ -119,30 +137,30 @@ CALL pg_temp.make_customer(300, 40, 60);
 -- Orders of 1 to 100 lines exactly.
 INSERT INTO ecommerce.users (id, name) VALUES (1001, '1 to 100 lines');
 INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address)
-SELECT 1001, n, n, 'USD', '' FROM generate_series(1, 100) AS n;
+SELECT 1001, 100000 + n, n, 'USD', '' FROM generate_series(1, 100) AS n;
 INSERT INTO ecommerce.order_details
-SELECT 1001, n, line, line, 'n', NULL, NULL, NULL, 1, 1, 1
+SELECT 1001, 100000 + n, line, line, 'n', NULL, NULL, NULL, 1, 1, 1
 FROM generate_series(1, 100) AS n, generate_series(1, n) AS line;
 
 -- Long strings: beyond 2 kB they are compressed, beyond that moved out of the
 -- row, and the longest here are over 1 MB; such that compress and such that do not.
 INSERT INTO ecommerce.users (id, name) VALUES (1002, 'Long strings');
 INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address)
-SELECT 1002, n, n, 'USD', repeat('é', length)
+SELECT 1002, 200000 + n, n, 'USD', repeat('é', length)
 FROM unnest(ARRAY[126, 127, 2100, 10000, 1200000]) WITH ORDINALITY AS l (length, n);
 INSERT INTO ecommerce.order_details
-SELECT 1002, n, 1, 1, 'compresses', repeat('"\é', length), 1, pg_temp.random_text(length), 1, 1, 1
+SELECT 1002, 200000 + n, 1, 1, 'compresses', repeat('"\é', length), 1, pg_temp.random_text(length), 1, 1, 1
 FROM unnest(ARRAY[126, 127, 2100, 10000, 400000]) WITH ORDINALITY AS l (length, n);
 
 -- Numbers that only a table without its constraints would hold, and dates.
 INSERT INTO ecommerce.users (id, name) VALUES (1003, 'Numbers and dates');
 INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address, order_date)
-SELECT 1003, n, n, 'USD', '', order_date
+SELECT 1003, 300000 + n, n, 'USD', '', order_date
 FROM unnest(ARRAY['-infinity', 'infinity', '4713-11-24 00:00:00Z BC', '0044-03-15 12:00:00Z BC', '1900-01-01 00:00:00Z',
                   '2000-01-01 00:00:00Z', '2026-02-28 23:59:59.999999Z', '2026-06-30 12:00:00.1Z',
                   '294276-12-31 23:59:59.999999Z']::timestamptz[]) WITH ORDINALITY AS d (order_date, n);
 INSERT INTO ecommerce.order_details
-SELECT 1003, 1, line, -line, 'n', NULL, NULL, 'category without an id', price, 1, price
+SELECT 1003, 300001, line, -line, 'n', NULL, NULL, 'category without an id', price, 1, price
 FROM unnest(ARRAY[1e-4, 1e4, 1e-16383, 1e131071, 1e131071 + 1e-16383, -1, -0.0001, 9999, 9999.9999,
                   123456789012345678901234567890.1234567890]) WITH ORDINALITY AS d (price, line);
 INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address) VALUES
@@ -172,7 +190,7 @@ SELECT max(octet_length(product_description)) > 1000000 AS over_1_mb,
        bool_or(category_name LIKE '%"%') AND bool_or(category_name LIKE E'%\\\\%') AS quotes_and_backslashes,
        bool_or(category_name ~ '[\x01-\x1f]') AS control_characters,
        bool_or(octet_length(category_name) > 3 * length(category_name)) AS of_4_bytes,
-       bool_or(product_description IS NULL) AND bool_or(category_name IS NULL) AS nulls,
+       bool_or(product_description IS NULL) AND bool_or(category_name IS NULL) AND bool_or(options IS NULL) AS nulls,
        bool_or(product_description = '') AS empty,
        count(DISTINCT scale(unit_price)) > 5 AS scales,
        count(*) > 15000 AS many
@@ -199,9 +217,10 @@ CREATE INDEX ON listings USING gin (shipped);
 
 -- Carts and orders just placed, of random products.
 INSERT INTO ecommerce.categories (id, name) SELECT n, pg_temp.random_text(n) FROM generate_series(1, 10) AS n;
-INSERT INTO ecommerce.products (id, name, description, price, category_id)
+INSERT INTO ecommerce.products (id, name, description, price, category_id, sku, options)
 SELECT n, pg_temp.random_text(n % 50), CASE WHEN n % 3 > 0 THEN pg_temp.random_text(n % 100) END,
-       round((random() * 1000)::numeric, n % 5), nullif(n % 11, 0)
+       round((random() * 1000)::numeric, n % 7), nullif(n % 11, 0), CASE WHEN n % 2 > 0 THEN n || pg_temp.random_text(n % 12) END,
+       pg_temp.random_jsonb()
 FROM generate_series(1, 200) AS n;
 INSERT INTO ecommerce.stock_levels (product_id, quantity)
 SELECT n, 1000000 FROM generate_series(1, 200) AS n WHERE n % 9 > 0;
@@ -219,10 +238,13 @@ BEGIN
     SELECT customer, id, 1 + floor(random() * 100), now() - random() * interval '1 day'
     FROM ecommerce.products WHERE id > 1 ORDER BY random() LIMIT size - 1;
     cart := ecommerce.cart_json(customer);
-    cart_is_right := pg_temp.as_the_server_stores(cart) AND pg_temp.identical(cart, pg_temp.cart_in_sql(customer));
+    cart_is_right := pg_temp.as_the_server_stores(cart) AND pg_temp.identical(cart - 'fingerprint', pg_temp.cart_in_sql(customer))
+        AND cart ->> 'fingerprint' ~ '^[0-9a-f]{64}$';
     DELETE FROM ecommerce.cart_items WHERE product_id % 9 = 0 AND user_id = customer;
     -- The address is the argument or the user's own, either as it comes out of the table.
-    placed := ecommerce.place_order(id, CASE size % 4 WHEN 0 THEN left(shipping_address, 10000) END, 'k')
+    placed := ecommerce.place_order(id, 'k', shipping_address => CASE size % 4
+                  WHEN 0 THEN '.' || left(shipping_address, 9999)
+                  WHEN 1 THEN jsonb_build_object('line1', left(shipping_address, 500))::text END, metadata => pg_temp.random_jsonb())
               FROM ecommerce.users WHERE id = customer;
     order_is_right := pg_temp.as_the_server_stores(placed) AND
         pg_temp.identical(placed, pg_temp.orders_in_sql(customer) -> 0 || '{"replayed": false}');
@@ -239,26 +261,26 @@ WHERE size <= 40 OR size % 10 IN (0, 7);
 -- a page works, and the session goes on. The text is compressed once, and copied so.
 CREATE TABLE pg_temp.long (description text);
 ALTER TABLE long ALTER description SET STORAGE MAIN;
-INSERT INTO long VALUES (repeat('x', 600000));
+INSERT INTO long VALUES (repeat('x', 599500));
 INSERT INTO ecommerce.users (id, name) VALUES (2000, '269 MB');
 INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address)
-SELECT 2000, n, 1, 'USD', '' FROM generate_series(1, 448) AS n;
+SELECT 2000, 400000 + n, 1, 'USD', '' FROM generate_series(1, 448) AS n;
 INSERT INTO ecommerce.order_details
-SELECT 2000, n, n, 1, '', description, NULL, NULL, 1, 1, 1 FROM long, generate_series(1, 448) AS n;
+SELECT 2000, 400000 + n, n, 1, '', description, NULL, NULL, 1, 1, 1 FROM long, generate_series(1, 448) AS n;
 SELECT ecommerce.order_listing_json(2000);
 \echo :SQLSTATE
 SELECT jsonb_array_length(listing) AS orders, pg_column_size(listing) BETWEEN 268000000 AND 268435455 + 4 AS nearly_full
 FROM (SELECT ecommerce.order_listing_json(2000, 447) AS listing OFFSET 0) AS called_once;
 SELECT jsonb_array_length(ecommerce.order_listing_json(2000, 160)) AS newest,
-       jsonb_array_length(ecommerce.order_listing_json(2000, 160, 289)) AS next,
-       jsonb_array_length(ecommerce.order_listing_json(2000, 160, 129)) AS oldest;
+       jsonb_array_length(ecommerce.order_listing_json(2000, 160, 400289)) AS next,
+       jsonb_array_length(ecommerce.order_listing_json(2000, 160, 400129)) AS oldest;
 SELECT listing #> '{99,id}' AS last, length(listing #>> '{99,order_details,0,product_order_details,description}')
 FROM (SELECT ecommerce.order_listing_json(2000, 100) AS listing OFFSET 0) AS called_once;
 
 -- The same as one order of 448 lines, of which there are no pages.
 ALTER TABLE ecommerce.order_details DISABLE TRIGGER USER;
-UPDATE ecommerce.order_details SET order_id = 1 WHERE customer_id = 2000;
-SELECT ecommerce.order_json(2000, 1);
+UPDATE ecommerce.order_details SET order_id = 400001 WHERE customer_id = 2000;
+SELECT ecommerce.order_json(2000, 400001);
 \echo :SQLSTATE
 SELECT jsonb_array_length(ecommerce.order_listing_json(2000, 447)) AS others;
 

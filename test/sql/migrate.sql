@@ -64,7 +64,7 @@ SELECT ecommerce.migrate();
 SELECT ecommerce.order_listing_json(1) #> '{0,order_amount}' AS order_amount;
 
 -- Tables that later code has migrated are left alone.
-INSERT INTO ecommerce.schema_migrations (version, name) VALUES (3, 'migration_3');
+INSERT INTO ecommerce.schema_migrations (version, name) VALUES (4, 'migration_4');
 SELECT ecommerce.migrate();
 \echo :SQLSTATE
 SELECT version, name FROM ecommerce.schema_migrations ORDER BY version;
@@ -129,7 +129,7 @@ ALTER TABLE ecommerce.schema_migrations RENAME TO migrations;
 CREATE FUNCTION ecommerce.spy() RETURNS integer LANGUAGE plpgsql AS $$
 BEGIN
     RAISE WARNING 'this runs as %', current_user;
-    RETURN 2;
+    RETURN 3;
 END
 $$;
 CREATE VIEW ecommerce.schema_migrations AS SELECT ecommerce.spy() AS version;
@@ -155,7 +155,7 @@ SELECT ecommerce.migration_1();
 INSERT INTO ecommerce.schema_migrations (version, name) VALUES (1, 'migration_1');
 CREATE FUNCTION ecommerce.shadow() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    CREATE FUNCTION ecommerce.migrate() RETURNS integer LANGUAGE sql AS 'SELECT 666';
+    CREATE OR REPLACE FUNCTION ecommerce.migrate() RETURNS integer LANGUAGE sql AS 'SELECT 666';
     RETURN NULL;
 END
 $$;

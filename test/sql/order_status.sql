@@ -175,6 +175,8 @@ SELECT * FROM ecommerce.order_integrity() WHERE order_id IS DISTINCT FROM 900 AN
 -- The customer's own function is for the user of the token, whose reason is the customer's.
 SELECT pg_temp.placed() AS id \gset
 CREATE ROLE regress_shopper;
+ALTER ROLE regress_shopper SET statement_timeout = '1min';
+ALTER ROLE regress_shopper SET lock_timeout = '1min';
 SELECT ecommerce.grant_api(shopper => 'regress_shopper');
 SET ROLE regress_shopper;
 \set VERBOSITY sqlstate

@@ -69,7 +69,7 @@ BEGIN
     RETURN array_to_string(leases[1:6], ' ') || ' ... ' || leases[40];
 END
 $$;
-SELECT pg_temp.leases(300), pg_temp.leases(7200), pg_temp.leases(2147483647) ~ '^(2147483650 ){6}... 2147483650$' AS longest;
+SELECT pg_temp.leases(300), pg_temp.leases(7200), pg_temp.leases(43200);
 SELECT ecommerce.acknowledge_order_events('{3}');
 
 -- The events of an order come one after the other, those of others meanwhile; oldest first, at most so many.
@@ -139,7 +139,7 @@ SET ROLE regress_mailer;
 SELECT ecommerce.take_order_events(1);
 SELECT ecommerce.acknowledge_order_events('{1}');
 RESET ROLE;
-GRANT UPDATE ON ecommerce.order_events TO regress_mailer;
+GRANT REFERENCES ON ecommerce.order_events TO regress_mailer;
 SET ROLE regress_mailer;
 SELECT pg_temp.shown(ecommerce.take_order_events(1)) ~ 'order_placed 1' AS taken;
 SELECT ecommerce.acknowledge_order_events('{1}');
@@ -150,19 +150,6 @@ SELECT ecommerce.erase_user(1);
 SELECT * FROM ecommerce.order_integrity();
 \set VERBOSITY default
 RESET ROLE;
-
--- When ids are given twice, as without the sequences after a move, nothing is taken that
--- could not be told apart when it is acknowledged.
-SELECT setval('ecommerce.order_events_id_seq', (SELECT min(id) FROM ecommerce.order_events), false) > 0 AS set;
-UPDATE ecommerce.order_events SET delivered_at = NULL, taken_until = NULL;
-CALL pg_temp.place(2);
-SELECT ecommerce.take_order_events(1);
-SELECT details FROM ecommerce.order_integrity() WHERE invariant = 'event_id_is_used_once';
-
--- Tables of version 1 have to be migrated first.
-ALTER TABLE ecommerce.order_events DROP COLUMN taken_until;
-SELECT ecommerce.take_order_events(1);
-\echo :SQLSTATE
 
 DROP SCHEMA ecommerce, ecommerce_api CASCADE;
 DROP ROLE regress_mailer;

@@ -69,9 +69,9 @@ TABLE shop;
 SELECT ecommerce.place_order(2);
 UPDATE ecommerce.users SET shipping_address = '' WHERE id = 2;
 SELECT ecommerce.place_order(2);
-SELECT ecommerce.place_order(2, E' \t\n');
+SELECT ecommerce.place_order(2, shipping_address => E' \t\n');
 TABLE shop;
-SELECT ecommerce.place_order(2, ' 2 Side Street ') -> 'shipping_address' AS shipping_address;
+SELECT ecommerce.place_order(2, shipping_address => ' 2 Side Street ') -> 'shipping_address' AS shipping_address;
 CALL pg_temp.put_into_cart(3, '{"11": 1}');
 SELECT ecommerce.place_order(3);
 UPDATE ecommerce.users SET shipping_address = '3 Hill Road' WHERE id = 3;
@@ -109,17 +109,17 @@ SELECT :'replayed'::jsonb -> 'replayed' AS replayed,
 
 -- An argument left out agrees with any; one that is given must be the order's.
 SELECT ecommerce.place_order(1, idempotency_key => 'k1') -> 'replayed' AS replayed;
-SELECT ecommerce.place_order(1, '1 Main Street', 'k1', 3.5) -> 'replayed' AS replayed;
-SELECT ecommerce.place_order(1, 'Elsewhere', 'k1');
+SELECT ecommerce.place_order(1, 'k1', 3.5, shipping_address => '1 Main Street') -> 'replayed' AS replayed;
+SELECT ecommerce.place_order(1, 'k1', shipping_address => 'Elsewhere');
 SELECT ecommerce.place_order(1, idempotency_key => 'k1', expected_amount => 2);
-SELECT ecommerce.place_order(1, 'Elsewhere', 'k1', 2);
+SELECT ecommerce.place_order(1, 'k1', 2, shipping_address => 'Elsewhere');
 TABLE shop;
 
 -- A failed request uses no key up.
 SELECT ecommerce.place_order(1, idempotency_key => 'k2');
 UPDATE ecommerce.products SET is_active = true WHERE id = 12;
 SELECT replay -> 'replayed' AS replayed, replay -> 'order_amount' AS order_amount
-FROM ecommerce.place_order(1, idempotency_key => 'k2') AS replay;
+FROM ecommerce.place_order(1, idempotency_key => 'k2', expected_amount => 2) AS replay;
 
 -- A key is one customer's: another's order of the same key is another order.
 -- Keys differ by every character, and may be long.
@@ -147,31 +147,40 @@ SELECT ecommerce.set_cart_item(1, 12, 2) AS first, ecommerce.set_cart_item(1, 13
 SELECT ecommerce.place_order(1) -> 'order_amount' AS order_amount;
 TABLE shop;
 
--- A cart draws on one bucket, and the order remembers which.
+-- A cart draws on its bucket first, then on the others, and the order remembers which.
 INSERT INTO ecommerce.stock_levels (bucket, product_id, quantity) VALUES (5, 12, 1);
 UPDATE ecommerce.carts SET stock_bucket = 5 WHERE user_id = 1;
 CALL pg_temp.put_into_cart(1, '{"12": 1}');
 SELECT ecommerce.place_order(1, idempotency_key => 'from bucket 5') -> 'order_amount' AS order_amount;
 SELECT stock_bucket FROM ecommerce.orders WHERE idempotency_key = 'from bucket 5';
 CALL pg_temp.put_into_cart(1, '{"11": 1}');
-SELECT ecommerce.place_order(1);
+SELECT ecommerce.place_order(1) -> 'order_amount' AS order_amount;
 TABLE shop;
+UPDATE ecommerce.stock_levels SET quantity = 1 WHERE bucket = 5;
+INSERT INTO ecommerce.stock_levels (bucket, product_id, quantity) VALUES (7, 12, 3), (9223372036854775807, 12, 1);
+CALL pg_temp.put_into_cart(1, '{"11": 1, "12": 6}');
+SELECT ecommerce.place_order(1);
+SELECT ecommerce.set_cart_item(1, 12, 3) -> 'problems' AS problems;
+SELECT ecommerce.place_order(1) -> 'order_amount' AS order_amount;
+TABLE shop;
+DELETE FROM ecommerce.stock_levels WHERE bucket > 5;
 
 -- What cannot be ordered: products that are not sold any more, every one named,
 -- and two currencies at once.
 UPDATE ecommerce.carts SET stock_bucket = 0;
-CALL pg_temp.put_into_cart(1, '{"12": 1, "13": 1}');
+CALL pg_temp.put_into_cart(1, '{"11": 1, "12": 1, "13": 1}');
 UPDATE ecommerce.products SET is_active = false WHERE id IN (11, 13);
 SELECT ecommerce.place_order(1);
 UPDATE ecommerce.products SET is_active = true, currency = CASE id WHEN 12 THEN 'EUR' ELSE 'USD' END;
 SELECT ecommerce.place_order(1);
 TABLE shop;
 
--- An order of another currency.
+-- An order of another currency, which the customer has seen.
 SELECT ecommerce.set_cart_item(1, 11, 0) AS first, ecommerce.set_cart_item(1, 13, 0) AS second \gset cart_
 UPDATE ecommerce.stock_levels SET quantity = 100;
+SELECT ecommerce.place_order(1, expected_amount => 2);
 SELECT placed -> 'currency' AS currency, placed -> 'order_amount' AS order_amount
-FROM ecommerce.place_order(1) AS placed;
+FROM ecommerce.place_order(1, fingerprint => ecommerce.cart_json(1) ->> 'fingerprint') AS placed;
 
 -- What is free of charge can be ordered too.
 UPDATE ecommerce.products SET price = 0 WHERE id = 12;
@@ -184,7 +193,7 @@ BEGIN
     PERFORM ecommerce.add_to_cart(2, 11, 5);
     RAISE WARNING 'order of % lines brings one of %, and a cart of % items',
         jsonb_array_length(ecommerce.order_json(1, NEW.order_id) -> 'order_details'),
-        ecommerce.place_order(2, 'Next door') -> 'order_amount',
+        ecommerce.place_order(2, shipping_address => 'Next door') -> 'order_amount',
         jsonb_array_length(ecommerce.cart_json(1) -> 'cart_items');
     RETURN NULL;
 END

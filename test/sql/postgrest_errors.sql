@@ -83,7 +83,7 @@ SELECT 'without a token', sqlstate, regress_postgrest.status(sqlstate, '', false
 \set request 'ada: POST /rpc/add_to_cart {"product_id": 13}'
 \i send.sql
 \set whole_answer :answer
-\set answer ':''reply_body''::jsonb - ''cart_items'' - ''order_details'''
+\set answer ':''reply_body''::jsonb - ''{cart_items,order_details,fingerprint}''::text[]'
 \set request 'ada: POST /rpc/add_to_cart {"product_id": 12, "quantity": 6}'
 \i send.sql
 \set request 'ada: POST /rpc/place_order'

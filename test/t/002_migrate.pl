@@ -36,9 +36,11 @@ sub relations
 }
 
 my $tables_and_sequences = join ' ', qw(cart_items carts categories
-  categories_id_seq order_details order_events order_events_id_seq orders
-  orders_id_seq products products_id_seq schema_migrations stock_levels users
-  users_id_seq);
+  categories_id_seq order_adjustments order_details order_events
+  order_events_id_seq orders orders_id_seq products products_id_seq
+  promotion_levels promotions promotions_id_seq schema_migrations
+  shipping_rates shipping_rates_id_seq stock_levels tax_rates
+  tax_rates_id_seq users users_id_seq);
 
 
 # Several sessions at once. The first has done its work, but has not committed, when
@@ -51,16 +53,16 @@ foreach my $end ('COMMIT', 'ROLLBACK')
 
 	$others[0]->ask(q{SELECT to_regclass('ecommerce.schema_migrations')});
 	is($first->ask('BEGIN; SELECT ecommerce.migrate(owner => current_user)'),
-		2, "$end: the first session returns the version");
+		3, "$end: the first session returns the version");
 	$_->tell('SELECT ecommerce.migrate(owner => current_user)') foreach @others;
 	wait_for_lock($node, $_) foreach @others;
 	is($first->ask($end), '', "$end: the first session ends its transaction");
 	is(join(' ', map { $_->answer } @others),
-		'2 2 2 2', "$end: the others have waited, and return the version");
+		'3 3 3 3', "$end: the others have waited, and return the version");
 	is(relations($database), $tables_and_sequences, "$end: one set of tables");
 	is( $node->safe_psql(
 			$database, 'SELECT version, name FROM ecommerce.schema_migrations'),
-		"1|migration_1\n2|migration_2",
+		"1|migration_1\n2|migration_2\n3|migration_3",
 		"$end: each migration is recorded once");
 	$_->quit foreach ($first, @others);
 }
@@ -82,7 +84,7 @@ is( $node->safe_psql(
 		$shop,
 		'SELECT ecommerce.migrate()',
 		extra_params => [ '-U', 'owner' ]),
-	2,
+	3,
 	'an ordinary role may migrate');
 is( $node->safe_psql(
 		$shop, q{
@@ -172,7 +174,7 @@ foreach my $how ('cancel', 'terminate')
 }
 $holder->quit;
 is( $node->safe_psql($shop, 'SELECT ecommerce.migrate(owner => current_user)'),
-	2,
+	3,
 	'the next migrate() does everything');
 is(relations($shop), $tables_and_sequences, 'and all tables are there');
 

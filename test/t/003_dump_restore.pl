@@ -41,7 +41,7 @@ $node->safe_psql(
 		FOR n IN 1 .. 20 LOOP
 			PERFORM ecommerce.add_to_cart(1, 1, n);
 			PERFORM ecommerce.add_to_cart(1, 4, 1);
-			PERFORM ecommerce.place_order(1, 'Überall');
+			PERFORM ecommerce.place_order(1, shipping_address => 'Überall');
 		END LOOP;
 		PERFORM ecommerce.add_to_cart(2, 3, 7);
 		PERFORM ecommerce.place_order(2, idempotency_key => 'before');

@@ -33,7 +33,7 @@ $node->safe_psql(
 			PERFORM ecommerce.add_to_cart(customer, 4, 1);
 			PERFORM ecommerce.place_order(customer, idempotency_key => format('first of %s', customer));
 			PERFORM ecommerce.add_to_cart(customer, 2, 3);
-			PERFORM ecommerce.place_order(customer, format('%s Megadodo House', customer));
+			PERFORM ecommerce.place_order(customer, shipping_address => format('%s Megadodo House', customer));
 			PERFORM ecommerce.add_to_cart(customer, 3, 1);
 			PERFORM ecommerce.place_order(customer, idempotency_key => format('third of %s', customer));
 			PERFORM ecommerce.add_to_cart(customer, 1, 4);
@@ -107,7 +107,7 @@ is( $node->safe_psql(
 	'the same e-mail is a new customer now');
 is( sqlstate(
 		$node,
-		q{SELECT ecommerce.place_order(1, 'Here', 'first of 1')},
+		q{SELECT ecommerce.place_order(1, 'first of 1', shipping_address => 'Here')},
 		database => $database),
 	'PT404',
 	'a placement that is repeated with its key finds an empty cart');
@@ -120,7 +120,7 @@ is( sqlstate(
 is( $node->safe_psql(
 		$database,
 		q{SELECT placed->'id', placed->'replayed'
-		  FROM ecommerce.place_order(1, 'Here', 'first of 1') AS placed}),
+		  FROM ecommerce.place_order(1, 'first of 1', shipping_address => 'Here') AS placed}),
 	'7|false',
 	'and with one, the key is as good as new');
 is( $node->safe_psql(
@@ -220,7 +220,7 @@ foreach my $kept (
 		$database, qq{
 		BEGIN;
 		SELECT ecommerce.add_to_cart(2, 1);
-		SELECT ecommerce.place_order(2, 'Street', 'key');
+		SELECT ecommerce.place_order(2, 'key', shipping_address => 'Street');
 		SELECT ecommerce.add_to_cart(2, 1);
 		CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 		CREATE TRIGGER a BEFORE $kept->[0] ON ecommerce.$kept->[1]

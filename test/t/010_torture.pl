@@ -1,6 +1,7 @@
-# Proves that no unit, order or amount is lost, doubled or miscounted when clients fill,
-# change, order and cancel the same carts at once while backends and the whole server are
-# killed, and that the audit which says so would notice.
+# Proves that no unit, order, amount or use of a promotion is lost, doubled or miscounted
+# when clients fill, change, order and cancel the same carts at once, with coupons, taxes,
+# shipping and stock in two buckets, while backends and the whole server are killed, and
+# that the audit which says so would notice.
 #
 # What the clients do, and what is killed when, is chosen at random. SEED in the
 # environment repeats the choice, though not the order of events. SOAK_SECONDS makes it
@@ -44,11 +45,19 @@ my %least = (
 	'answers PT404' => 10,
 	'answers PT409' => 10,
 	'answers conflict' => 10,
+	'answers coupon_not_applicable' => 10,
+	'answers stock_is_locked' => 5,
 	'answers order, replayed' => 20,
 	'answers shipped' => 5,
 	'killed: backend' => 5,
 	'killed: backend, by pg_terminate_backend' => 1,
+	'adjustments: discount' => 50,
+	'adjustments: shipping' => 20,
+	'adjustments: tax' => 50,
 	'lines of the longest order' => 40,
+	'orders with two coupons' => 5,
+	'uses given back' => 5,
+	'uses granted' => 20,
 	'units removed' => 10);
 my (%kills, %figures, %read_of_log);
 
@@ -71,7 +80,9 @@ until ($enough)
 		$node, 'postgres',
 		place =>
 		  q{SELECT placed->'id', placed->'order_amount', placed->'replayed'
-				   FROM ecommerce.place_order($1, idempotency_key => $2) AS placed},
+				   FROM ecommerce.place_order($1, idempotency_key => $2, fingerprint =>
+							CASE WHEN $2::text IS NULL THEN ecommerce.cart_json($1)->>'fingerprint' END)
+						AS placed},
 		cancel => q{SELECT ecommerce.cancel_order($1, $2, 'customer')},
 		level => $level,
 		seconds => $soak_seconds ? $soak_seconds / 15 : 3,
@@ -98,7 +109,7 @@ my %theirs = (
 	cancel => 'SELECT cancel($1, $2)');
 my %step = (
 	lock_cart => q{
-		PERFORM FROM ecommerce.carts WHERE user_id = customer FOR NO KEY UPDATE;
+		SELECT * INTO cart FROM ecommerce.carts WHERE user_id = customer FOR NO KEY UPDATE;
 		IF NOT FOUND THEN
 			RAISE SQLSTATE 'PT404';
 		END IF;
@@ -114,48 +125,176 @@ my %step = (
 		FROM taken;
 	},
 	lock_stock => q{
-		PERFORM FROM ecommerce.stock_levels WHERE bucket = 0 AND product_id = ANY (ids)
+		PERFORM FROM ecommerce.stock_levels
+		WHERE bucket = cart.stock_bucket AND product_id = ANY (ids)
 		ORDER BY product_id FOR NO KEY UPDATE;
 	},
 	take_stock => q{
-		IF EXISTS (SELECT FROM unnest(ids, quantities) AS line (product_id, quantity)
-				   JOIN ecommerce.stock_levels AS stock USING (product_id)
-				   WHERE bucket = 0 AND stock.quantity < line.quantity)
+		FOR i IN 1 .. cardinality(ids) LOOP
+			missing := quantities[i];
+			FOR level IN SELECT * FROM ecommerce.stock_levels
+						 WHERE product_id = ids[i] AND quantity > 0
+						 ORDER BY bucket <> cart.stock_bucket FOR NO KEY UPDATE SKIP LOCKED
+			LOOP
+				UPDATE ecommerce.stock_levels SET quantity = quantity - least(missing, quantity)
+				WHERE (product_id, bucket) = (level.product_id, level.bucket);
+				missing := missing - least(missing, level.quantity);
+				EXIT WHEN missing = 0;
+			END LOOP;
+			IF missing > 0 THEN
+				RAISE SQLSTATE '40001' USING DETAIL = 'stock_is_locked';
+			END IF;
+		END LOOP;
+	},
+	check_stock => q{
+		IF EXISTS (SELECT FROM unnest(ids, quantities) AS line (id, quantity)
+				   WHERE line.quantity > (SELECT sum(stock.quantity)
+										  FROM ecommerce.stock_levels AS stock
+										  WHERE product_id = line.id))
 		THEN
 			RAISE SQLSTATE 'PT409';
 		END IF;
-		UPDATE ecommerce.stock_levels AS stock SET quantity = stock.quantity - line.quantity
-		FROM unnest(ids, quantities) AS line (product_id, quantity)
-		WHERE bucket = 0 AND stock.product_id = line.product_id;
 	},
 	read_prices => q{
-		SELECT array_agg(price ORDER BY place), sum(price * quantity) INTO prices, order_amount
+		SELECT array_agg(price ORDER BY place), array_agg(tax_class ORDER BY place),
+			   array_agg(round(price * quantity, 2) ORDER BY place)
+		INTO prices, classes, amounts
 		FROM unnest(ids, quantities) WITH ORDINALITY AS line (id, quantity, place)
 		JOIN ecommerce.products USING (id);
+		net := amounts;
+	},
+	read_promotions => q{
+		promotion_ids := ARRAY(
+			SELECT id FROM ecommerce.promotions
+			LEFT JOIN ecommerce.promotion_levels ON promotion_id = id
+			WHERE (code IS NULL AND coalesce(remaining, 1) > 0) OR code = ANY (cart.coupons)
+			ORDER BY priority, id);
+	},
+	count_own_uses => q{
+		IF EXISTS (SELECT FROM ecommerce.promotions
+				   WHERE id = ANY (promotion_ids)
+						 AND customer_limit <= (
+							 SELECT count(*) FROM ecommerce.order_adjustments AS adjustment
+							 JOIN ecommerce.orders
+								  ON (orders.customer_id, orders.id)
+									 = (adjustment.customer_id, adjustment.order_id)
+							 WHERE orders.customer_id = customer
+								   AND promotion_id = promotions.id
+								   AND order_status <> 'CANCELLED'))
+		THEN
+			RAISE SQLSTATE 'PT409';
+		END IF;
+	},
+	take_discounts => q{
+		FOR promotion IN SELECT * FROM ecommerce.promotions WHERE id = ANY (promotion_ids)
+						 ORDER BY priority, id
+		LOOP
+			base := (SELECT sum(amount) FROM unnest(net) AS amount);
+			part := CASE promotion.kind WHEN 'percent' THEN round(base * promotion.value / 100, 2)
+										ELSE least(promotion.value, base) END;
+			shares := share(part, net);
+			net := ARRAY(SELECT amount - off FROM unnest(net, shares)
+						 WITH ORDINALITY AS line (amount, off, place) ORDER BY place);
+			CALL note_charge(charges, 'discount', promotion.code, promotion.name, promotion.id,
+							 -part, false);
+		END LOOP;
+	},
+	charge_shipping => q{
+		goods := (SELECT sum(amount) FROM unnest(net) AS amount);
+		shipping := 0;
+		IF cart.shipping_code IS NOT NULL THEN
+			shipping := CASE WHEN goods < 8.90 THEN 4.90 ELSE 0 END;
+			CALL note_charge(charges, 'shipping', cart.shipping_code, 'Mail', NULL, shipping, false);
+		END IF;
+	},
+	charge_taxes => q{
+		taxes := array_fill(0::numeric, ARRAY[cardinality(ids)]);
+		FOR tax IN SELECT tax_class, array_agg(rates.rate ORDER BY id) AS rates, sum(rates.rate) AS rate,
+						  bool_and(is_included) AS is_included
+				   FROM ecommerce.tax_rates AS rates
+				   WHERE tax_class = ANY (classes)
+						 OR (tax_class = 'goods' AND cart.shipping_code IS NOT NULL)
+				   GROUP BY tax_class
+		LOOP
+			-- Of the lines, then of shipping.
+			bases := ARRAY(SELECT CASE WHEN class = tax.tax_class THEN amount ELSE 0 END
+						   FROM unnest(net, classes) WITH ORDINALITY AS line (amount, class, place)
+						   ORDER BY place)
+					 || CASE WHEN tax.tax_class = 'goods' THEN shipping ELSE 0 END;
+			base := (SELECT sum(amount) FROM unnest(bases) AS amount);
+			part := round(base * tax.rate
+						  / (100 + CASE WHEN tax.is_included THEN tax.rate ELSE 0 END), 2);
+			shares := share(part, bases);
+			taxes := ARRAY(SELECT amount + added
+						   FROM unnest(taxes, trim_array(shares, 1))
+						   WITH ORDINALITY AS line (amount, added, place) ORDER BY place);
+			shares := share(part, tax.rates);
+			FOR i IN 1 .. cardinality(shares) LOOP
+				CALL note_charge(charges, 'tax', tax.tax_class, 'Tax', NULL, shares[i],
+								 tax.is_included);
+			END LOOP;
+		END LOOP;
+	},
+	add_up => q{
+		order_amount := (SELECT sum(amount) FROM unnest(amounts) AS amount)
+			+ (SELECT coalesce(sum(amount), 0) FROM unnest(charges) WHERE NOT is_included);
+	},
+	lock_uses => q{
+		PERFORM FROM ecommerce.promotion_levels WHERE promotion_id = ANY (promotion_ids)
+		ORDER BY promotion_id FOR NO KEY UPDATE;
+	},
+	take_uses => q{
+		FOR promotion IN SELECT promotions.* FROM ecommerce.promotions
+						 JOIN ecommerce.promotion_levels ON promotion_id = id
+						 WHERE id = ANY (promotion_ids) AND remaining <= 0
+		LOOP
+			IF promotion.code IS NOT NULL THEN
+				RAISE SQLSTATE 'PT409';
+			END IF;
+			RAISE SQLSTATE '40001' USING DETAIL = 'promotion_exhausted';
+		END LOOP;
+		UPDATE ecommerce.promotion_levels SET remaining = remaining - 1
+		WHERE promotion_id = ANY (promotion_ids);
 	},
 	replay => 'replayed := true;',
 	after_order => '',
 	insert_lines => q{
 		INSERT INTO ecommerce.order_details (customer_id, order_id, line_number, product_id,
-			product_name, unit_price, quantity, line_amount)
+			product_name, unit_price, quantity, line_amount, discount_amount, tax_amount)
 		SELECT customer, place.order_id, row_number() OVER (), product_id, 'Thing', price,
-			   quantity, price * quantity
-		FROM unnest(ids, quantities, prices) AS line (product_id, quantity, price);
+			   quantity, amount, amount - left_of_it, tax_of_it
+		FROM unnest(ids, quantities, prices, amounts, net, taxes)
+			 AS line (product_id, quantity, price, amount, left_of_it, tax_of_it);
+		INSERT INTO ecommerce.order_adjustments (customer_id, order_id, adjustment_number, kind,
+			code, name, promotion_id, amount, is_included)
+		SELECT customer, place.order_id, row_number() OVER (), kind, code, name, promotion_id,
+			   amount, is_included
+		FROM unnest(charges);
 	},
 	after_lines => '',
 	lock_order => q{
-		SELECT order_status INTO status FROM ecommerce.orders
+		SELECT order_status, stock_bucket INTO status, bought_of FROM ecommerce.orders
 		WHERE (customer_id, id) = (customer, cancelled) FOR NO KEY UPDATE;
 	},
 	return_stock => q{
 		PERFORM FROM ecommerce.stock_levels
-		WHERE bucket = 0 AND product_id IN (SELECT product_id FROM ecommerce.order_details
-											WHERE (customer_id, order_id) = (customer, cancelled))
+		WHERE bucket = bought_of
+			  AND product_id IN (SELECT product_id FROM ecommerce.order_details
+								 WHERE (customer_id, order_id) = (customer, cancelled))
 		ORDER BY product_id FOR NO KEY UPDATE;
 		UPDATE ecommerce.stock_levels AS stock SET quantity = stock.quantity + line.quantity
 		FROM ecommerce.order_details AS line
-		WHERE bucket = 0 AND stock.product_id = line.product_id
+		WHERE bucket = bought_of AND stock.product_id = line.product_id
 			  AND (customer_id, order_id) = (customer, cancelled);
+	},
+	return_uses => q{
+		PERFORM FROM ecommerce.promotion_levels
+		WHERE promotion_id IN (SELECT promotion_id FROM ecommerce.order_adjustments
+							   WHERE (customer_id, order_id) = (customer, cancelled))
+		ORDER BY promotion_id FOR NO KEY UPDATE;
+		UPDATE ecommerce.promotion_levels SET remaining = remaining + 1
+		WHERE promotion_id IN (SELECT promotion_id FROM ecommerce.order_adjustments
+							   WHERE (customer_id, order_id) = (customer, cancelled));
 	});
 
 
@@ -174,6 +313,9 @@ my $read_then_empty = q{
 	PERFORM pg_sleep(0.001);
 	DELETE FROM ecommerce.cart_items WHERE user_id = customer;
 };
+my $look_at_cart = q{
+	SELECT * INTO cart FROM ecommerce.carts WHERE user_id = customer;
+};
 my %mistake = (
 	'cart read, then emptied' => {
 		found => qr/units lost between cart and orders/,
@@ -182,11 +324,11 @@ my %mistake = (
 	'cart read, then emptied, without a lock' => {
 		found => qr/units doubled between cart and orders/,
 		take_items => $read_then_empty,
-		lock_cart => ''
+		lock_cart => $look_at_cart
 	},
 	'no lock on the cart' => {
 		found => qr/errors 23505/,
-		lock_cart => ''
+		lock_cart => $look_at_cart
 	},
 	'key looked up before the lock' => {
 		found => qr/errors 23505/,
@@ -240,7 +382,8 @@ my %mistake = (
 		},
 		lock_stock => q{
 			FOR i IN 1 .. cardinality(ids) LOOP
-				PERFORM FROM ecommerce.stock_levels WHERE bucket = 0 AND product_id = ids[i]
+				PERFORM FROM ecommerce.stock_levels
+				WHERE bucket = cart.stock_bucket AND product_id = ids[i]
 				FOR NO KEY UPDATE;
 				PERFORM pg_sleep(0.001);
 			END LOOP;
@@ -250,27 +393,104 @@ my %mistake = (
 		found => qr/units doubled between stock and orders/,
 		lock_stock => '',
 		take_stock => q{
-			SELECT array_agg(stock.quantity - line.quantity ORDER BY place)
-			INTO remaining
-			FROM unnest(ids, quantities) WITH ORDINALITY AS line (product_id, quantity, place)
-			JOIN ecommerce.stock_levels AS stock USING (product_id) WHERE bucket = 0;
-			IF 0 > ANY (remaining) THEN
-				RAISE SQLSTATE 'PT409';
-			END IF;
-			PERFORM pg_sleep(0.001);
-			UPDATE ecommerce.stock_levels AS stock SET quantity = line.remaining
-			FROM unnest(ids, remaining) AS line (product_id, remaining)
-			WHERE bucket = 0 AND stock.product_id = line.product_id;
+			FOR i IN 1 .. cardinality(ids) LOOP
+				missing := quantities[i];
+				FOR level IN SELECT * FROM ecommerce.stock_levels
+							 WHERE product_id = ids[i] AND quantity > 0
+							 ORDER BY bucket <> cart.stock_bucket
+				LOOP
+					PERFORM pg_sleep(0.002);
+					UPDATE ecommerce.stock_levels
+					SET quantity = level.quantity - least(missing, level.quantity)
+					WHERE (product_id, bucket) = (level.product_id, level.bucket);
+					missing := missing - least(missing, level.quantity);
+					EXIT WHEN missing = 0;
+				END LOOP;
+			END LOOP;
 		}
+	},
+	'all buckets locked, the own one first' => {
+		found => qr/errors 40P01/,
+		lock_stock => q{
+			PERFORM FROM ecommerce.stock_levels WHERE product_id = ANY (ids)
+			ORDER BY bucket <> cart.stock_bucket, product_id FOR NO KEY UPDATE;
+		}
+	},
+	'uses read without a lock' => {
+		found => qr/promotion \d: \d+ uses doubled/,
+		lock_uses => '',
+		take_uses => q{
+			SELECT array_agg(seen) INTO levels FROM ecommerce.promotion_levels AS seen
+			WHERE promotion_id = ANY (promotion_ids);
+			PERFORM pg_sleep(0.001);
+			UPDATE ecommerce.promotion_levels AS present SET remaining = seen.remaining - 1
+			FROM unnest(levels) AS seen
+			WHERE present.promotion_id = seen.promotion_id AND seen.remaining > 0;
+		}
+	},
+	'discount given when no use is left' => {
+		found => qr/promotion \d: \d+ uses doubled/,
+		lock_uses => '',
+		take_uses => q{
+			UPDATE ecommerce.promotion_levels SET remaining = remaining - 1
+			WHERE promotion_id = ANY (promotion_ids) AND remaining > 0;
+		}
+	},
+	'uses locked in the order of the coupons' => {
+		found => qr/errors 40P01/,
+		lock_uses => q{
+			FOR promotion IN SELECT promotions.* FROM unnest(cart.coupons) WITH ORDINALITY
+							 AS coupon (code, place) JOIN ecommerce.promotions USING (code)
+							 ORDER BY place
+			LOOP
+				PERFORM FROM ecommerce.promotion_levels WHERE promotion_id = promotion.id
+				FOR NO KEY UPDATE;
+				PERFORM pg_sleep(0.01);
+			END LOOP;
+		} . $step{lock_uses}
+	},
+	'order cancelled and its uses forgotten' => {
+		found => qr/promotion \d: \d+ uses lost/,
+		return_uses => ''
+	},
+	'uses of the customer counted before the lock' => {
+		found => qr/has used promotion 2 \d+ times/,
+		lock_cart => $look_at_cart
+		. $step{read_promotions}
+		. $step{count_own_uses}
+		. 'PERFORM pg_sleep(0.01);'
+		. $step{lock_cart},
+		count_own_uses => ''
+	},
+	'shipping of what the goods cost before the discounts' => {
+		found => qr/shipping of \S+ costs/,
+		take_discounts => $step{take_discounts} . 'discounted := net; net := amounts;',
+		charge_shipping => $step{charge_shipping} . 'net := discounted;'
+	},
+	'each promotion of what the goods cost' => {
+		found => qr/promotion \d takes off/,
+		take_discounts => $step{take_discounts} =~ s/unnest\(net\) AS amount/unnest(amounts) AS amount/r
+	},
+	'tax rounded line by line' => {
+		found => qr/of the class \w+ is taxed/,
+		charge_taxes => $step{charge_taxes} =~ s/part := round.*?;/part := (
+			SELECT sum(round(amount * tax.rate
+							 \/ (100 + CASE WHEN tax.is_included THEN tax.rate ELSE 0 END), 2))
+			FROM unnest(bases) AS amount);/sr
+	},
+	'shares of a discount rounded line by line' => {
+		found => qr/its lines have \S+ of the discount/,
+		take_discounts => $step{take_discounts} =~ s/share\(part, net\)/ARRAY(
+			SELECT round(part * amount \/ base, 2) FROM unnest(net) WITH ORDINALITY
+			AS line (amount, place) ORDER BY place)/r
 	},
 	'amounts of floating-point numbers' => {
 		found => qr/amount or lines are wrong/,
-		read_prices => q{
-			SELECT array_agg(price ORDER BY place),
-				   sum(price::double precision * quantity)
-			INTO prices, order_amount
-			FROM unnest(ids, quantities) WITH ORDINALITY AS line (id, quantity, place)
-			JOIN ecommerce.products USING (id);
+		add_up => q{
+			order_amount := (
+				SELECT sum(floor(price::double precision * quantity * 100 + 0.5) / 100)
+				FROM unnest(prices, quantities) AS line (price, quantity))
+				+ (SELECT coalesce(sum(amount), 0) FROM unnest(charges) WHERE NOT is_included);
 		}
 	},
 	'last line forgotten' => {
@@ -280,6 +500,9 @@ my %mistake = (
 				ids := trim_array(ids, 1);
 				quantities := trim_array(quantities, 1);
 				prices := trim_array(prices, 1);
+				amounts := trim_array(amounts, 1);
+				net := trim_array(net, 1);
+				taxes := trim_array(taxes, 1);
 			END IF;
 		} . $step{insert_lines}
 	},
@@ -293,9 +516,9 @@ my %mistake = (
 	'order cancelled without a lock' => {
 		found => qr/units doubled between stock and orders/,
 		lock_order => q{
-			SELECT order_status INTO status FROM ecommerce.orders
+			SELECT order_status, stock_bucket INTO status, bought_of FROM ecommerce.orders
 			WHERE (customer_id, id) = (customer, cancelled);
-			PERFORM pg_sleep(0.001);
+			PERFORM pg_sleep(0.005);
 		}
 	});
 my $number = 0;
@@ -352,10 +575,29 @@ sub make_shop
 		UPDATE ecommerce.stock_levels SET quantity = 20;
 		INSERT INTO ecommerce.stock_levels (bucket, product_id, quantity)
 		SELECT 1, product_id, quantity FROM ecommerce.stock_levels;
-		INSERT INTO ecommerce.carts (user_id, stock_bucket)
-		SELECT id, (id = 4)::integer FROM ecommerce.users;
-		-- As many digits as a floating-point number has, and more when there are several.
-		UPDATE ecommerce.products SET price = 98765432109.8765 WHERE id = 2;
+		INSERT INTO ecommerce.carts (user_id, stock_bucket, shipping_code)
+		SELECT id, id % 2, CASE WHEN id < 3 THEN 'mail' END FROM ecommerce.users;
+		-- Half a cent, which no floating-point number is, and nearly as many digits as it has.
+		UPDATE ecommerce.products SET price = 1.005 WHERE id = 1;
+		UPDATE ecommerce.products SET price = 98765432109.8765 WHERE id = 4;
+		UPDATE ecommerce.products
+		SET tax_class = CASE id % 4 WHEN 0 THEN NULL WHEN 1 THEN 'books' ELSE 'goods' END;
+		INSERT INTO ecommerce.tax_rates (tax_class, name, rate, is_included)
+		VALUES ('goods', 'Tax', 8.25, false), ('goods', 'Tax', 1.375, false),
+			   ('books', 'Tax', 7, true);
+		-- Free from what three of product 2 cost before the discounts, and not after.
+		INSERT INTO ecommerce.shipping_rates (code, name, price, from_amount, tax_class)
+		VALUES ('mail', 'Mail', 4.90, 0, 'goods'), ('mail', 'Mail', 0, 8.90, 'goods');
+		-- The cheapest product costs more than the amounts.
+		INSERT INTO ecommerce.promotions (code, name, kind, value, currency, customer_limit)
+		VALUES (NULL, 'Sale', 'percent', 3, NULL, NULL),
+			   ('MINE', 'Yours', 'percent', 5, NULL, 2),
+			   ('FEW', 'A few', 'amount', 0.20, 'USD', NULL),
+			   ('RARE', 'A rare one', 'amount', 0.30, 'USD', NULL),
+			   (NULL, 'The first', 'amount', 0.25, 'USD', NULL);
+		UPDATE ecommerce.promotions SET usage_limit = id WHERE id >= 3;
+		INSERT INTO ecommerce.promotion_levels (promotion_id, remaining)
+		SELECT id, usage_limit FROM ecommerce.promotions WHERE usage_limit IS NOT NULL;
 	});
 	$shop_node->safe_psql($database, slurp_file("$folder/audit.sql"));
 	return;
@@ -516,6 +758,21 @@ sub figures
 		UNION ALL
 		SELECT 'lines of the longest order', max(line_number) FROM ecommerce.order_details
 		UNION ALL
+		SELECT 'adjustments: ' || kind, count(*) FROM ecommerce.order_adjustments GROUP BY 1
+		UNION ALL
+		SELECT 'orders with two coupons', count(*)
+		FROM (SELECT order_id FROM ecommerce.order_adjustments
+			  WHERE kind = 'discount' AND code IS NOT NULL
+			  GROUP BY order_id HAVING count(*) > 1) AS several
+		UNION ALL
+		SELECT 'uses granted', sum(uses) FROM audit.granted
+		UNION ALL
+		SELECT 'uses given back', count(*)
+		FROM ecommerce.order_adjustments
+		JOIN ecommerce.orders ON orders.id = order_id
+		WHERE order_status = 'CANCELLED'
+			  AND promotion_id IN (SELECT promotion_id FROM audit.granted)
+		UNION ALL
 		SELECT CASE WHEN quantity > 0 THEN 'units added' ELSE 'units removed' END,
 			   abs(sum(quantity))
 		FROM audit.ledger WHERE quantity <> 0 GROUP BY 1
@@ -536,14 +793,51 @@ sub protocol
 	my (%steps) = @_;
 
 	return qq{
+		-- Shares of a total by weights, which add up to it.
+		CREATE FUNCTION share(total numeric, weights numeric[]) RETURNS numeric[] LANGUAGE sql
+		AS \$\$
+			SELECT array_agg(until - before ORDER BY place)
+			FROM (SELECT place, until, lag(until, 1, 0.00) OVER (ORDER BY place) AS before
+				  FROM (SELECT place, coalesce(round(total * sum(weight) OVER (ORDER BY place)
+										/ nullif(sum(weight) OVER (), 0), 2), 0) AS until
+						FROM unnest(weights) WITH ORDINALITY AS one (weight, place)) AS added)
+				 AS cut
+		\$\$;
+
+		CREATE PROCEDURE note_charge(INOUT charges ecommerce.order_adjustments[], kind text,
+									 code text, name text, promotion_id bigint, amount numeric,
+									 is_included boolean)
+		LANGUAGE sql AS \$\$
+			SELECT charges || ROW(0, 0, 0, kind, code, name, promotion_id, NULL, amount,
+								  is_included)::ecommerce.order_adjustments
+		\$\$;
+
 		CREATE PROCEDURE place(customer bigint, key text, INOUT order_id bigint,
 							   INOUT order_amount numeric, INOUT replayed boolean)
 		LANGUAGE plpgsql AS \$\$
 		DECLARE
 			ids bigint[];
 			quantities integer[];
-			remaining bigint[];
+			cart ecommerce.carts;
+			level ecommerce.stock_levels;
+			missing bigint;
+			promotion_ids bigint[];
+			promotion ecommerce.promotions;
+			levels ecommerce.promotion_levels[];
+			tax record;
 			prices numeric[];
+			classes text[];
+			amounts numeric[];
+			net numeric[];
+			discounted numeric[];
+			taxes numeric[];
+			bases numeric[];
+			shares numeric[];
+			base numeric;
+			part numeric;
+			goods numeric;
+			shipping numeric;
+			charges ecommerce.order_adjustments[];
 		BEGIN
 			$steps{lock_cart}
 			PERFORM pg_sleep(0.001);
@@ -559,13 +853,25 @@ sub protocol
 				RAISE SQLSTATE 'PT404';
 			END IF;
 			PERFORM pg_sleep(0.001);
-			$steps{lock_stock}
-			$steps{take_stock}
 			$steps{read_prices}
+			$steps{read_promotions}
+			$steps{count_own_uses}
+			$steps{take_discounts}
+			$steps{charge_shipping}
+			$steps{charge_taxes}
+			$steps{add_up}
+			$steps{lock_stock}
+			$steps{check_stock}
+			$steps{take_stock}
+			$steps{lock_uses}
+			$steps{take_uses}
 			INSERT INTO ecommerce.orders (customer_id, order_amount, currency,
-				shipping_address, idempotency_key)
-			VALUES (customer, order_amount, 'USD', 'Here', key)
+				shipping_address, idempotency_key, stock_bucket, items_amount)
+			SELECT customer, order_amount, 'USD', 'Here', key, cart.stock_bucket, sum(amount)
+			FROM unnest(amounts) AS amount
 			RETURNING id INTO order_id;
+			UPDATE ecommerce.carts SET coupons = NULL
+			WHERE user_id = customer AND coupons IS NOT NULL;
 			$steps{after_order}
 			$steps{insert_lines}
 			$steps{after_lines}
@@ -578,6 +884,7 @@ sub protocol
 		LANGUAGE plpgsql AS \$\$
 		DECLARE
 			status text;
+			bought_of bigint;
 		BEGIN
 			$steps{lock_order}
 			IF status = 'CANCELLED' THEN
@@ -586,6 +893,7 @@ sub protocol
 				RAISE SQLSTATE 'PT409';
 			END IF;
 			$steps{return_stock}
+			$steps{return_uses}
 			INSERT INTO ecommerce.order_events (customer_id, order_id, event_number,
 				event, old_status, new_status, payload, actor)
 			SELECT customer, cancelled, 1 + max(event_number), 'order_cancelled', status,

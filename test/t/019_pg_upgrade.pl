@@ -42,7 +42,7 @@ $old->safe_psql(
 	ALTER TABLE ecommerce.orders ADD COLUMN gift_note text;
 	CREATE INDEX orders_date_idx ON ecommerce.orders (order_date);
 	SELECT ecommerce.add_to_cart(1, 1, 2);
-	SELECT ecommerce.place_order(1, 'Überall', 'before');
+	SELECT ecommerce.place_order(1, 'before', shipping_address => 'Überall');
 	SELECT ecommerce.add_to_cart(1, 4, 1);
 	SELECT ecommerce.place_order(1);
 	SELECT ecommerce.add_to_cart(2, 3, 5);

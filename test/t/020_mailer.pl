@@ -9,6 +9,7 @@ use utf8;
 use Encode         qw(encode_utf8);
 use File::Basename qw(dirname);
 use FindBin;
+use List::Util qw(uniq);
 use lib $FindBin::RealBin;
 use Mail;
 use PostgreSQL::Test::Cluster;
@@ -33,7 +34,7 @@ is( check_messages(
 		$mailer, '-Wall', '-Wextra',
 		'-fsanitize=address,undefined',
 		'-fno-sanitize-recover'),
-	"400 messages, 41 addresses\n",
+	"400 messages, 51 addresses\n",
 	"messages of extreme and of random texts are read as they are meant (seed $seed)"
 );
 like(
@@ -50,11 +51,12 @@ like(
 	qr/is not|script/,
 	"a tag that is not escaped is found (seed $seed)");
 like(
-	check_messages(
-		build_mailer(
-			[ 'encoding.c', 'is_dotted(text, at - text, ATOM)', 'true' ])),
+	check_messages(build_mailer($_)),
 	qr/is not as it should be/,
-	'an address that is not checked is found');
+	"an address that is not checked is found: $_->[1]"
+  )
+  foreach [ 'address.c', '!is_clean(text)', 'false' ],
+  [ 'address.c', '!is_framed(text)', 'false' ];
 
 
 # Orders, from the cart to what the customer reads.
@@ -68,14 +70,27 @@ my %login = (
 	SMTP_CA_FILE  => "$smtp/cert.pem",
 	SMTP_USER     => 'shop',
 	SMTP_PASSWORD => 'secret');
-my @bad_addresses = (
-	"evil\@example.test>\r\nRCPT TO:<victim\@example.test",
-	"evil\@example.test\nBcc: victim\@example.test",
-	'evil@example.test, victim@example.test',
-	'evil',
-	'ä@example.test',
-	'evil@exämple.test',
-	' evil@example.test');
+
+# What can be put into no command, what the server does not take, and what it cannot.
+my %failures = (
+	"evil\@example.test>\r\nRCPT TO:<victim\@example.test" =>
+	  'unusable e-mail address',
+	"evil\@example.test\nBcc: victim\@example.test" =>
+	  'unusable e-mail address',
+	'evil@example.test> NOTIFY=NEVER <x' => 'unusable e-mail address',
+	"evil\@exämple.\x{e000}"             => 'unusable e-mail address',
+	'evil'                               => 'unusable e-mail address',
+	'evil@example.test, victim@example.test' => 'SMTP reply 501',
+	'ä@example.test'       => 'the server does not offer SMTPUTF8',
+	'refused-1@example.test' => 'SMTP reply 550 5.1.1',
+	'spam-1@example.test'    => 'SMTP reply 554 5.7.1');
+
+# And what it is given of others.
+my %addresses = (
+	' blank@example.test ' => 'blank@example.test',
+	'info@exämple.test'    => 'info@xn--exmple-cua.test',
+	'taro..yamada@example.test' => 'taro..yamada@example.test',
+	'"ann smith"@example.test'  => '"ann smith"@example.test');
 my (@accepted, %mail, $order, $cancelled, $lines, $log);
 
 # So many lines that a query which copies the order for each does not end in time.
@@ -83,8 +98,10 @@ my $many = 10_000;
 
 $node->safe_psql(
 	'postgres', qq{
+	-- As customers from before the table had it.
+	ALTER TABLE ecommerce.users DROP CONSTRAINT users_email_has_an_at;
 	INSERT INTO ecommerce.products (name, description, price, currency)
-	SELECT 'Part ' || n, nullif(repeat('x', (n - 1) % 100), ''), n * 0.0001, 'EUR'
+	SELECT 'Part ' || n, '<p>It is a part</p>', n * 0.0001, 'EUR'
 	FROM generate_series(1, $many) AS n;
 	INSERT INTO ecommerce.stock_levels (product_id, quantity)
 	SELECT id, 1000000 FROM ecommerce.products ON CONFLICT DO NOTHING;
@@ -93,7 +110,8 @@ $order = place($name, 'customer@example.test',
 	".\n..\nFrom me to you\n587 Straße  \r\nSyracuse");
 place($evil,        'evil@example.test',   $evil, $evil);
 place('王' x 60_000, 'long@example.test',   'Street');
-place("$_",         $_,                    'Street') foreach @bad_addresses;
+place("\x{3000}",    $_, 'Street') foreach sort keys %addresses;
+place("$_",         $_,                    'Street') foreach sort keys %failures;
 place('No address', '',                    'Street');
 place('No address', undef,                 'Street');
 place('Erased',     'erased@example.test', 'Street');
@@ -122,10 +140,20 @@ is( run_mailer(
 %mail     = map { $_->{to} => $_ } @accepted;
 is( join(' ', sort keys %mail),
 	join(' ',
-		map { "$_\@example.test" } qw(cancelled customer evil long many)),
+		sort(values %addresses,
+			map { "$_\@example.test" }
+			  qw(cancelled customer evil long many))),
 	'a mail to each customer who has an address');
-is(scalar(@accepted), 5, 'and no other');
-is_deeply([ map { @{ $_->{defects} } } values %mail ], [], 'without defects');
+is(scalar(@accepted), 9, 'and no other');
+
+# Two dots are one, to this server's parser, but what some customers have.
+is_deeply(
+	[
+		map { @{ $_->{defects} } }
+		grep { $_->{to} !~ /[.][.]/ } values %mail
+	],
+	[],
+	'without defects');
 is( join('; ', map { join ',', @{ $_->{recipients} } } @accepted),
 	join('; ', map { $_->{to} } @accepted),
 	'to nobody else');
@@ -161,11 +189,9 @@ is( $sent->{text} =~ s/\d{4}-\d\d-\d\d \d\d:\d\d UTC/TIME/r,
 thank you for your order $order of TIME.
 
 Thing 1
-    It is number 1
     2 x 1.99 = 3.98 USD
 
 Thing 4
-    It is number 4
     3 x 4.99 = 14.97 USD
 
 Total: 18.95 USD
@@ -184,7 +210,7 @@ like($sent->{html},
 	'name in HTML');
 like(
 	$sent->{html},
-	qr{<b>Thing 4</b><br>\nIt is number 4</td>\n<td[^>]*>3 x 4[.]99</td>\n<td[^>]*>14[.]97 USD</td>},
+	qr{<b>Thing 4</b></td>\n<td[^>]*>3 x 4[.]99</td>\n<td[^>]*>14[.]97 USD</td>},
 	'line in HTML');
 like($sent->{html}, qr{<b>18[.]95 USD</b>}, 'amount in HTML');
 like(
@@ -209,13 +235,22 @@ is( $sent->{To},
 like($sent->{text}, qr/Hello 王{60000},/, 'but not in the text');
 
 $sent  = $mail{'many@example.test'};
-$lines = () = $sent->{text} =~ /^    7 x \d[.]\d{4} = \d[.]\d{4} EUR$/mg;
+$lines = () = $sent->{text} =~ /^    7 x \d[.]\d{2,4} = \d[.]\d\d EUR$/mg;
 is($lines, $many, 'ten thousand lines');
 like(
 	$sent->{text},
-	qr/^Part 1\n    7 x 0.0001 = 0.0007 EUR\n\nPart 2\n    x\n    7/m,
-	'with a description if there is one');
-like($sent->{text}, qr/^Total: 35003[.]5000 EUR$/m, 'and their sum');
+	qr/^Part 1\n    7 x 0.0001 = 0.00 EUR\n\nPart 2\n    7 x 0.0002 = 0.00 EUR/m,
+	'with what they cost, and nothing of the descriptions');
+like(
+	$sent->{text},
+	qr/^Total: \Q@{[ $node->safe_psql('postgres', "SELECT sum(round(7 * n * 0.0001, 2)) FROM generate_series(1, $many) AS n") ]}\E EUR$/m,
+	'and their sum');
+unlike($sent->{text} . $sent->{html}, qr/It is a part/, 'no description');
+
+$sent = $mail{'blank@example.test'};
+is($sent->{To}, '<blank@example.test>', 'a customer without a name');
+like($sent->{text}, qr/\AHello,\n/,       'is greeted');
+like($sent->{html}, qr{<p>Hello,</p>},   'in both forms');
 
 like(
 	$mail{'cancelled@example.test'}->{text},
@@ -224,27 +259,130 @@ like(
 
 is( $node->safe_psql(
 		'postgres', q{
-		SELECT count(*) FILTER (WHERE delivered_at IS NULL), sum(attempts)
+		SELECT count(*) FILTER (WHERE delivered_at IS NULL) - count(failed_at), max(attempts)
 		FROM ecommerce.order_events WHERE event = 'order_placed'}),
-	@bad_addresses . '|15',
-	'what cannot be addressed stays, the rest is acknowledged');
+	'0|1',
+	'each is taken once, and delivered or a dead letter');
+is( $node->safe_psql('postgres', dead_letters()),
+	encode_utf8(
+		join "\n",
+		(map { "$_|$failures{$_}" } sort keys %failures),
+		('|no e-mail address') x 3),
+	'dead letters, and why');
 is( join(' ',
-		map { "$_->{mechanism} $_->{good} $_->{tls}" }
+		uniq map { "$_->{mechanism} $_->{good} $_->{tls}" }
 		  occurrences($smtp, 'login')),
 	'PLAIN 1 1',
-	'one login for all, encrypted');
+	'every login is encrypted');
 
-# Staff correct the address, and the event comes back.
-$node->safe_psql(
-	'postgres', q{
+# Nothing comes back until staff take it up again, when they have seen to the cause.
+$node->safe_psql('postgres',
+	'UPDATE ecommerce.order_events SET taken_until = now()');
+is(run_mailer($mailer, $node, %login), 0, 'dead letters are not tried again');
+is($node->safe_psql('postgres', q{
+	CREATE ROLE clerk LOGIN;
+	SELECT ecommerce.grant_api(staff => 'clerk');
+	GRANT REFERENCES ON ecommerce.orders TO clerk;
+	SET ROLE clerk;
 	UPDATE ecommerce.users SET email = 'good@example.test' WHERE email = 'evil';
-	UPDATE ecommerce.order_events SET taken_until = now();
-});
-run_mailer($mailer, $node, %login);
+	SELECT ecommerce.release_order_events(array_agg(order_events.id))
+	FROM ecommerce.order_events JOIN ecommerce.users ON users.id = customer_id
+	WHERE failed_at IS NOT NULL AND email IN ('good@example.test', 'refused-1@example.test');
+}) =~ s/.*\n//sr, 2, 'staff release two');
+is(run_mailer($mailer, $node, %login),
+	1, 'and one is not delivered this time either');
 @accepted = occurrences($smtp, 'accepted');
 is($accepted[-1]->{to},
 	'good@example.test', 'a corrected address gets its mail');
-is(scalar(@accepted), 6, 'and no other a second one');
+is(scalar(@accepted), 10, 'and no other a second one');
+unlike($node->safe_psql('postgres', dead_letters()),
+	qr/good/, 'which is no dead letter any more');
+
+# A server that takes letters beyond ASCII before the @, which is told that there are some.
+my $smtputf8 = start_smtp('--starttls', '--smtputf8', '--login', 'PLAIN');
+
+$node->safe_psql(
+	'postgres', encode_utf8(q{
+	SELECT ecommerce.release_order_events(array_agg(order_events.id))
+	FROM ecommerce.order_events JOIN ecommerce.users ON users.id = customer_id
+	WHERE failed_at IS NOT NULL AND email = 'ä@example.test'}));
+place('Plain', 'plain@exämple.test', 'Street');
+is( run_mailer(
+		$mailer, $node, %login,
+		SMTP_URL     => smtp_url($smtputf8),
+		SMTP_CA_FILE => "$smtputf8/cert.pem"),
+	0,
+	'a server with SMTPUTF8');
+is( join(' ', sort map { $_->{to} } occurrences($smtputf8, 'accepted')),
+	'plain@xn--exmple-cua.test ä@example.test',
+	'gets the mail');
+is( join(' ',
+		sort map { scalar grep { $_ eq 'SMTPUTF8' } @{ $_->{options} } }
+		  occurrences($smtputf8, 'sender')),
+	'0 1',
+	'and is asked for the extension where it is needed');
+is_deeply([ map { @{ $_->{defects} } } occurrences($smtputf8, 'accepted') ],
+	[], 'without defects');
+
+# A sender whom the server does not take is no fault of the messages.
+my $strict = start_smtp('--starttls', '--refuse-sender', '--login', 'PLAIN');
+
+place('Sender', 'sender@example.test', 'Street');
+is( run_mailer(
+		$mailer, $node, %login,
+		SMTP_URL     => smtp_url($strict),
+		SMTP_CA_FILE => "$strict/cert.pem"),
+	1,
+	'a server that refuses the sender: status 1');
+unlike($node->safe_psql('postgres', dead_letters()),
+	qr/sender/, 'and no dead letter');
+like(mailer_log(), qr/: SMTP reply 550 5[.]7[.]1, left$/m, 'but left');
+$node->safe_psql('postgres', q{
+	SELECT ecommerce.release_order_events(array_agg(id)) FROM ecommerce.order_events});
+is(run_mailer($mailer, $node, %login), 1, 'another server takes it');
+like(join(' ', map { $_->{to} } occurrences($smtp, 'accepted')),
+	qr/sender\@/, 'so it is sent');
+
+# Amounts have the digits of their currency, and a price all that it needs.
+$node->safe_psql(
+	'postgres', q{
+	SELECT ecommerce.acknowledge_order_events(array_agg(id)) FROM ecommerce.order_events;
+	INSERT INTO ecommerce.users (id, name, email) VALUES (901, 'Jo', 'jpy@example.test'),
+		(902, 'Jo', 'kwd@example.test'), (903, 'Jo', 'usd@example.test'),
+		(904, 'Jo', 'eur@example.test');
+	INSERT INTO ecommerce.orders (customer_id, order_amount, currency, shipping_address, items_amount)
+	VALUES (901, 3960.0, 'JPY', 'x', NULL), (902, 3.75, 'KWD', 'x', NULL), (903, 14.5, 'USD', 'x', NULL),
+		(904, 14.5, 'EUR', 'x', 10);
+	INSERT INTO ecommerce.order_details (customer_id, order_id, line_number, product_id,
+		product_name, unit_price, quantity, line_amount)
+	SELECT customer_id, id, 1, 1, 'a', CASE currency WHEN 'USD' THEN 7.2501 WHEN 'EUR' THEN 5 ELSE order_amount / 2 END, 2,
+		CASE currency WHEN 'EUR' THEN 10 ELSE order_amount END
+	FROM ecommerce.orders WHERE customer_id > 900;
+	INSERT INTO ecommerce.order_adjustments (customer_id, order_id, adjustment_number, kind, name, amount, is_included)
+	SELECT customer_id, id, position, kind, name, amount, kind = 'tax'
+	FROM ecommerce.orders, (VALUES (1, 'discount', 'Summer', -0.4), (2, 'shipping', 'Post <fast>', 4.9), (3, 'tax', 'VAT', 2.32))
+		AS adjustments (position, kind, name, amount)
+	WHERE customer_id = 904;
+	INSERT INTO ecommerce.order_events (customer_id, order_id, event_number, event, new_status, actor)
+	SELECT customer_id, id, 1, 'order_placed', 'PROCESSING', 'me' FROM ecommerce.orders WHERE customer_id > 900;
+});
+is(run_mailer($mailer, $node, %login), 0, 'orders of four currencies');
+%mail = map { $_->{to} => $_ } occurrences($smtp, 'accepted');
+like($mail{"$_->[0]\@example.test"}->{text},
+	qr/^    \Q$_->[1]\E\n\nTotal: \Q$_->[2]\E$/m, "digits of $_->[0]")
+  foreach [ 'jpy', '2 x 1980 = 3960 JPY', '3960 JPY' ],
+  [ 'kwd', '2 x 1.875 = 3.750 KWD',  '3.750 KWD' ],
+  [ 'usd', '2 x 7.2501 = 14.50 USD', '14.50 USD' ];
+like($mail{'jpy@example.test'}->{html},
+	qr/<b>3960 JPY</, 'in HTML too');
+like(
+	$mail{'eur@example.test'}->{text},
+	qr/^    2 x 5.00 = 10.00 EUR\n\nSummer: -0.40 EUR\nPost <fast>: 4.90 EUR\nVAT: 2.32 EUR [(]included[)]\n\nTotal: 14.50 EUR$/m,
+	'what else an order costs');
+like(
+	$mail{'eur@example.test'}->{html},
+	qr{>Post &lt;fast&gt;</td><td></td>\n<td[^>]*>4[.]90 EUR</td></tr>},
+	'in HTML too');
 
 $log = mailer_log();
 like(
@@ -429,8 +567,17 @@ sub place
 		UPDATE ecommerce.products SET name = $texts[3] WHERE id = 1;
 		INSERT INTO ecommerce.users (name, email) VALUES ($texts[0], $texts[1]) RETURNING id AS customer \\gset
 		SELECT ecommerce.add_to_cart(:customer, 1, 2), ecommerce.add_to_cart(:customer, 4, 3) \\gset
-		SELECT ecommerce.place_order(:customer, $texts[2])->'id';
+		SELECT ecommerce.place_order(:customer, shipping_address => $texts[2])->'id';
 	});
+}
+
+# A query for what has failed, and why.
+sub dead_letters
+{
+	return q{
+		SELECT email, failure
+		FROM ecommerce.order_events JOIN ecommerce.users ON users.id = customer_id
+		WHERE failed_at IS NOT NULL ORDER BY email COLLATE "C"};
 }
 
 # Checks what the composer of a mailer composes. The options are for the compiler.
@@ -441,7 +588,7 @@ sub check_messages
 
 	system_or_bail('cc', '-g', @options, '-o', "$folder/compose",
 		"$root/test/mailer/compose.c",
-		map { "$folder/$_.c" } qw(message encoding report));
+		(map { "$folder/$_.c" } qw(address message encoding report)), '-lidn2');
 	return
 	  `/usr/bin/python3 $root/test/mailer/check_messages.py $folder/compose $seed 2>&1`;
 }

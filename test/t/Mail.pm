@@ -37,7 +37,7 @@ END
 sub need_mail
 {
 	foreach my $needed (
-		'pkg-config --exists libpq libcurl',
+		'pkg-config --exists libpq libcurl libidn2',
 		'/usr/bin/python3 -c "import aiosmtpd"',
 		'openssl version')
 	{
@@ -61,9 +61,11 @@ sub build_mailer
 	}
 	else
 	{
-		make_path($copy);
+		make_path("$copy/src");
 		run_command(
 			[ 'cp', '-a', "$root/mailer", "$root/ecommerce.control", $copy ]);
+		run_command(
+			[ 'cp', '-a', "$root/src/blank_characters.h", "$copy/src" ]);
 		system_or_bail('make', '-s', '-C', "$copy/mailer", 'clean');
 	}
 	foreach my $change (@changes)
@@ -187,8 +189,9 @@ sub let_mailer_in
 		CREATE ROLE mailer LOGIN;
 		GRANT USAGE ON SCHEMA ecommerce TO mailer;
 		GRANT EXECUTE ON FUNCTION ecommerce.take_order_events,
-			ecommerce.acknowledge_order_events TO mailer;
-		GRANT UPDATE ON ecommerce.order_events TO mailer;
+			ecommerce.acknowledge_order_events, ecommerce.fail_order_events,
+			ecommerce.currency_digits TO mailer;
+		GRANT REFERENCES ON ecommerce.order_events TO mailer;
 	});
 	return;
 }

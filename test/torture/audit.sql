@@ -7,16 +7,31 @@ CREATE SCHEMA audit;
 CREATE TABLE audit.ledger (user_id bigint, product_id bigint, quantity integer);
 
 -- Written in the transaction that changes the stock, or the price.
-CREATE TABLE audit.received (bucket integer, product_id bigint, quantity bigint);
+CREATE TABLE audit.received (product_id bigint, quantity bigint);
 CREATE TABLE audit.prices (product_id bigint, price numeric);
+
+-- Written in the transaction that lets a promotion be used so many times more.
+CREATE TABLE audit.granted (promotion_id bigint, uses bigint);
+
+-- What does not change: how orders are charged.
+CREATE TABLE audit.promotions AS
+SELECT id, name, kind, value, customer_limit FROM ecommerce.promotions;
+CREATE TABLE audit.taxes AS
+SELECT tax_class, sum(rate) AS rate, bool_and(is_included) AS is_included
+FROM ecommerce.tax_rates GROUP BY tax_class;
+CREATE TABLE audit.classes AS SELECT id AS product_id, tax_class FROM ecommerce.products;
+CREATE TABLE audit.shipped AS
+SELECT user_id FROM ecommerce.carts WHERE shipping_code IS NOT NULL;
+INSERT INTO audit.granted SELECT promotion_id, remaining FROM ecommerce.promotion_levels;
 
 -- What the clients wrote down when they were answered. The kind is order, cancelled,
 -- shipped, lost (the connection), doubt (whether there is an order that had no key),
--- conflict (a 40001 that was to be expected) or an SQLSTATE.
+-- conflict (a 40001 that was to be expected), an SQLSTATE, or the code in the DETAIL where
+-- that says more.
 -- The level is that of the transactions' isolation.
 CREATE TABLE audit.answers (kind text, user_id bigint, order_id bigint,
     idempotency_key text, order_amount numeric, replayed boolean, level text);
-INSERT INTO audit.received SELECT bucket, product_id, quantity FROM ecommerce.stock_levels;
+INSERT INTO audit.received SELECT product_id, quantity FROM ecommerce.stock_levels;
 INSERT INTO audit.prices SELECT id, price FROM ecommerce.products;
 
 -- Adds the products from first to last, each in a transaction of its own. These do not
@@ -55,15 +70,65 @@ BEGIN
     END LOOP;
 END $$;
 
-CREATE FUNCTION audit.receive(product bigint, units bigint) RETURNS void
+-- A delivery of three products. It comes into bucket 0, and carts of bucket 1 have to draw on
+-- that before long.
+CREATE FUNCTION audit.receive(first bigint, units bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
-    UPDATE ecommerce.stock_levels SET quantity = quantity + units
-    WHERE bucket = 0 AND product_id = product;
-    UPDATE ecommerce.stock_levels SET quantity = quantity + units / 2
-    WHERE bucket = 1 AND product_id = product;
-    INSERT INTO audit.received VALUES (0, product, units), (1, product, units / 2);
+    PERFORM ecommerce.receive_stock(ARRAY[first + 2, first + 1, first],
+                                    array_fill(units::integer, ARRAY[3]));
+    INSERT INTO audit.received SELECT generate_series(first, first + 2), units;
+END $$;
+
+-- Gives a cart some of the coupons, which are those of promotions 2 to 4, in either order.
+CREATE FUNCTION audit.give_coupons(customer bigint, choice integer) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    PERFORM ecommerce.set_cart_coupons(customer, ARRAY(
+        SELECT code FROM ecommerce.promotions
+        WHERE code IS NOT NULL AND (choice >> (id - 2)::integer) & 1 = 1
+        ORDER BY CASE WHEN choice < 8 THEN id ELSE -id END));
+END $$;
+
+-- A customer whose order was refused gives up the coupons, and accepts the prices there are.
+CREATE FUNCTION audit.give_in(customer bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    item ecommerce.cart_items;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    PERFORM ecommerce.set_cart_coupons(customer, '{}');
+    FOR item IN
+        SELECT cart_items.* FROM ecommerce.cart_items JOIN ecommerce.products ON id = product_id
+        WHERE user_id = customer AND price <> unit_price
+        ORDER BY product_id FOR UPDATE OF cart_items
+    LOOP
+        PERFORM ecommerce.set_cart_item(customer, item.product_id, item.quantity);
+    END LOOP;
+END $$;
+
+-- Lets a promotion be used more often: one with the function, the others with SQL, so that a
+-- count that is wrong stays wrong.
+CREATE FUNCTION audit.grant_uses(promotion bigint, units bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    raised bigint;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    SELECT usage_limit + units INTO raised FROM ecommerce.promotions
+    WHERE id = promotion FOR NO KEY UPDATE;
+    IF raised IS NULL THEN
+        RETURN;
+    ELSIF promotion = 4 THEN
+        PERFORM ecommerce.set_promotion_limit(promotion, raised);
+    ELSE
+        UPDATE ecommerce.promotions SET usage_limit = raised WHERE id = promotion;
+        UPDATE ecommerce.promotion_levels SET remaining = remaining + units
+        WHERE promotion_id = promotion;
+    END IF;
+    INSERT INTO audit.granted VALUES (promotion, units);
 END $$;
 
 CREATE FUNCTION audit.raise_price(product bigint) RETURNS void
@@ -77,13 +142,16 @@ BEGIN
 END $$;
 
 -- How many of a customer's latest orders are listed with an amount that is not that of
--- their lines.
+-- their lines and charges.
 CREATE FUNCTION audit.listed_wrong(customer bigint) RETURNS bigint LANGUAGE sql AS $$
     SELECT count(*)
     FROM jsonb_array_elements(ecommerce.order_listing_json(customer, 20)) AS listed
     WHERE (listed->'order_amount')::numeric IS DISTINCT FROM
           (SELECT sum((line->'line_amount')::numeric)
-           FROM jsonb_array_elements(listed->'order_details') AS line)
+           FROM jsonb_array_elements(listed->'order_details') AS line) +
+          (SELECT coalesce(sum((adjustment->'amount')::numeric), 0)
+           FROM jsonb_path_query(listed, '$.charges.adjustments[*] ? (@.is_included == false)')
+                AS adjustment)
 $$;
 
 CREATE VIEW audit.violations (violation) AS
@@ -98,36 +166,116 @@ FROM (SELECT user_id, product_id, quantity FROM audit.ledger
       SELECT customer_id, product_id, -quantity FROM ecommerce.order_details) AS units
 GROUP BY user_id, product_id HAVING sum(quantity) <> 0
 UNION ALL
--- Each unit received is in the stock of its bucket or in an order that stands.
+-- Each unit received is in stock or in an order that stands.
 SELECT format('product %s: %s units %s between stock and orders',
               product_id, abs(sum(quantity)),
               CASE WHEN sum(quantity) > 0 THEN 'lost' ELSE 'doubled' END)
-FROM (SELECT bucket, product_id, quantity FROM audit.received
+FROM (SELECT product_id, quantity FROM audit.received
       UNION ALL
-      SELECT bucket, product_id, -quantity FROM ecommerce.stock_levels
+      SELECT product_id, -quantity FROM ecommerce.stock_levels
       UNION ALL
-      SELECT stock_bucket, line.product_id, -line.quantity
+      SELECT line.product_id, -line.quantity
       FROM ecommerce.order_details AS line
       LEFT JOIN ecommerce.orders
            ON (orders.customer_id, orders.id) = (line.customer_id, line.order_id)
       WHERE order_status IS DISTINCT FROM 'CANCELLED') AS units
-GROUP BY bucket, product_id HAVING sum(quantity) <> 0
+GROUP BY product_id HAVING sum(quantity) <> 0
 UNION ALL
 -- Amounts are exact.
 SELECT format('order %s: line %s has a wrong amount', order_id, line_number)
 FROM ecommerce.order_details
 LEFT JOIN audit.prices
      ON (prices.product_id, price) = (order_details.product_id, unit_price)
-WHERE price IS NULL OR line_amount IS DISTINCT FROM price * quantity
+WHERE price IS NULL OR line_amount IS DISTINCT FROM round(price * quantity, 2)
 UNION ALL
-SELECT format('order %s: amount or lines are wrong', coalesce(id, order_id))
+SELECT format('order %s: amount or lines are wrong', coalesce(id, line.order_id))
 FROM ecommerce.orders
 FULL JOIN (SELECT customer_id, order_id, sum(line_amount) AS amount, count(*) AS lines,
                   min(line_number) AS first, max(line_number) AS last,
                   count(DISTINCT product_id) AS products
            FROM ecommerce.order_details GROUP BY 1, 2) AS line
      ON (line.customer_id, order_id) = (orders.customer_id, id)
-WHERE (order_amount, 1, lines, lines) IS DISTINCT FROM (amount, first, last, products)
+LEFT JOIN (SELECT customer_id, order_id, sum(amount) AS charged
+           FROM ecommerce.order_adjustments WHERE NOT is_included GROUP BY 1, 2) AS charge
+     ON (charge.customer_id, charge.order_id) = (orders.customer_id, id)
+WHERE (order_amount, 1, lines, lines)
+      IS DISTINCT FROM (amount + coalesce(charged, 0), first, last, products)
+UNION ALL
+-- A promotion takes off what it says of what the promotions before it have left, and the
+-- lines have all of it.
+SELECT format('order %s: promotion %s takes off %s of %s', order_id, promotion_id, -amount, base)
+FROM (SELECT order_id, promotion_id, amount,
+             items_amount + sum(amount) OVER earlier - amount AS base
+      FROM ecommerce.order_adjustments AS adjustment
+      JOIN ecommerce.orders
+           ON (orders.customer_id, id) = (adjustment.customer_id, order_id)
+      WHERE kind = 'discount'
+      WINDOW earlier AS (PARTITION BY orders.customer_id, order_id ORDER BY adjustment_number))
+     AS discount
+LEFT JOIN audit.promotions ON id = promotion_id
+WHERE -amount IS DISTINCT FROM CASE kind WHEN 'percent' THEN round(base * value / 100, 2)
+                                         ELSE least(value, base) END
+UNION ALL
+SELECT format('order %s: its lines have %s of the discount %s', order_id, in_lines, -discount)
+FROM (SELECT customer_id, order_id, sum(coalesce(discount_amount, 0)) AS in_lines
+      FROM ecommerce.order_details GROUP BY 1, 2) AS line
+FULL JOIN (SELECT customer_id, order_id, sum(amount) AS discount
+           FROM ecommerce.order_adjustments WHERE kind = 'discount' GROUP BY 1, 2) AS charge
+     USING (customer_id, order_id)
+WHERE coalesce(in_lines, 0) + coalesce(discount, 0) <> 0
+UNION ALL
+-- Goods of 8.90 are shipped free.
+SELECT format('order %s: shipping of %s costs %s', id, goods, shipping)
+FROM ecommerce.orders
+JOIN (SELECT customer_id, order_id, sum(line_amount - coalesce(discount_amount, 0)) AS goods
+      FROM ecommerce.order_details GROUP BY 1, 2) AS line
+     ON (line.customer_id, order_id) = (orders.customer_id, id)
+LEFT JOIN (SELECT customer_id, order_id, sum(amount) AS shipping
+           FROM ecommerce.order_adjustments WHERE kind = 'shipping' GROUP BY 1, 2) AS charge
+     ON (charge.customer_id, charge.order_id) = (orders.customer_id, id)
+WHERE shipping IS DISTINCT FROM CASE WHEN orders.customer_id IN (SELECT user_id FROM audit.shipped)
+                                     THEN CASE WHEN goods < 8.90 THEN 4.90 ELSE 0 END END
+UNION ALL
+-- What is taxed alike is taxed together.
+SELECT format('order %s: %s of the class %s is taxed %s', coalesce(order_id, taxed_order),
+              base, tax_class, tax)
+FROM (SELECT customer_id, order_id, tax_class, sum(amount) AS base
+      FROM (SELECT customer_id, order_id, tax_class,
+                   line_amount - coalesce(discount_amount, 0) AS amount
+            FROM ecommerce.order_details JOIN audit.classes USING (product_id)
+            UNION ALL
+            SELECT customer_id, order_id, 'goods', amount
+            FROM ecommerce.order_adjustments WHERE kind = 'shipping') AS part
+      WHERE tax_class IS NOT NULL GROUP BY 1, 2, 3) AS taxable
+JOIN audit.taxes USING (tax_class)
+FULL JOIN (SELECT customer_id AS taxed_customer, order_id AS taxed_order, code,
+                  sum(amount) AS tax
+           FROM ecommerce.order_adjustments WHERE kind = 'tax' GROUP BY 1, 2, 3) AS charge
+     ON (taxed_customer, taxed_order, code) = (customer_id, order_id, tax_class)
+WHERE tax IS DISTINCT FROM round(base * rate / (100 + CASE WHEN is_included THEN rate ELSE 0 END),
+                                 2)
+UNION ALL
+-- Each use that was granted remains, or is of an order that stands.
+SELECT format('promotion %s: %s uses %s', promotion_id, abs(sum(uses)),
+              CASE WHEN sum(uses) > 0 THEN 'lost' ELSE 'doubled' END)
+FROM (SELECT promotion_id, uses FROM audit.granted
+      UNION ALL
+      SELECT promotion_id, -remaining FROM ecommerce.promotion_levels
+      UNION ALL
+      SELECT promotion_id, -1
+      FROM ecommerce.order_adjustments AS adjustment
+      JOIN ecommerce.orders ON (orders.customer_id, id) = (adjustment.customer_id, order_id)
+      WHERE order_status <> 'CANCELLED'
+            AND promotion_id IN (SELECT promotion_id FROM audit.granted)) AS uses
+GROUP BY promotion_id HAVING sum(uses) <> 0
+UNION ALL
+SELECT format('customer %s: has used promotion %s %s times', orders.customer_id, promotion_id,
+              count(*))
+FROM ecommerce.order_adjustments AS adjustment
+JOIN ecommerce.orders ON (orders.customer_id, orders.id) = (adjustment.customer_id, order_id)
+JOIN audit.promotions ON promotions.id = promotion_id
+WHERE order_status <> 'CANCELLED'
+GROUP BY orders.customer_id, promotion_id, customer_limit HAVING count(*) > customer_limit
 UNION ALL
 -- Each change of an order is an event, once.
 SELECT format('order %s: it is %s, and its events are %s', coalesce(id, order_id),
@@ -177,5 +325,6 @@ UNION ALL
 SELECT format('clients got %s errors %s', count(*), kind)
 FROM audit.answers
 WHERE kind NOT IN ('order', 'cancelled', 'shipped', 'lost', 'doubt', 'conflict',
-                   'PT404', 'PT409')
+                   'PT404', 'PT409', 'coupon_not_applicable', 'stock_is_locked',
+                   'promotion_exhausted')
 GROUP BY kind;

@@ -31,6 +31,11 @@
 #define HOT_PRODUCTS 3
 #define FEW_PRODUCTS 8
 #define RECENT_ORDERS 4
+#define COUPON_CHOICES 15
+#define TWO_COUPONS 6
+#define THE_OTHER_WAY_ROUND 8
+#define FIRST_LIMITED 3
+#define LIMITED_PROMOTIONS 3
 #define MAX_WORKERS 64
 #define CALLS_FOR_KEY 2
 #define RECONNECT_SECONDS 120
@@ -41,15 +46,19 @@
 
 typedef enum Step
 {
-	ADD, CHANGE, PLACE, CANCEL, SHIP, RECEIVE, RAISE_PRICE, LIST, NSTEPS
+	ADD, CHANGE, GIVE_COUPONS, GIVE_IN, PLACE, CANCEL, SHIP, RECEIVE, RAISE_PRICE,
+	GRANT_USES, LIST, NSTEPS
 } Step;
 
 static const char *step_sql[NSTEPS] = {
 	[ADD] = "CALL audit.add($1, $2, $3, $4)",
 	[CHANGE] = "CALL audit.change($1, $2, $3, $4)",
+	[GIVE_COUPONS] = "SELECT audit.give_coupons($1, $2)",
+	[GIVE_IN] = "SELECT audit.give_in($1)",
 	[SHIP] = "SELECT ecommerce.set_order_status($1, $2, 'SHIPPED')",
 	[RECEIVE] = "SELECT audit.receive($1, $2)",
 	[RAISE_PRICE] = "SELECT audit.raise_price($1)",
+	[GRANT_USES] = "SELECT audit.grant_uses($1, $2)",
 	[LIST] = "SELECT audit.listed_wrong($1)",
 };
 
@@ -153,6 +162,21 @@ connect_again(Worker *worker)
 	}
 }
 
+/* The SQLSTATE, or the code in the DETAIL where that says more. */
+static const char *
+kind_of_error(const PGresult *result)
+{
+	static const char *const codes[] = {
+		"coupon_not_applicable", "stock_is_locked", "promotion_exhausted"
+	};
+	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]) && detail; i++)
+		if (strstr(detail, codes[i]) != NULL)
+			return codes[i];
+	return PQresultErrorField(result, PG_DIAG_SQLSTATE);
+}
+
 /* Executes a step, and leaves its result with the worker. */
 static Outcome
 execute(Worker *worker, Step step, int nvalues, const char *const *values)
@@ -175,7 +199,7 @@ execute(Worker *worker, Step step, int nvalues, const char *const *values)
 		connect_again(worker);
 		return LOST;
 	}
-	printf("%s|||||\n", code);
+	printf("%s|||||\n", kind_of_error(worker->result));
 	if (strncmp(code, "40", 2) != 0)
 		return REFUSED;
 	usleep(PAUSE_AFTER_CONFLICT * chance(worker));
@@ -218,12 +242,26 @@ add(Worker *worker, int customer)
 
 	if (choice < 0.80)
 		first = last = one_of(worker, HOT_PRODUCTS);
-	else if (choice < 0.99)
+	else if (choice < 0.98)
 		last = one_of(worker, one_of(worker, FEW_PRODUCTS));
 	if (chance(worker) < 0.5)
 		EXECUTE(worker, ADD, customer, first, last, quantity);
 	else
 		EXECUTE(worker, ADD, customer, last, first, quantity);
+}
+
+/*
+ * Often the same two that are limited, in either order, so that two carts have
+ * them in opposite orders.
+ */
+static void
+give_coupons(Worker *worker, int customer)
+{
+	int			choice = one_of(worker, COUPON_CHOICES);
+
+	if (chance(worker) < 0.5)
+		choice = TWO_COUPONS + (choice & THE_OTHER_WAY_ROUND);
+	EXECUTE(worker, GIVE_COUPONS, customer, choice);
 }
 
 static void
@@ -241,6 +279,8 @@ place(Worker *worker, int customer, const char *key)
 
 	if (outcome == LOST)
 		printf("doubt|%d||||\n", customer);
+	if (outcome == REFUSED && chance(worker) < 0.6)
+		EXECUTE(worker, GIVE_IN, customer);
 	if (outcome != DONE)
 		return;
 
@@ -314,9 +354,9 @@ work(void *argument)
 		else if (choice < 0.14)
 			EXECUTE(worker, CHANGE, customer, 1, PRODUCTS, 0);
 		else if (choice < 0.18)
-			EXECUTE(worker, RECEIVE, product, 50);
+			EXECUTE(worker, RECEIVE, one_of(worker, PRODUCTS - 2), 20);
 		else if (choice < 0.22)
-			EXECUTE(worker, RECEIVE, one_of(worker, HOT_PRODUCTS), 30);
+			EXECUTE(worker, RECEIVE, 1, 20);
 		else if (choice < 0.32)
 			end_order(worker, CANCEL, "cancelled");
 		else if (choice < 0.34)
@@ -325,10 +365,16 @@ work(void *argument)
 			list(worker, customer);
 		else if (choice < 0.365)
 			EXECUTE(worker, RAISE_PRICE, product);
+		else if (choice < 0.39)
+			EXECUTE(worker, GRANT_USES,
+					FIRST_LIMITED - 1 + one_of(worker, LIMITED_PROMOTIONS),
+					one_of(worker, 5));
 		else
 		{
 			if (chance(worker) < 0.7)
 				add(worker, customer);
+			if (chance(worker) < 0.3)
+				give_coupons(worker, customer);
 			if (chance(worker) < 0.8)
 				place_with_key(worker, customer);
 			else

@@ -1,0 +1,42 @@
+/*-------------------------------------------------------------------------
+ *
+ * discounts.h
+ *		Promotions: which apply to a cart, and what they take off.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef ECOMMERCE_DISCOUNTS_H
+#define ECOMMERCE_DISCOUNTS_H
+
+#include "checkout.h"
+#include "shipping.h"
+
+typedef struct Promotion Promotion;
+
+/*
+ * Reads the promotions of the cart, sets what each line costs after discounts,
+ * and notes these as adjustments, and the coupons that do not apply as problems.
+ * Returns the one that makes shipping free, or NULL.
+ */
+extern const Promotion *apply_promotions(Checkout *checkout,
+										 const ShippingRates *rates,
+										 Visibility visibility);
+
+/* Notes what the promotion takes off; the kind is that of a discount. */
+extern void add_discount(Checkout *checkout, const char *kind,
+						 const Promotion *promotion, Numeric amount);
+
+/*
+ * Locks the uses of the promotions that have a limit, by promotion id, and notes
+ * coupons that are used up meanwhile as problems.  Raises 40001 for a promotion
+ * that came by itself: tried again, the order goes without it.
+ */
+extern void lock_promotion_uses(Checkout *checkout);
+
+/* Takes one of each, which are locked and there. */
+extern void take_promotion_uses(const Checkout *checkout);
+
+/* Gives the uses of a cancelled order back. */
+extern void return_promotion_uses(int64 user_id, int64 order_id);
+
+#endif							/* ECOMMERCE_DISCOUNTS_H */
