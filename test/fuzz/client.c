@@ -303,9 +303,9 @@ static const Scene scenes[] = {
 		" SELECT 2, id, 1 FROM generate_series(1001, 2000) AS id",
 	.call = "ecommerce.add_to_cart(2, 9)"},
 	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.set_cart_coupons(2, '{TEN}');"
-		" SELECT ecommerce.place_order(2)",
+		" SELECT ecommerce.place_order(2, shipping_address => 'Here')",
 	.call = "ecommerce.set_promotion_limit(1, 0)"},
-	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2);" FILL_CART ";"
+	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here');" FILL_CART ";"
 		" DO $$ BEGIN EXECUTE 'ALTER SEQUENCE ecommerce.orders_id_seq RESTART WITH '"
 		" || (SELECT coalesce(max(id), 1) FROM ecommerce.orders); END $$",
 	.call = "ecommerce.place_order(2)"},
