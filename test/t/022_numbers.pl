@@ -19,6 +19,9 @@ use Test::More;
 my $orders = $ENV{ORDERS} // 2000;
 my $seed = $ENV{SEED} // int(rand(2**31));
 my $folder = "$FindBin::RealBin/../numbers";
+
+plan skip_all => 'there is no python3' if system('python3 -c 1 2>/dev/null') != 0;
+
 my $node = start_server('numbers');
 
 $node->safe_psql(
