@@ -61,6 +61,20 @@ typedef struct TaxGroup
 
 #define SHIPPING	(-1)
 
+/* A class of the cart, and where what is in it belongs. */
+typedef struct TaxClass
+{
+	NullableDatum name;
+	TaxGroup   *group;			/* NULL when its rates cannot be told */
+} TaxClass;
+
+/* What of the address decides on taxes. */
+typedef struct Destination
+{
+	NullableDatum country;
+	NullableDatum state;
+} Destination;
+
 /*
  * The rates of the classes that are in force.  Without a country those of all
  * countries are read, to tell that there are any.
@@ -80,18 +94,22 @@ static Statement select_rates = {
 
 static List *classes_of(const Checkout *checkout, NullableDatum shipping_class);
 static List *add_class(List *classes, NullableDatum tax_class);
-static List *read_rates(const Checkout *checkout, List *classes,
+static List *read_rates(const List *classes, const Destination *destination,
 						Visibility visibility);
 static NullableDatum in_capitals(NullableDatum state);
-static void add_member(Checkout *checkout, List **groups, const List *rates,
-					   NullableDatum tax_class, int member, Numeric amount);
+static List *group_classes(Checkout *checkout, List **groups,
+						   const List *classes, const List *rates,
+						   const Destination *destination);
+static void add_member(const List *classes, NullableDatum tax_class,
+					   int member, Numeric amount);
+static bool is_taxed(const Checkout *checkout, int line);
 static List *rates_of_class(Checkout *checkout, const List *rates,
-							NullableDatum tax_class);
+							NullableDatum tax_class,
+							const Destination *destination);
 static bool find_level(const List *rates, NullableDatum tax_class,
-					   NullableDatum country, NullableDatum state,
-					   Level *level);
+					   const Destination *destination, Level *level);
 static bool is_for(const TaxRate *rate, NullableDatum tax_class,
-				   NullableDatum country, NullableDatum state);
+				   const Destination *destination);
 static Level level_of(const TaxRate *rate);
 static void add_tax_problem(Checkout *checkout, ProblemKind kind,
 							NullableDatum country, NullableDatum tax_class);
@@ -111,35 +129,40 @@ apply_taxes(Checkout *checkout, NullableDatum shipping_class,
 			Numeric shipping_amount, Visibility visibility)
 {
 	Numeric		added = round_amount(int64_to_numeric(0), checkout->digits);
-	List	   *classes = classes_of(checkout, shipping_class);
+	List	   *names = classes_of(checkout, shipping_class);
 	List	   *groups = NIL;
-	List	   *rates;
+	List	   *classes;
+	Destination destination;
 	ListCell   *cell;
 
-	if (classes == NIL)
+	if (names == NIL)
 		return added;
-	rates = read_rates(checkout, classes, visibility);
+	destination.country = address_field(checkout->address, "country");
+	destination.state = in_capitals(address_field(checkout->address, "state"));
+	classes = group_classes(checkout, &groups, names,
+							read_rates(names, &destination, visibility),
+							&destination);
 	for (int i = 0; i < checkout->count; i++)
-		if (!checkout->items[i].tax_class.isnull &&
-			!checkout->lines[i].line_amount.isnull)
-			add_member(checkout, &groups, rates, checkout->items[i].tax_class,
-					   i, checkout->items[i].net);
+		if (is_taxed(checkout, i))
+			add_member(classes, checkout->items[i].tax_class, i,
+					   checkout->items[i].net);
 	if (!shipping_class.isnull)
-		add_member(checkout, &groups, rates, shipping_class, SHIPPING,
-				   shipping_amount);
+		add_member(classes, shipping_class, SHIPPING, shipping_amount);
 	foreach(cell, groups)
 		added = add_amounts(added, tax_group(checkout, lfirst(cell)));
 	return added;
 }
 
+/* Their names, in the order of the lines, that of shipping last. */
 static List *
 classes_of(const Checkout *checkout, NullableDatum shipping_class)
 {
-	List	   *classes = add_class(NIL, shipping_class);
+	List	   *classes = NIL;
 
 	for (int i = 0; i < checkout->count; i++)
-		classes = add_class(classes, checkout->items[i].tax_class);
-	return classes;
+		if (is_taxed(checkout, i))
+			classes = add_class(classes, checkout->items[i].tax_class);
+	return add_class(classes, shipping_class);
 }
 
 static List *
@@ -152,11 +175,12 @@ add_class(List *classes, NullableDatum tax_class)
 }
 
 static List *
-read_rates(const Checkout *checkout, List *classes, Visibility visibility)
+read_rates(const List *classes, const Destination *destination,
+		   Visibility visibility)
 {
 	NullableDatum values[] = {
 		text_list_value(classes),
-		address_field(checkout->address, "country")
+		destination->country
 	};
 	uint64		nrates = execute(&select_rates, values, visibility);
 	TaxRate    *rates = palloc_extended(nrates * sizeof(TaxRate),
@@ -182,34 +206,68 @@ in_capitals(NullableDatum state)
 	return state.isnull ? state : upper_case(state.value);
 }
 
-static void
-add_member(Checkout *checkout, List **groups, const List *rates,
-		   NullableDatum tax_class, int member, Numeric amount)
+/* Once for each class, however many lines it has. */
+static List *
+group_classes(Checkout *checkout, List **groups, const List *classes,
+			  const List *rates, const Destination *destination)
 {
-	List	   *applied = rates_of_class(checkout, rates, tax_class);
-	TaxGroup   *group;
+	List	   *result = NIL;
+	ListCell   *cell;
+
+	foreach(cell, classes)
+	{
+		TaxClass   *tax_class = palloc(sizeof(TaxClass));
+		List	   *applied;
+
+		tax_class->name = *(NullableDatum *) lfirst(cell);
+		applied = rates_of_class(checkout, rates, tax_class->name, destination);
+		tax_class->group = applied == NIL ? NULL :
+			group_of(groups, applied, checkout->count + 1);
+		result = lappend(result, tax_class);
+	}
+	return result;
+}
+
+static void
+add_member(const List *classes, NullableDatum tax_class, int member,
+		   Numeric amount)
+{
+	ListCell   *cell;
 
 	CHECK_FOR_INTERRUPTS();
-	if (applied == NIL)
+	foreach(cell, classes)
+	{
+		TaxGroup   *group = ((TaxClass *) lfirst(cell))->group;
+
+		if (!texts_are_equal(((TaxClass *) lfirst(cell))->name, tax_class))
+			continue;
+		if (group == NULL)
+			return;
+		group->members[group->nmembers] = member;
+		group->amounts[group->nmembers] = amount;
+		group->nmembers++;
 		return;
-	group = group_of(groups, applied, checkout->count + 1);
-	group->members[group->nmembers] = member;
-	group->amounts[group->nmembers] = amount;
-	group->nmembers++;
+	}
+}
+
+static bool
+is_taxed(const Checkout *checkout, int line)
+{
+	return !checkout->items[line].tax_class.isnull &&
+		!checkout->lines[line].line_amount.isnull;
 }
 
 /* The most specific rates; none, and a problem, when that cannot be told. */
 static List *
-rates_of_class(Checkout *checkout, const List *rates, NullableDatum tax_class)
+rates_of_class(Checkout *checkout, const List *rates, NullableDatum tax_class,
+			   const Destination *destination)
 {
-	NullableDatum country = address_field(checkout->address, "country");
-	NullableDatum state = in_capitals(address_field(checkout->address, "state"));
 	NullableDatum none = NULL_VALUE;
 	List	   *applied = NIL;
 	Level		level = FOR_ALL;
 	ListCell   *cell;
 
-	if (!find_level(rates, tax_class, country, state, &level))
+	if (!find_level(rates, tax_class, destination, &level))
 	{
 		add_tax_problem(checkout, ADDRESS_NEEDED, none, none);
 		return NIL;
@@ -218,18 +276,18 @@ rates_of_class(Checkout *checkout, const List *rates, NullableDatum tax_class)
 	{
 		TaxRate    *rate = lfirst(cell);
 
-		if (level_of(rate) == level && is_for(rate, tax_class, country, state))
+		if (level_of(rate) == level && is_for(rate, tax_class, destination))
 			applied = lappend(applied, rate);
 	}
 	if (applied == NIL)
-		add_tax_problem(checkout, NO_TAX_RATE, country, tax_class);
+		add_tax_problem(checkout, NO_TAX_RATE, destination->country, tax_class);
 	return applied;
 }
 
 /* False when there are rates that the address is too short to choose from. */
 static bool
-find_level(const List *rates, NullableDatum tax_class, NullableDatum country,
-		   NullableDatum state, Level *level)
+find_level(const List *rates, NullableDatum tax_class,
+		   const Destination *destination, Level *level)
 {
 	ListCell   *cell;
 
@@ -239,22 +297,22 @@ find_level(const List *rates, NullableDatum tax_class, NullableDatum country,
 
 		if (!texts_are_equal(rate->tax_class, tax_class))
 			continue;
-		if ((country.isnull && !rate->country.isnull) ||
-			(state.isnull && !rate->state.isnull))
+		if ((destination->country.isnull && !rate->country.isnull) ||
+			(destination->state.isnull && !rate->state.isnull))
 			return false;
-		if (is_for(rate, tax_class, country, state))
+		if (is_for(rate, tax_class, destination))
 			*level = Max(*level, level_of(rate));
 	}
 	return true;
 }
 
 static bool
-is_for(const TaxRate *rate, NullableDatum tax_class, NullableDatum country,
-	   NullableDatum state)
+is_for(const TaxRate *rate, NullableDatum tax_class,
+	   const Destination *destination)
 {
 	return texts_are_equal(rate->tax_class, tax_class) &&
-		(rate->country.isnull || texts_are_equal(rate->country, country)) &&
-		(rate->state.isnull || texts_are_equal(rate->state, state));
+		(rate->country.isnull || texts_are_equal(rate->country, destination->country)) &&
+		(rate->state.isnull || texts_are_equal(rate->state, destination->state));
 }
 
 static Level
@@ -265,7 +323,7 @@ level_of(const TaxRate *rate)
 	return rate->country.isnull ? FOR_ALL : FOR_COUNTRY;
 }
 
-/* Once, however many lines have it. */
+/* An address that is too short is told once, also by shipping. */
 static void
 add_tax_problem(Checkout *checkout, ProblemKind kind, NullableDatum country,
 				NullableDatum tax_class)
