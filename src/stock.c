@@ -183,7 +183,9 @@ lock_stock(LockedStock *stock, int64 bucket, StockUnits *units, int count)
 	if (nshort == 0)
 		return;
 	lock_others(stock, units, count, short_of, nshort);
-	check_locked(units, count, short_of, nshort);
+	nshort = select_short(units, count, &short_of);
+	if (nshort > 0)
+		check_locked(units, count, short_of, nshort);
 }
 
 void
@@ -269,7 +271,7 @@ read_quantities(StockUnits *units, int count, uint64 nrows)
 	}
 }
 
-/* Those of which the cart's bucket has not enough. */
+/* Those of which not enough is available yet. */
 static int
 select_short(const StockUnits *units, int count, StockUnits **short_of)
 {
@@ -334,22 +336,21 @@ check_locked(StockUnits *units, int count, const StockUnits *short_of,
 	{
 		NullableDatum row[2];
 		StockUnits *found;
-		bool		is_locked;
+		int64		sum;
 
 		read_row(SPI_tuptable, i, row, lengthof(row));
 		found = find_units(units, count, DatumGetInt64(row[0].value));
 		if (found == NULL)
 			continue;
-		is_locked = found->available < found->quantity &&
-			DatumGetInt64(row[1].value) >= found->quantity;
-		if (is_locked)
+		sum = DatumGetInt64(row[1].value);
+		if (sum >= found->quantity)
 			ereport(ERROR,
 					errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 					errmsg("could not serialize access due to concurrent update"),
 					errdetail_internal("{\"code\": \"stock_is_locked\", \"product_id\": " INT64_FORMAT "}",
 									   found->product_id),
 					errhint("The transaction might succeed if retried."));
-		found->available = Max(found->available, DatumGetInt64(row[1].value));
+		found->available = Max(found->available, sum);
 	}
 }
 
