@@ -68,10 +68,6 @@ static bool price_has_changed(const Checkout *checkout, int item, Seen seen);
 static bool is_too_large(NullableDatum amount);
 static int	digits_of(NullableDatum currency);
 static void compute_line(OrderLine *line, int64 quantity, int digits);
-static void append_amount(StringInfo detail, const char *key,
-						  NullableDatum amount);
-static void append_text(StringInfo detail, const char *key,
-						NullableDatum value);
 
 void
 price_checkout(Checkout *checkout, NullableDatum address, Seen seen,
@@ -405,22 +401,4 @@ compute_line(OrderLine *line, int64 quantity, int digits)
 	require_finite(price);
 	line->unit_price = numeric_value(price_as_shown(price, digits));
 	line->line_amount = numeric_value(multiply_price(price, quantity, digits));
-}
-
-static void
-append_amount(StringInfo detail, const char *key, NullableDatum amount)
-{
-	appendStringInfo(detail, ", \"%s\": %s", key,
-					 amount.isnull ? "null" :
-					 amount_text(DatumGetNumeric(amount.value)));
-}
-
-static void
-append_text(StringInfo detail, const char *key, NullableDatum value)
-{
-	appendStringInfo(detail, ", \"%s\": ", key);
-	if (value.isnull)
-		appendStringInfoString(detail, "null");
-	else
-		escape_json(detail, TextDatumGetCString(value.value));
 }

@@ -125,10 +125,6 @@ static void append_fields(StringInfo detail, const Checkout *checkout,
 static void append_other_currencies(StringInfo detail,
 									const Checkout *checkout);
 static void append_key(StringInfo detail, const char *key);
-static void append_amount(StringInfo detail, const char *key,
-						  NullableDatum amount);
-static void append_text(StringInfo detail, const char *key,
-						NullableDatum value);
 static void put_problem(JsonbWriter *writer, const Checkout *checkout,
 						const Problem *problem);
 static void put_facts(JsonbWriter *writer, const Problem *problem);
@@ -303,10 +299,11 @@ static void
 append_key(StringInfo detail, const char *key)
 {
 	appendStringInfo(detail, "%s\"%s\": ",
-					 detail->data[detail->len - 1] == '{' ? "" : ", ", key);
+					 detail->len > 0 && detail->data[detail->len - 1] == '{' ?
+					 "" : ", ", key);
 }
 
-static void
+void
 append_amount(StringInfo detail, const char *key, NullableDatum amount)
 {
 	append_key(detail, key);
@@ -314,7 +311,7 @@ append_amount(StringInfo detail, const char *key, NullableDatum amount)
 						   amount_text(DatumGetNumeric(amount.value)));
 }
 
-static void
+void
 append_text(StringInfo detail, const char *key, NullableDatum value)
 {
 	append_key(detail, key);

@@ -58,6 +58,15 @@ extern void add_problem_of(Checkout *checkout, ProblemKind kind,
 /* Raises the most important of the problems, with all that are like it. */
 extern void refuse_problems(Checkout *checkout);
 
+/*
+ * Appends a key and its value to a JSON object that is being told, the comma
+ * before it too, unless the object has just been opened.
+ */
+extern void append_amount(StringInfo detail, const char *key,
+						  NullableDatum amount);
+extern void append_text(StringInfo detail, const char *key,
+						NullableDatum value);
+
 /* Puts the problems as an array, the most important first. */
 extern void put_problems(JsonbWriter *writer, Checkout *checkout);
 
