@@ -28,6 +28,7 @@
 #include "utils/date.h"
 #include "utils/datetime.h"
 #include "utils/json.h"
+#include "utils/memutils.h"
 #include "utils/numeric.h"
 
 #include "jsonb_writer.h"
@@ -87,6 +88,19 @@ jsonb_shape(const char *const *keys, int nkeys)
 		end += length;
 	}
 	return shape;
+}
+
+const JsonbShape *
+jsonb_kept_shape(JsonbShape **shape, const char *const *keys, int nkeys)
+{
+	if (*shape == NULL)
+	{
+		MemoryContext before = MemoryContextSwitchTo(TopMemoryContext);
+
+		*shape = jsonb_shape(keys, nkeys);
+		MemoryContextSwitchTo(before);
+	}
+	return *shape;
 }
 
 void

@@ -59,6 +59,14 @@ typedef struct JsonbWriter
 /* keys must be in stored order; the shape lives in the current context. */
 extern JsonbShape *jsonb_shape(const char *const *keys, int nkeys);
 
+/*
+ * The shape that a static variable keeps, made when it is first needed, for the
+ * session: of what a document can have many times.
+ */
+#define KEPT_SHAPE(shape, keys)	jsonb_kept_shape(&(shape), keys, lengthof(keys))
+extern const JsonbShape *jsonb_kept_shape(JsonbShape **shape,
+										  const char *const *keys, int nkeys);
+
 /* The document is built in the given memory context. */
 extern void jsonb_begin(JsonbWriter *writer, MemoryContext context);
 extern Jsonb *jsonb_finish(JsonbWriter *writer);

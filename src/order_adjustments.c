@@ -52,7 +52,8 @@ void
 put_charges(JsonbWriter *writer, NullableDatum items_amount,
 			const OrderAdjustment *adjustments, int count)
 {
-	const JsonbShape *shape;
+	static JsonbShape *charges_shape;
+	static JsonbShape *adjustment_shape;
 	int			digits;
 
 	if (items_amount.isnull)
@@ -61,15 +62,14 @@ put_charges(JsonbWriter *writer, NullableDatum items_amount,
 		return;
 	}
 	digits = decimals_of(DatumGetNumeric(items_amount.value));
-	shape = jsonb_shape(adjustment_keys, lengthof(adjustment_keys));
-	jsonb_open_object(writer, jsonb_shape(charges_keys,
-										  lengthof(charges_keys)));
+	jsonb_open_object(writer, KEPT_SHAPE(charges_shape, charges_keys));
 	jsonb_put_numeric(writer, numeric_value(sum_of(adjustments, count, KIND_TAX,
 												   NULL, digits)));
 	jsonb_open_array(writer);
 	for (int i = 0; i < count; i++)
 	{
-		jsonb_open_object(writer, shape);
+		jsonb_open_object(writer, KEPT_SHAPE(adjustment_shape,
+											 adjustment_keys));
 		jsonb_put_text(writer, adjustments[i].code);
 		jsonb_put_text(writer, adjustments[i].kind);
 		jsonb_put_text(writer, adjustments[i].name);

@@ -17,8 +17,6 @@
  */
 #include "postgres.h"
 
-#include "utils/memutils.h"
-
 #include "order_document.h"
 
 /* In stored order: by length, then by bytes. */
@@ -45,11 +43,6 @@ static const char *const product_keys[] = {
 };
 static const char *const category_keys[] = {"id", "name"};
 
-/* A shape is made once a session. */
-#define KEPT_SHAPE(shape, keys) kept_shape(&shape, keys, lengthof(keys))
-
-static const JsonbShape *kept_shape(JsonbShape **shape,
-									const char *const *keys, int nkeys);
 static void put_product(OrderDocument *document, const OrderLine *line);
 static void put_category(OrderDocument *document, const OrderLine *line);
 
@@ -73,19 +66,6 @@ begin_order_document(OrderDocument *document, Replayed replayed,
 	document->product_shape = KEPT_SHAPE(product, product_keys);
 	document->category_shape = KEPT_SHAPE(category, category_keys);
 	jsonb_begin(&document->writer, context);
-}
-
-static const JsonbShape *
-kept_shape(JsonbShape **shape, const char *const *keys, int nkeys)
-{
-	if (*shape == NULL)
-	{
-		MemoryContext before = MemoryContextSwitchTo(TopMemoryContext);
-
-		*shape = jsonb_shape(keys, nkeys);
-		MemoryContextSwitchTo(before);
-	}
-	return *shape;
 }
 
 void
