@@ -43,6 +43,7 @@ static int	execute_plan(Statement *statement, const NullableDatum *values,
 						 Visibility visibility);
 static bool is_index_of(const RowNumber *number, const ErrorData *error);
 static void check_domains(Statement *statement, const NullableDatum *values);
+static void forget_checks(Statement *statement);
 static void forget_rewritten(Statement *statement);
 pg_noreturn static void refuse_written(uint64 written, uint64 expected);
 static void insert_some_rows(RowInserter *inserter, int64 customer_id,
@@ -151,28 +152,32 @@ execute_plan(Statement *statement, const NullableDatum *values,
 static void
 check_domains(Statement *statement, const NullableDatum *values)
 {
-	bool		forget = false;
-
+	if (statement->domain_context != NULL &&
+		MemoryContextMemAllocated(statement->domain_context, true) >
+		DOMAINS_MAX_SIZE)
+		forget_checks(statement);
 	if (statement->domain_context == NULL)
 		statement->domain_context =
 			AllocSetContextCreate(TopMemoryContext, "ecommerce domains",
 								  ALLOCSET_SMALL_SIZES);
-	else if (MemoryContextMemAllocated(statement->domain_context, true) >
-			 DOMAINS_MAX_SIZE)
-		forget = true;
-	if (forget)
-		MemoryContextReset(statement->domain_context);
 	for (int i = 0; i < statement->ndomains; i++)
 	{
 		DomainParameter *domain = &statement->domains[i];
 		const NullableDatum *value = &values[domain->number - 1];
 
-		if (forget)
-			domain->check = NULL;
 		if (domain->type != domain->base_type)
 			domain_check(value->value, value->isnull, domain->type,
 						 &domain->check, statement->domain_context);
 	}
+}
+
+static void
+forget_checks(Statement *statement)
+{
+	for (int i = 0; i < statement->ndomains; i++)
+		statement->domains[i].check = NULL;
+	MemoryContextDelete(statement->domain_context);
+	statement->domain_context = NULL;
 }
 
 void
