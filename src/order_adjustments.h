@@ -37,7 +37,6 @@ typedef union OrderAdjustment
 #define KIND_SHIPPING			"shipping"
 #define KIND_SHIPPING_DISCOUNT	"shipping_discount"
 #define KIND_TAX				"tax"
-#define KIND_FEE				"fee"
 
 /* What to select: the id of the order, then the columns of an OrderAdjustment. */
 #define SELECT_ORDER_ADJUSTMENTS \
