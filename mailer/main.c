@@ -89,7 +89,7 @@ static void refused(Mailer *mailer, Event *event, const char *reason);
 static void unreachable(Mailer *mailer, Event *event, const char *reason);
 static void pause_sending(Mailer *mailer);
 static void conclude(Mailer *mailer, const char *event_id,
-					 const char *order_id, const char *failure);
+					 const char *order_id, const char *what, bool failed);
 static void leave(Mailer *mailer, Event *event, const char *reason);
 static void forget(Mailer *mailer, Event *event);
 
@@ -239,7 +239,7 @@ receive(const Notice *notice, const char *json, void *data)
 	{
 		conclude(mailer, notice->event_id, notice->order_id,
 				 *notice->recipient == '\0' ? "no e-mail address" :
-				 "unusable e-mail address");
+				 "unusable e-mail address", true);
 		return;
 	}
 	if (!word(mailer, notice, json, &texts))
@@ -279,7 +279,7 @@ word(Mailer *mailer, const Notice *notice, const char *json, Texts *texts)
 	}
 	nmessages = word_event(settings->texts, json, texts);
 	if (nmessages == 0)
-		conclude(mailer, notice->event_id, notice->order_id, NULL);
+		conclude(mailer, notice->event_id, notice->order_id, "not mailed", false);
 	if (nmessages < 0)
 	{
 		report("event %s of order %s: %s fails, left", notice->event_id,
@@ -336,7 +336,7 @@ deliver(Mailer *mailer, Event *event)
 	switch (outcome)
 	{
 		case ACCEPTED:
-			conclude(mailer, event->id, event->order_id, NULL);
+			conclude(mailer, event->id, event->order_id, "sent", false);
 			send_copy(mailer, event);
 			forget(mailer, event);
 			break;
@@ -382,7 +382,7 @@ refused(Mailer *mailer, Event *event, const char *reason)
 {
 	if (++mailer->refusals < MOST_REFUSALS)
 	{
-		conclude(mailer, event->id, event->order_id, reason);
+		conclude(mailer, event->id, event->order_id, reason, true);
 		forget(mailer, event);
 		return;
 	}
@@ -428,23 +428,22 @@ pause_sending(Mailer *mailer)
 }
 
 /*
- * The message was sent or, if there is a failure, never can be.  Nothing else is
+ * The message was sent, or is not to be, or, if that failed, never can be.  Nothing else is
  * done until the database knows, as long as the program may run, and one more
  * attempt when it may not.
  */
 static void
 conclude(Mailer *mailer, const char *event_id, const char *order_id,
-		 const char *failure)
+		 const char *what, bool failed)
 {
-	const char *what = failure == NULL ? "sent" : failure;
 	int			marked;
 
-	if (failure != NULL)
+	if (failed)
 		mailer->left_any = true;
 	for (int failures = 0;; failures++)
 	{
-		marked = failure == NULL ? acknowledge_event(event_id) :
-			fail_event(event_id, failure);
+		marked = failed ? fail_event(event_id, what) :
+			acknowledge_event(event_id);
 		if (marked >= 0)
 			break;
 		if (failures > 0 && (mailer->once || stop_requested()))
@@ -458,7 +457,7 @@ conclude(Mailer *mailer, const char *event_id, const char *order_id,
 		wait_until(current_time() + back_off(failures));
 	}
 	report("event %s of order %s: %s%s%s", event_id, order_id, what,
-		   failure == NULL ? "" : ", given up",
+		   failed ? ", given up" : "",
 		   marked == 0 ? ", as another mailer did" : "");
 }
 

@@ -394,21 +394,21 @@ my $parts  = q{order_delivered order_cancelled, order_items_returned};
 
 $node->safe_psql(
 	'postgres', qq{
-	CREATE FUNCTION tell(name text, payload jsonb, old text, new text) RETURNS void
+	CREATE FUNCTION tell(ordered bigint, name text, facts jsonb, old text, new text) RETURNS void
 	BEGIN ATOMIC
 		INSERT INTO ecommerce.order_events (customer_id, order_id, event_number, event, old_status,
 											new_status, payload, actor)
-		SELECT customer_id, order_id, max(event_number) + 1, name, old, new, payload, 'me'
-		FROM ecommerce.order_events WHERE order_id = $told GROUP BY customer_id, order_id;
+		SELECT customer_id, order_id, max(event_number) + 1, name, old, new, facts, 'me'
+		FROM ecommerce.order_events WHERE order_id = ordered GROUP BY customer_id, order_id;
 	END;
-	SELECT tell('order_items_returned', '{"items": [{"line": 2, "quantity": 1, "amount": 4.99}], "amount": 4.99}',
+	SELECT tell($told, 'order_items_returned', '{"items": [{"line": 2, "quantity": 1, "amount": 4.99}], "amount": 4.99}',
 				'PROCESSING', 'PROCESSING');
-	SELECT tell('order_shipped', '{"carrier": "<DHL>", "tracking_number": "00340434161094", "tracking_url": "https://t.example/?a=1&b=2"}',
+	SELECT tell($told, 'order_shipped', '{"carrier": "<DHL>", "tracking_number": "00340434161094", "tracking_url": "https://t.example/?a=1&b=2"}',
 				'PROCESSING', 'SHIPPED');
-	SELECT tell('order_items_returned', '{"items": [{"line": 1, "quantity": 2, "amount": 3.98}], "amount": 3.98}',
+	SELECT tell($told, 'order_items_returned', '{"items": [{"line": 1, "quantity": 2, "amount": 3.98}], "amount": 3.98}',
 				'SHIPPED', 'SHIPPED');
-	SELECT tell('order_refunded', '{"amount": 3.98}', 'SHIPPED', 'SHIPPED');
-	SELECT tell('order_delivered', NULL, 'SHIPPED', 'DELIVERED');
+	SELECT tell($told, 'order_refunded', '{"amount": 3.98}', 'SHIPPED', 'SHIPPED');
+	SELECT tell($told, 'order_delivered', NULL, 'SHIPPED', 'DELIVERED');
 });
 my $before = () = occurrences($smtp, 'accepted');
 
@@ -417,7 +417,7 @@ is( run_mailer(
 		MAIL_COPY   => 'shop-copy@example.test',
 		MAIL_EVENTS => "order_placed $parts order_shipped order_refunded"),
 	0,
-	'five names of events');
+	'several names of events') foreach 1 .. 2;
 @accepted = splice @{ [ occurrences($smtp, 'accepted') ] }, $before;
 is( join(' ',
 		sort map { $_->{recipients}->[0] } @accepted),
@@ -488,7 +488,7 @@ $told = place('Told', 'en@example.test', 'Street');
 $node->safe_psql('postgres', qq{
 	SELECT ecommerce.set_order_status(customer_id, id, 'SHIPPED') FROM ecommerce.orders WHERE id = $told;
 	UPDATE ecommerce.orders SET metadata = '{"language": "de"}' WHERE id = $told;
-	SELECT tell('order_address_changed', NULL, 'SHIPPED', 'SHIPPED');
+	SELECT tell($told, 'order_address_changed', NULL, 'SHIPPED', 'SHIPPED');
 	});
 place('Told', 'de@example.test', 'Street');
 $before = () = occurrences($smtp, 'accepted');
@@ -524,6 +524,7 @@ $node->safe_psql('postgres', q{
 	WHERE delivered_at IS NULL AND failed_at IS NULL AND event = 'order_placed'});
 is(run_mailer($mailer, $node, %login), 0, 'when it is mended');
 is((occurrences($smtp, 'accepted'))[-1]->{to}, 'zero@example.test', 'it is sent');
+like(mailer_log(), qr/: not mailed$/m, 'and the log says what was not to be');
 
 $log = mailer_log();
 like(
