@@ -133,7 +133,7 @@ sub missed
 		push @codes,
 		  grep { !$out_of_reach{$_} && !reached($error, $_) } @{ $error->{codes} };
 	}
-	return (@functions, @codes);
+	return @functions + @codes;
 }
 
 # Returns the path of the program, or nothing where there is no compiler or no libpq.
