@@ -9,7 +9,7 @@ BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
 SELECT plan(68);
-SELECT is(ecommerce.migrate(owner => current_user), 3, 'migrate() makes version 3');
+SELECT is(ecommerce.migrate(owner => current_user), 4, 'migrate() makes version 4');
 
 
 -- The contract
@@ -65,8 +65,9 @@ SELECT results_eq(
 SELECT results_eq(
     $$SELECT relname::text COLLATE "default" FROM pg_class
       WHERE relnamespace = 'ecommerce'::regnamespace AND relkind NOT IN ('i', 'S') ORDER BY relname$$,
-    $$VALUES ('cart_items'), ('carts'), ('categories'), ('order_adjustments'), ('order_details'), ('order_events'),
-             ('orders'), ('products'), ('promotion_levels'), ('promotions'), ('schema_migrations'), ('shipping_rates'),
+    $$VALUES ('cart_items'), ('carts'), ('categories'), ('order_adjustments'), ('order_balances'), ('order_details'),
+             ('order_events'), ('order_payments'), ('order_return_lines'), ('order_returns'), ('orders'),
+             ('products'), ('promotion_levels'), ('promotions'), ('schema_migrations'), ('shipping_rates'),
              ('stock_levels'), ('tax_rates'), ('users')$$,
     'tables');
 SELECT results_eq(
@@ -77,8 +78,14 @@ SELECT results_eq(
              ('ecommerce.carts', 'PRIMARY KEY (user_id)'),
              ('ecommerce.categories', 'PRIMARY KEY (id)'),
              ('ecommerce.order_adjustments', 'PRIMARY KEY (customer_id, order_id, adjustment_number)'),
+             ('ecommerce.order_balances', 'PRIMARY KEY (customer_id, order_id)'),
              ('ecommerce.order_details', 'PRIMARY KEY (customer_id, order_id, line_number)'),
              ('ecommerce.order_events', 'PRIMARY KEY (customer_id, order_id, event_number)'),
+             ('ecommerce.order_payments', 'PRIMARY KEY (customer_id, order_id, payment_number)'),
+             ('ecommerce.order_payments', 'UNIQUE (customer_id, provider, reference, kind)'),
+             ('ecommerce.order_return_lines', 'PRIMARY KEY (customer_id, order_id, return_number, line_number)'),
+             ('ecommerce.order_returns', 'PRIMARY KEY (customer_id, order_id, return_number)'),
+             ('ecommerce.order_returns', 'UNIQUE (customer_id, order_id, idempotency_key)'),
              ('ecommerce.orders', 'PRIMARY KEY (customer_id, id)'),
              ('ecommerce.orders', 'UNIQUE (customer_id, idempotency_key)'),
              ('ecommerce.products', 'PRIMARY KEY (id)'),
@@ -100,9 +107,18 @@ SELECT results_eq(
              ('carts_user_exists', 'FOREIGN KEY (user_id) REFERENCES ecommerce.users(id) ON DELETE CASCADE'),
              ('order_adjustments_order_exists',
               'FOREIGN KEY (customer_id, order_id) REFERENCES ecommerce.orders(customer_id, id)'),
+             ('order_balances_order_exists',
+              'FOREIGN KEY (customer_id, order_id) REFERENCES ecommerce.orders(customer_id, id)'),
              ('order_details_order_exists',
               'FOREIGN KEY (customer_id, order_id) REFERENCES ecommerce.orders(customer_id, id)'),
              ('order_events_order_exists',
+              'FOREIGN KEY (customer_id, order_id) REFERENCES ecommerce.orders(customer_id, id)'),
+             ('order_payments_order_exists',
+              'FOREIGN KEY (customer_id, order_id) REFERENCES ecommerce.orders(customer_id, id)'),
+             ('order_return_lines_return_exists',
+              'FOREIGN KEY (customer_id, order_id, return_number)'
+              ' REFERENCES ecommerce.order_returns(customer_id, order_id, return_number)'),
+             ('order_returns_order_exists',
               'FOREIGN KEY (customer_id, order_id) REFERENCES ecommerce.orders(customer_id, id)'),
              ('orders_customer_exists', 'FOREIGN KEY (customer_id) REFERENCES ecommerce.users(id)'),
              ('products_category_exists',
@@ -226,7 +242,7 @@ INSERT INTO rules (rule, query) VALUES
          AND (tgname, tgfoid::regproc::text) NOT IN (
              ('check_order_change', 'ecommerce.check_order_change'), ('check_event_change', 'ecommerce.check_event_change'),
              ('keep_orders', 'ecommerce.keep_history'), ('keep_lines', 'ecommerce.keep_history'),
-             ('keep_events', 'ecommerce.keep_history'), ('keep_adjustments', 'ecommerce.keep_history'),
+             ('keep_events', 'ecommerce.keep_history'), ('keep_history', 'ecommerce.keep_history'), ('keep_adjustments', 'ecommerce.keep_history'),
              ('cut_blanks', 'ecommerce.cut_blanks'))$$),
     ('no rule',
      $$SELECT rulename FROM pg_rewrite JOIN relations ON relation = ev_class WHERE rulename <> '_RETURN'$$),
