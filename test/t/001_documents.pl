@@ -35,7 +35,7 @@ my $block_mark = 'output of a block';
 my $node = start_server('documents');
 my @readme = parts_of('README.md');
 
-$node->safe_psql('postgres', slurp_file("$FindBin::RealBin/documents.sql"));
+$node->safe_psql('postgres', slurp_file("$root/test/documents/as_shown.sql"));
 foreach my $page ('README.md', map { s{.*/(docs/)}{$1}r } sort glob "$root/docs/*.md")
 {
 	foreach my $part (parts_of($page))
