@@ -81,7 +81,8 @@ SELECT array_agg(id ORDER BY id) AS ids INTO suspect
 IF FOUND THEN
     RAISE EXCEPTION 'two users have one e-mail address'
         USING ERRCODE = 'unique_violation',
-              DETAIL = json_build_object('code', 'email_has_two_users', 'user_ids', suspect.ids),
+              DETAIL = format('{"code": "email_has_two_users", "user_ids": %s}',
+                              to_json(suspect.ids)),
               HINT = 'Change one of the addresses, then migrate again.';
 END IF;
 CREATE UNIQUE INDEX users_email_key ON ecommerce.users (lower(email COLLATE "C"));

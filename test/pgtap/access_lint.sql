@@ -40,7 +40,7 @@ END
 $$;
 SELECT is(pg_temp.created_after('SELECT'), 'created', 'the extension is created where there is nothing');
 SELECT is(pg_temp.created_after(format('CREATE SCHEMA %I AUTHORIZATION regress_squatter', name)),
-          format('42501 schema is owned by another role {"code" : "schema_of_another_owner", "schema" : "%s", "owner" : "regress_squatter"}', name),
+          format('42501 schema is owned by another role {"code": "schema_of_another_owner", "schema": "%s", "owner": "regress_squatter"}', name),
           'refused: a schema of somebody else''s called ' || name)
   FROM unnest('{ecommerce, ecommerce_api}'::text[]) AS name;
 SELECT matches(pg_temp.created_after('CREATE SCHEMA ecommerce AUTHORIZATION regress_squatter; CREATE SCHEMA ecommerce_api'), '^42501 schema is owned by another role', 'refused: one of the two');

@@ -34,8 +34,9 @@ SELECT results_eq(
              ('grant_api', 'anonymous text DEFAULT NULL::text, shopper text DEFAULT NULL::text, staff text DEFAULT NULL::text',
               'void', 'volatile', 'unsafe'),
              ('migrate', 'owner text DEFAULT NULL::text', 'integer', 'volatile', 'unsafe'),
-             ('order_integrity', 'OUT invariant text, OUT customer_id bigint, OUT order_id bigint, OUT product_id bigint, '
-              'OUT details jsonb', 'SETOF record', 'stable', 'restricted'),
+             ('order_integrity', '',
+              'TABLE(invariant text, customer_id bigint, order_id bigint, product_id bigint, details jsonb)',
+              'stable', 'restricted'),
              ('order_json', 'user_id bigint, order_id bigint', 'jsonb', 'stable', 'restricted'),
              ('order_listing_json', 'user_id bigint, page_size integer DEFAULT NULL::integer, '
               'before_id bigint DEFAULT NULL::bigint, status text DEFAULT NULL::text',
