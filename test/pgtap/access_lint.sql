@@ -244,7 +244,7 @@ SELECT is(pg_temp.works(call), 'works', 'with an empty search_path: ' || call)
 -- Whoever is granted all functions of the schemas is not granted what migrate() alone runs.
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce, ecommerce_api TO regress_squatter;
 SELECT set_eq($$ SELECT proname, proconfig FROM pg_proc WHERE proname ~ '^migration_' $$,
-              $$ SELECT name, '{"search_path=pg_catalog, pg_temp"}'::text[] FROM unnest('{migration_1, migration_2, migration_3}'::name[]) AS name $$,
+              $$ SELECT name, '{"search_path=pg_catalog, pg_temp"}'::text[] FROM unnest('{migration_1, migration_2, migration_3, migration_4}'::name[]) AS name $$,
               'each migration has a search_path of its own');
 SELECT is_empty($$ SELECT oid::regprocedure FROM pg_proc
                     WHERE (proname ~ '^migration_' OR pronamespace = 'ecommerce_migrations'::regnamespace) AND has_function_privilege('regress_squatter', oid, 'EXECUTE') $$,

@@ -6,7 +6,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(992);
+SELECT plan(1042);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -70,6 +70,10 @@ INSERT INTO expected VALUES
     ('ecommerce.orders',                       'siudtrg', 'sr', '',    '',    's', ''),
     ('ecommerce.order_details',                'siudtrg', 's',  '',    '',    's', ''),
     ('ecommerce.order_adjustments',            'siudtrg', 's',  '',    '',    's', ''),
+    ('ecommerce.order_payments',               'siudtrg', 's',  '',    '',    's', ''),
+    ('ecommerce.order_balances',               'siudtrg', 's',  '',    '',    's', ''),
+    ('ecommerce.order_returns',                'siudtrg', 's',  '',    '',    's', ''),
+    ('ecommerce.order_return_lines',           'siudtrg', 's',  '',    '',    's', ''),
     ('ecommerce.promotions',                   'siudtrg', 'siud', '',  '',    's', ''),
     ('ecommerce.promotion_levels',             'siudtrg', 'siud', '',  '',    's', ''),
     ('ecommerce.tax_rates',                    'siudtrg', 'siud', '',  '',    's', ''),
@@ -91,6 +95,7 @@ INSERT INTO expected VALUES
     ('ecommerce_migrations.migration_1()',     '',        '',   '',    '',    '',  ''),
     ('ecommerce_migrations.migration_2()',     '',        '',   '',    '',    '',  ''),
     ('ecommerce_migrations.migration_3()',     '',        '',   '',    '',    '',  ''),
+    ('ecommerce_migrations.migration_4()',     '',        '',   '',    '',    '',  ''),
     ('ecommerce_migrations.carry_grants()',    '',        '',   '',    '',    '',  ''),
     ('ecommerce.keep_history()',               'X',       '',   '',    '',    '',  ''),
     ('ecommerce.check_order_change()',         'X',       '',   '',    '',    '',  ''),
@@ -250,7 +255,7 @@ SELECT is(pg_temp.attempt('regress_' || role_name, query), expected, format('%s:
     ('SELECT ecommerce.acknowledge_order_events(''{1}'')',         '1', '42501', '42501', '42501', '1'),
     ('SELECT count(*) FROM ecommerce.order_integrity() WHERE order_id > 0', '0', '42501', '42501', '42501', '0'),
     ('SELECT ecommerce.erase_user(2)',                             '', '42501', '42501', '42501', ''),
-    ('SELECT ecommerce.migrate()',                                 '42501', '42501', '42501', '42501', '3'),
+    ('SELECT ecommerce.migrate()',                                 '42501', '42501', '42501', '42501', '4'),
     ('SELECT ecommerce_migrations.migration_1()',                  '42501', '42501', '42501', '42501', '42501'),
     ('SELECT ecommerce.set_owner(current_user)',                   '42501', '42501', '42501', '42501', '42501'),
     ('SELECT ecommerce.grant_api(shopper => current_user)',          '42501', '42501', '42501', '42501', '42501'),
