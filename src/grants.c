@@ -605,8 +605,8 @@ change_tables(Kind kind, int since, const char *verb, const char *preposition,
 }
 
 /*
- * NULL if there is nobody.  Where a kind of role had no privilege on a table yet, it
- * is told by its functions.
+ * NULL if there is nobody.  Customers had no privileges on tables before version 4:
+ * they are told by their functions.
  */
 static char *
 table_grantees(Kind kind, int version)
@@ -625,7 +625,7 @@ table_grantees(Kind kind, int version)
 			columns[count++] = tables[i].columns;
 		}
 	if (count == 0)
-		return function_grantees(kind);
+		return kind == CUSTOMER && version > 0 ? function_grantees(kind) : NULL;
 	values[0] = text_array_value(verbs, count);
 	values[1] = text_array_value(relations, count);
 	values[2] = text_array_value(columns, count);
