@@ -9,7 +9,7 @@ BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
 SELECT plan(68);
-SELECT is(ecommerce.migrate(owner => current_user), 3, 'migrate() makes version 3');
+SELECT is(ecommerce.migrate(owner => current_user), 4, 'migrate() makes version 4');
 
 
 -- The contract
@@ -243,7 +243,7 @@ INSERT INTO rules (rule, query) VALUES
          AND (tgname, tgfoid::regproc::text) NOT IN (
              ('check_order_change', 'ecommerce.check_order_change'), ('check_event_change', 'ecommerce.check_event_change'),
              ('keep_orders', 'ecommerce.keep_history'), ('keep_lines', 'ecommerce.keep_history'),
-             ('keep_events', 'ecommerce.keep_history'), ('keep_adjustments', 'ecommerce.keep_history'),
+             ('keep_events', 'ecommerce.keep_history'), ('keep_history', 'ecommerce.keep_history'), ('keep_adjustments', 'ecommerce.keep_history'),
              ('cut_blanks', 'ecommerce.cut_blanks'))$$),
     ('no rule',
      $$SELECT rulename FROM pg_rewrite JOIN relations ON relation = ev_class WHERE rulename <> '_RETURN'$$),
