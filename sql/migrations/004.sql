@@ -295,8 +295,8 @@ CREATE FUNCTION ecommerce_api.order_lines(placed ecommerce_api.orders)
     SELECT * FROM ecommerce_api.order_lines AS line
      WHERE line.customer_id = placed.customer_id AND line.order_id = placed.id
 $$;
-REVOKE EXECUTE ON FUNCTION ecommerce_api.order_lines(ecommerce_api.orders) FROM PUBLIC;
-COMMENT ON FUNCTION ecommerce_api.order_lines(ecommerce_api.orders) IS
+REVOKE EXECUTE ON FUNCTION ecommerce_api.order_lines FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce_api.order_lines IS
 'Lines of an order
 
 For embedding: orders?select=*,order_lines(*). placed: the order.';
