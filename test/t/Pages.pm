@@ -110,13 +110,14 @@ sub codes_in
 	  $text =~ /^\| (?:`\w{5}` \| )?((?:`[a-z_]{6,}`(?:, )?)+) \|/gm;
 }
 
-# The page with its generated sections made anew, from functions by their names.
+# The page with its generated sections made anew, from functions by their names. One whose
+# function is undefined is left as it is.
 sub with_generated
 {
 	my ($text, %made) = @_;
 
 	$text =~ s/(^<!-- generated: (\w+) -->\n).*?(^<!-- end of \g2 -->$)/
-		$made{$2} ? $1 . $made{$2}->() . $3 : "nothing makes $2"/gmse;
+		!exists $made{$2} ? "nothing makes $2" : $made{$2} ? $1 . $made{$2}->() . $3 : $&/gmse;
 	return $text;
 }
 
