@@ -29,6 +29,7 @@ my $node = start_server('pages');
 
 check_readme();
 check_links();
+check_shell();
 check_functions();
 check_errors();
 check_made();
@@ -66,6 +67,30 @@ sub check_links
 			1, "a broken link is found: $broken");
 	}
 	return;
+}
+
+# What is for a shell cannot be run here, but it can be read.
+sub check_shell
+{
+	my $file = PostgreSQL::Test::Utils::tempdir . '/example.sh';
+	my @unreadable;
+
+	foreach my $page (@pages)
+	{
+		push @unreadable, map { "$page: $_" } grep { !is_shell($file, $_) } $text{$page} =~ /^```sh\n(.*?)^```$/gms;
+	}
+	is_deeply(\@unreadable, [], 'what is for a shell is shell');
+	ok(!is_shell($file, "if true\n"), 'what is not is found');
+	return;
+}
+
+sub is_shell
+{
+	my ($file, $example) = @_;
+
+	unlink $file;
+	append_to_file($file, $example);
+	return run_log([ 'bash', '-n', $file ]);
 }
 
 sub check_functions
