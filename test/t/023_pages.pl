@@ -32,6 +32,7 @@ check_links();
 check_shell();
 check_functions();
 check_errors();
+check_lists();
 check_made();
 done_testing();
 
@@ -148,6 +149,24 @@ sub check_errors
 		['new_one'], 'and in SQL');
 	is_deeply([ codes_in('x.md', "| `PT409` | `new_one`, `other_one` | 409 | why |\n| `warned_of` | why |\n| no `code` |\n") ],
 		[ 'new_one', 'other_one', 'warned_of' ], 'and in a table');
+	return;
+}
+
+# What the source lists, and a page tells about.
+sub check_lists
+{
+	my ($names) = $text{'docs/events.md'} =~ /^(\| name .*?)\n\n/ms;
+	my ($variables) = $text{'docs/mailer.md'} =~ /^(\| variable .*?)\n\n/ms;
+	my %events = map { $_ => 1 }
+	  grep { /_/ } slurp_file("$root/src/order_lifecycle.h") =~ /EACH\((?:"[A-Z]+", )?"(\w+)"\)/g;
+
+	is_deeply(
+		[ sort { $a cmp $b } $names =~ /`(\w+_\w+)`/g ],
+		[ sort keys %events ], 'docs/events.md has every event');
+	is_deeply(
+		[ sort { $a cmp $b } map { /`((?:SMTP|MAIL)_\w+)`/g } map { /^\| ([^|]*)/ } split /\n/, $variables ],
+		[ sort { $a cmp $b } (slurp_file("$root/mailer/settings.c") =~ /\bread_\w+\("(\w+)"/g) ],
+		'docs/mailer.md has every variable');
 	return;
 }
 

@@ -105,7 +105,7 @@ sub codes_in
 	my ($path, $text) = @_;
 
 	return grep { defined } $text =~ /\\"code\\": \\"(\w+)\\"|^\t\t\.code = "(\w+)"/gm if $path =~ /\.[ch]$/;
-	return $text =~ /'code', '(\w+)'/g if $path =~ /\.sql$/;
+	return grep { defined } $text =~ /'code', '(\w+)'|"code": "(\w+)"/g if $path =~ /\.sql$/;
 	return map { /`(\w+)`/g }
 	  $text =~ /^\| (?:`\w{5}` \| )?((?:`[a-z_]{6,}`(?:, )?)+) \|/gm;
 }
