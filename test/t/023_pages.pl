@@ -59,6 +59,16 @@ sub placings
 		'| lines | `place_order` | bare writes | the same statements | PL/pgSQL, set by set | row by row |');
 }
 
+# Orders, and how many times the instructions of ours a scan, json_agg and jsonb_agg take.
+sub listings
+{
+	my $head = '| orders | instructions: scan to `order_listing_json` | `jsonb_agg` to it | `json_agg` to it |'
+	  . ' time: scan to it | `jsonb_agg` to it | memory at peak to result |';
+	my @rows = grep { $_->[1] =~ /^1 : / } rows_of($text{'docs/benchmarks.md'}, $head);
+
+	return map { [ "$_->[0] order" . ($_->[0] eq '1' ? '' : 's'), 1, 1 / ($_->[1] =~ s/^1 : //r), @{$_}[ 3, 2 ] ] } @rows;
+}
+
 sub check_links
 {
 	is_deeply([ map { broken_links($root, $_) } @pages ], [], 'every link leads somewhere');
@@ -197,11 +207,11 @@ sub check_made
 		check_page($page, $text{$page}, with_generated($text{$page}, %made))
 		  if $text{$page} =~ /<!-- generated: /;
 	}
-	check_page('docs/pictures/placing.svg',
-		-e "$root/docs/pictures/placing.svg" ? slurp_file("$root/docs/pictures/placing.svg") : '',
-		plot_of('Instructions of the server to place an order, place_order = 1',
-			[ 'place_order', 'the same statements', 'PL/pgSQL, sets', 'PL/pgSQL, rows' ],
-			map { [ "$_->[0] line" . ($_->[0] == 1 ? '' : 's'), @{$_}[ 1 .. 4 ] ] } placings()));
+	check_picture('placing', 'Instructions of the server to place an order, place_order = 1',
+		[ 'place_order', 'the same statements', 'PL/pgSQL, sets', 'PL/pgSQL, rows' ],
+		map { [ "$_->[0] line" . ($_->[0] == 1 ? '' : 's'), @{$_}[ 1 .. 4 ] ] } placings());
+	check_picture('listing', 'Instructions of the server to list orders of 5 lines, order_listing_json = 1',
+		[ 'order_listing_json', 'reading the rows only', 'json_agg', 'jsonb_agg' ], listings());
 
 	my $section = "<!-- generated: order_states -->\nold\n<!-- end of order_states -->\n";
 	isnt(with_generated($section, %made), $section, 'a section that is not as it is made is found');
@@ -220,6 +230,15 @@ sub check_page
 	}
 	ok($is eq $should_be, "$page is as it is made now")
 	  or diag("the page as it should be: $copy");
+	return;
+}
+
+sub check_picture
+{
+	my ($name, @drawing) = @_;
+	my $page = "docs/pictures/$name.svg";
+
+	check_page($page, -e "$root/$page" ? slurp_file("$root/$page") : '', plot_of(@drawing));
 	return;
 }
 

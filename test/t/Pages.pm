@@ -269,8 +269,8 @@ sub plot_of
 			my $width = 480 * $part / $widest;
 
 			push @shapes,
-			  sprintf('<rect x="80" y="%d" width="%.1f" height="11" fill="%s"/>', $y, $width, $colours[$i]),
-			  sprintf('<text x="%.1f" y="%d">%.2f</text>', 86 + $width, $y + 10, $part);
+			  sprintf('<rect x="90" y="%d" width="%.1f" height="11" fill="%s"/>', $y, $width, $colours[$i]),
+			  sprintf('<text x="%.1f" y="%d">%.2f</text>', 96 + $width, $y + 10, $part);
 			$y += 14;
 		}
 		$y += 12;
