@@ -18,7 +18,7 @@ here := $(dir $(lastword $(MAKEFILE_LIST)))
 EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(here)ecommerce.control)
 DATA = sql/ecommerce--1.0.sql sql/ecommerce--1.0--1.1.sql
 UPGRADE = sql/upgrades/1.1--$(EXTVERSION).sql
-MIGRATIONS = sql/migrations/001.sql sql/migrations/002.sql sql/migrations/003.sql
+MIGRATIONS = sql/migrations/001.sql sql/migrations/002.sql sql/migrations/003.sql sql/migrations/004.sql
 NEW_MIGRATIONS = $(MIGRATIONS)
 FUNCTIONS = sql/functions/migrate.sql sql/functions/set_owner.sql \
 	sql/functions/access.sql sql/functions/money.sql \

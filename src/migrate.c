@@ -33,7 +33,7 @@
 #include "tables.h"
 
 /* The number of the last migration_N() in the install script. */
-#define SCHEMA_VERSION	3
+#define SCHEMA_VERSION	4
 
 PG_FUNCTION_INFO_V1(migrate);
 

@@ -34,6 +34,10 @@ static Statement insert_event = {
 			   TEXTOID, TEXTOID)
 };
 
+static void write_later_event(const Access *access, int64 user_id,
+							  int64 order_id, const char *event,
+							  const char *from, const char *to,
+							  Jsonb *payload);
 static void write_event(const NullableDatum *values);
 static void refuse_taken_id(void);
 static int32 last_number(int64 user_id, int64 order_id);
@@ -67,11 +71,28 @@ void
 write_status_change(const Access *access, int64 user_id, int64 order_id,
 					const char *from, const char *to, Jsonb *payload)
 {
+	write_later_event(access, user_id, order_id, event_of_status(to), from,
+					  to, payload);
+}
+
+void
+write_note(const Access *access, int64 user_id, int64 order_id,
+		   const char *event, const char *status, Jsonb *payload)
+{
+	write_later_event(access, user_id, order_id, event, status, status,
+					  payload);
+}
+
+static void
+write_later_event(const Access *access, int64 user_id, int64 order_id,
+				  const char *event, const char *from, const char *to,
+				  Jsonb *payload)
+{
 	NullableDatum values[] = {
 		bigint_value(user_id),
 		bigint_value(order_id),
 		integer_value(last_number(user_id, order_id) + 1),
-		text_value(event_of_status(to)),
+		text_value(event),
 		text_value(from),
 		text_value(to),
 		jsonb_value(payload),

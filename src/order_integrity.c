@@ -209,11 +209,13 @@ static Statement invariants[] = {
 			  "               ORDER BY event_number) AS before"
 			  "         FROM ecommerce.order_events) AS history"
 			  " WHERE old_status IS DISTINCT FROM before"
-			  "    OR concat_ws(' ', coalesce(old_status, '-'),"
-			  "                 coalesce(new_status, '-'))"
-			  "       NOT IN ('- " STATUS_PLACED "', " TRANSITION_LITERALS ")"
-			  "    OR concat_ws(' ', new_status, event)"
-			  "       NOT IN (" STATUS_AND_EVENT_LITERALS ")"),
+			  "    OR CASE WHEN event IN (" NOTE_LITERALS ")"
+			  "       THEN old_status IS DISTINCT FROM new_status OR old_status IS NULL"
+			  "       ELSE concat_ws(' ', coalesce(old_status, '-'),"
+			  "                      coalesce(new_status, '-'))"
+			  "            NOT IN ('- " STATUS_PLACED "', " TRANSITION_LITERALS ")"
+			  "            OR concat_ws(' ', new_status, event)"
+			  "               NOT IN (" STATUS_AND_EVENT_LITERALS ") END"),
 	INVARIANT("status_is_that_of_the_last_event",
 			  "placed.customer_id::bigint, placed.id::bigint, NULL::bigint,"
 			  " jsonb_build_object('order_status', placed.order_status,"

@@ -12,6 +12,7 @@
 #define COMMA	,
 #define STATUS_ENTRY(status, event)	{status, event}
 #define TRANSITION_ENTRY(from, to)	{from, to}
+#define NOTE_ENTRY(event)			event
 #define REASON_ENTRY(reason)		reason
 
 static const struct
@@ -19,6 +20,8 @@ static const struct
 	const char *status;
 	const char *event;
 }			statuses[] = {ORDER_STATUSES(STATUS_ENTRY, COMMA, COMMA)};
+
+static const char *const notes[] = {ORDER_NOTES(NOTE_ENTRY, COMMA, COMMA)};
 
 static const struct
 {
@@ -44,6 +47,9 @@ is_order_event(const char *name)
 {
 	for (size_t i = 0; i < lengthof(statuses); i++)
 		if (strcmp(name, statuses[i].event) == 0)
+			return true;
+	for (size_t i = 0; i < lengthof(notes); i++)
+		if (strcmp(name, notes[i]) == 0)
 			return true;
 	return false;
 }

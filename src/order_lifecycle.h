@@ -24,6 +24,14 @@
 	EACH("CANCELLED", "order_cancelled") OR \
 	EACH("RETURNED", "order_returned")
 
+/* Events that leave the status as it is. */
+#define ORDER_NOTES(EACH, AND, OR) \
+	EACH("order_paid") AND \
+	EACH("refund_requested") AND \
+	EACH("order_refunded") AND \
+	EACH("order_items_returned") OR \
+	EACH("order_address_changed")
+
 /* Which status can follow which. */
 #define ORDER_TRANSITIONS(EACH, AND) \
 	EACH("PROCESSING", "SHIPPED") AND \
@@ -40,22 +48,31 @@
 #define STATUS_PLACED		"PROCESSING"
 #define STATUS_CANCELLED	"CANCELLED"
 #define EVENT_CANCELLED		"order_cancelled"
+#define EVENT_PAID			"order_paid"
+#define EVENT_REFUND_REQUESTED	"refund_requested"
+#define EVENT_REFUNDED		"order_refunded"
+#define EVENT_ITEMS_RETURNED	"order_items_returned"
+#define EVENT_ADDRESS_CHANGED	"order_address_changed"
 #define REASON_CUSTOMER		"customer"
 
 /* Phrases: "a, b or c". */
 #define PLAIN_STATUS(status, event)	status
 #define PLAIN_EVENT(status, event)	event
+#define PLAIN_NOTE(event)			event
 #define PLAIN_REASON(reason)		reason
 #define STATUSES_PHRASE	ORDER_STATUSES(PLAIN_STATUS, ", ", " or ")
-#define EVENTS_PHRASE	ORDER_STATUSES(PLAIN_EVENT, ", ", " or ")
+#define EVENTS_PHRASE	ORDER_STATUSES(PLAIN_EVENT, ", ", ", ") ", " \
+	ORDER_NOTES(PLAIN_NOTE, ", ", " or ")
 #define REASONS_PHRASE	CANCEL_REASONS(PLAIN_REASON, ", ", " or ")
 
 /* Lists of SQL literals, for IN; of two words, with a space between them. */
 #define QUOTED_STATUS_AND_EVENT(status, event)	"'" status " " event "'"
+#define QUOTED_NOTE(event)						"'" event "'"
 #define QUOTED_TRANSITION(from, to)				"'" from " " to "'"
 #define QUOTED_REASON(reason)					"'" reason "'"
 #define STATUS_AND_EVENT_LITERALS \
 	ORDER_STATUSES(QUOTED_STATUS_AND_EVENT, ", ", ", ")
+#define NOTE_LITERALS		ORDER_NOTES(QUOTED_NOTE, ", ", ", ")
 #define TRANSITION_LITERALS	ORDER_TRANSITIONS(QUOTED_TRANSITION, ", ")
 #define REASON_LITERALS		CANCEL_REASONS(QUOTED_REASON, ", ", ", ")
 

@@ -10,7 +10,8 @@ CREATE FUNCTION ecommerce.take_order_events(
 REVOKE EXECUTE ON FUNCTION ecommerce.take_order_events FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.take_order_events IS
 'Takes up to max events that have not been acknowledged, oldest first, all or those of one name '
-'(order_placed, order_shipped, order_delivered, order_cancelled or order_returned), and returns '
+'(order_placed, order_shipped, order_delivered, order_cancelled, order_returned, order_paid, '
+'refund_requested, order_refunded, order_items_returned or order_address_changed), and returns '
 'them as an array, each with its order and customer. Nobody else is given them until '
 'lease_seconds, at most 43200, have passed (twice as long with each further attempt, up to an '
 'hour or lease_seconds), or the transaction rolls back; then they come back. An event is given '

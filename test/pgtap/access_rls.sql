@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(148);
+SELECT plan(204);
 
 CREATE ROLE regress_owner;
 CREATE ROLE regress_shopper;
@@ -22,7 +22,8 @@ SELECT ecommerce.migrate() AS version \gset
 -- Every verb but REFERENCES on orders, which is what makes staff.
 GRANT SELECT, INSERT, UPDATE, DELETE ON ecommerce.users, ecommerce.carts, ecommerce.cart_items, ecommerce.order_details,
       ecommerce.order_events TO regress_shopper;
-GRANT SELECT, INSERT, UPDATE, DELETE ON ecommerce.orders, ecommerce.order_adjustments TO regress_shopper;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ecommerce.orders, ecommerce.order_adjustments, ecommerce.order_payments,
+      ecommerce.order_balances, ecommerce.order_returns, ecommerce.order_return_lines TO regress_shopper;
 GRANT SELECT ON ALL TABLES IN SCHEMA ecommerce TO regress_staff, regress_bypass;
 GRANT REFERENCES ON ecommerce.orders TO regress_staff;
 RESET ROLE;
@@ -40,10 +41,18 @@ $$;
 
 INSERT INTO ecommerce.order_adjustments (customer_id, order_id, adjustment_number, kind, name, amount)
 SELECT customer_id, id, 1, 'fee', 'Gift wrapping', 0 FROM ecommerce.orders;
+INSERT INTO ecommerce.order_payments (customer_id, order_id, payment_number, kind, provider, reference, amount, actor)
+SELECT customer_id, id, 1, 'captured', 'cash', 'c' || id, 1, 'clerk' FROM ecommerce.orders;
+INSERT INTO ecommerce.order_balances (customer_id, order_id, paid_amount) SELECT customer_id, id, 1 FROM ecommerce.orders;
+INSERT INTO ecommerce.order_returns (customer_id, order_id, return_number, amount, is_restocked, actor)
+SELECT customer_id, id, 1, 0.25, true, 'clerk' FROM ecommerce.orders;
+INSERT INTO ecommerce.order_return_lines (customer_id, order_id, return_number, line_number, quantity, amount)
+SELECT customer_id, id, 1, 1, 1, 0.25 FROM ecommerce.orders;
 
 CREATE TABLE pg_temp.protected (name text, customer text);
 INSERT INTO protected VALUES ('users', 'id'), ('carts', 'user_id'), ('cart_items', 'user_id'), ('orders', 'customer_id'),
-    ('order_details', 'customer_id'), ('order_adjustments', 'customer_id'), ('order_events', 'customer_id');
+    ('order_details', 'customer_id'), ('order_adjustments', 'customer_id'), ('order_events', 'customer_id'),
+    ('order_payments', 'customer_id'), ('order_balances', 'customer_id'), ('order_returns', 'customer_id'), ('order_return_lines', 'customer_id');
 
 CREATE FUNCTION pg_temp.attempt(role_name text, claims text, query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

@@ -1,6 +1,6 @@
 -- Every error that a function of ecommerce raises: SQLSTATE, message, data and hint.
 -- The message is a constant for each condition, all data is in DETAIL, as JSON, and
--- the errors are those that the comments of the functions and README.md name.
+-- the errors are those that the comments of the functions and docs/errors.md name.
 
 \set ON_ERROR_STOP 1
 SET client_min_messages = warning;
@@ -411,7 +411,7 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$SELECT ecommerce.set_order_status(10, 100, 'CANCELLED')$$),
     ('22023', 'argument is out of range',
      '{"code": "argument_out_of_range", "argument": "event",
-       "accepted": "order_placed, order_shipped, order_delivered, order_cancelled or order_returned"}',
+       "accepted": "order_placed, order_shipped, order_delivered, order_cancelled, order_returned, order_paid, refund_requested, order_refunded, order_items_returned or order_address_changed"}',
      $$SELECT ecommerce.take_order_events(1, 'ORDER_PLACED')$$),
     ('22023', 'argument is out of range',
      '{"code": "argument_out_of_range", "argument": "max", "accepted": "1 or more"}',
@@ -502,9 +502,9 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      'SELECT ecommerce.order_listing_json(10)'),
     ('54000', 'JSON document is too large', '{"code": "document_too_large", "maximum_bytes": 268435455}',
      'SELECT ecommerce.order_json(10, 100)'),
-    ('55000', 'tables are newer than the code', '{"code": "tables_too_new", "tables": 4, "code_version": 3}',
-     $$INSERT INTO ecommerce.schema_migrations (version, name) VALUES (4, 'later'); SELECT ecommerce.migrate()$$),
-    ('55000', 'tables are newer than the code', '{"code": "tables_too_new", "tables": 7, "code_version": 3}',
+    ('55000', 'tables are newer than the code', '{"code": "tables_too_new", "tables": 5, "code_version": 4}',
+     $$INSERT INTO ecommerce.schema_migrations (version, name) VALUES (5, 'later'); SELECT ecommerce.migrate()$$),
+    ('55000', 'tables are newer than the code', '{"code": "tables_too_new", "tables": 7, "code_version": 4}',
      $$INSERT INTO ecommerce.schema_migrations (version, name) VALUES (7, 'later'); SELECT ecommerce.migrate()$$),
     ('55000', 'sequence of order ids is behind the orders', '{"code": "order_id_taken"}',
      $$SELECT setval('ecommerce.orders_id_seq', 100, false); SELECT ecommerce.place_order(1)$$),
@@ -584,7 +584,7 @@ SELECT is_empty($$SELECT call FROM errors
                   WHERE code = 'not_migrated' AND given_hint !~ 'SELECT ecommerce.migrate\(\);'$$,
                 'the hint before migrate() is what to run');
 
--- What is true of every function is told once, in the README.
+-- What is true of every function is told once, in docs/errors.md.
 SELECT is_empty(
     $$SELECT DISTINCT caller, state FROM errors
       WHERE code NOT IN ('not_migrated', 'no_identity', 'other_user', 'malformed_identity', 'rows_not_written',
@@ -592,10 +592,10 @@ SELECT is_empty(
         AND (SELECT string_agg(obj_description(oid, 'pg_proc'), ' ') FROM pg_proc
              WHERE pronamespace = 'ecommerce'::regnamespace AND proname = caller) !~ ('Errors:.*' || state)$$,
     'the comment of a function names the SQLSTATEs of its errors');
-\set readme `cat README.md 2>/dev/null`
-SELECT :'readme' = '' AS is_missing \gset
+\set page `cat docs/errors.md 2>/dev/null`
+SELECT :'page' = '' AS is_missing \gset
 \if :is_missing
-SELECT skip('there is no README.md in the current directory', 1);
+SELECT skip('there is no docs/errors.md in the current directory', 1);
 \else
 -- But for those that take another session, database, version or no extension.
 SELECT bag_eq(
@@ -605,8 +605,8 @@ SELECT bag_eq(
                    ('55000', 'extension_not_updated'), ('42723', 'overloaded_function')$$,
     format($$SELECT unnest(regexp_split_to_array(cell[1], '[`, ]+')) AS state, code
              FROM regexp_matches(%L, '^\| `([A-Z\d`, ]{5,})` \| `([a-z_\d`, ]+)` \|', 'gn') AS cell,
-                  unnest(regexp_split_to_array(cell[2], '[`, ]+')) AS code$$, :'readme'),
-    'the README names the same');
+                  unnest(regexp_split_to_array(cell[2], '[`, ]+')) AS code$$, :'page'),
+    'docs/errors.md names the same');
 \endif
 
 SELECT * FROM finish();

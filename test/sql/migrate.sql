@@ -64,7 +64,7 @@ SELECT ecommerce.migrate();
 SELECT ecommerce.order_listing_json(1) #> '{0,order_amount}' AS order_amount;
 
 -- Tables that later code has migrated are left alone.
-INSERT INTO ecommerce.schema_migrations (version, name) VALUES (4, 'migration_4');
+INSERT INTO ecommerce.schema_migrations (version, name) VALUES (5, 'migration_5');
 SELECT ecommerce.migrate();
 \echo :SQLSTATE
 SELECT version, name FROM ecommerce.schema_migrations ORDER BY version;
@@ -129,7 +129,7 @@ ALTER TABLE ecommerce.schema_migrations RENAME TO migrations;
 CREATE FUNCTION ecommerce.spy() RETURNS integer LANGUAGE plpgsql AS $$
 BEGIN
     RAISE WARNING 'this runs as %', current_user;
-    RETURN 3;
+    RETURN 4;
 END
 $$;
 CREATE VIEW ecommerce.schema_migrations AS SELECT ecommerce.spy() AS version;

@@ -36,8 +36,8 @@ sub relations
 }
 
 my $tables_and_sequences = join ' ', qw(cart_items carts categories
-  categories_id_seq order_adjustments order_details order_events
-  order_events_id_seq orders orders_id_seq products products_id_seq
+  categories_id_seq order_adjustments order_balances order_details order_events
+  order_events_id_seq order_payments order_return_lines order_returns orders orders_id_seq products products_id_seq
   promotion_levels promotions promotions_id_seq schema_migrations
   shipping_rates shipping_rates_id_seq stock_levels tax_rates
   tax_rates_id_seq users users_id_seq);
@@ -53,16 +53,16 @@ foreach my $end ('COMMIT', 'ROLLBACK')
 
 	$others[0]->ask(q{SELECT to_regclass('ecommerce.schema_migrations')});
 	is($first->ask('BEGIN; SELECT ecommerce.migrate(owner => current_user)'),
-		3, "$end: the first session returns the version");
+		4, "$end: the first session returns the version");
 	$_->tell('SELECT ecommerce.migrate(owner => current_user)') foreach @others;
 	wait_for_lock($node, $_) foreach @others;
 	is($first->ask($end), '', "$end: the first session ends its transaction");
 	is(join(' ', map { $_->answer } @others),
-		'3 3 3 3', "$end: the others have waited, and return the version");
+		'4 4 4 4', "$end: the others have waited, and return the version");
 	is(relations($database), $tables_and_sequences, "$end: one set of tables");
 	is( $node->safe_psql(
 			$database, 'SELECT version, name FROM ecommerce.schema_migrations'),
-		"1|migration_1\n2|migration_2\n3|migration_3",
+		"1|migration_1\n2|migration_2\n3|migration_3\n4|migration_4",
 		"$end: each migration is recorded once");
 	$_->quit foreach ($first, @others);
 }

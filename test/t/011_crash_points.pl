@@ -116,7 +116,7 @@ sub make_shop
 
 		CREATE FUNCTION forget_orders() RETURNS void LANGUAGE sql
 		SET session_replication_role = replica AS \$\$
-			TRUNCATE ecommerce.orders, ecommerce.order_details, ecommerce.order_adjustments, ecommerce.order_events;
+			TRUNCATE ecommerce.orders, ecommerce.order_details, ecommerce.order_adjustments, ecommerce.order_payments, ecommerce.order_balances, ecommerce.order_returns, ecommerce.order_return_lines, ecommerce.order_events;
 			UPDATE ecommerce.stock_levels SET quantity = 1000000;
 		\$\$;
 

@@ -71,7 +71,8 @@ $publisher->safe_psql(
 	'postgres', q{
 	CREATE PUBLICATION shop FOR TABLE ecommerce.users, ecommerce.categories,
 		ecommerce.products, ecommerce.carts, ecommerce.cart_items, ecommerce.stock_levels,
-		ecommerce.orders, ecommerce.order_details, ecommerce.order_adjustments, ecommerce.order_events,
+		ecommerce.orders, ecommerce.order_details, ecommerce.order_adjustments, ecommerce.order_payments, ecommerce.order_balances,
+		ecommerce.order_returns, ecommerce.order_return_lines, ecommerce.order_events,
 		ecommerce.promotions, ecommerce.promotion_levels, ecommerce.tax_rates, ecommerce.shipping_rates});
 is( $publisher->safe_psql(
 		'postgres', q{
@@ -118,7 +119,7 @@ like(
 
 
 # The subscriber takes over. Without the step that replication does not take (see
-# "Operations" in the README), it counts from 1.
+# "Replication" in docs/operations.md), it counts from 1.
 my $next_user =
   q{INSERT INTO ecommerce.users (name, shipping_address) VALUES ('Next', 'Here')};
 my $next_order = 'SELECT ecommerce.place_order(3)';

@@ -70,7 +70,7 @@ SKIP:
 
 	# The manual says of everything what the help says, and may say more.
 	my ($help) = run_command([ $mailer, '--help' ]);
-	my %help = reverse(entries($help, qr/^  (\S+) +(.*)$/m));
+	my %help = reverse(entries($help =~ s/\n {18}/ /gr, qr/^  (\S+) +(.*)$/m));
 	my $manual = slurp_file("$prefix/share/man/man1/ecommerce-mailer.1") =~ s/\\-/-/gr;
 	my %manual = reverse(entries($manual, qr/^\.TP\n\.B (\S+)\n(.*?)\.?$/m));
 
@@ -85,6 +85,10 @@ SKIP:
 		[ sort $sample =~ /^#?((?:SMTP|MAIL)_\w+)=/mg ],
 		[ sort grep { /^(?:SMTP|MAIL)_/ } keys %help ],
 		'the sample has every setting');
+	is_deeply(
+		[ sort map { /`((?:SMTP|MAIL)_\w+)`/g } slurp_file("$root/docs/mailer.md") =~ /^\|([^|]+)\|/mg ],
+		[ sort grep { /^(?:SMTP|MAIL)_/ } keys %help ],
+		'docs/mailer.md has every setting');
 	is_deeply({ $sample =~ /^#(\w+)=(\w+)$/mg },
 		{ %default, PGTZ => 'UTC' }, 'and their defaults');
 

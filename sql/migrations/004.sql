@@ -1,0 +1,324 @@
+-- The tables of version 4: what happens to an order.
+
+CREATE FUNCTION ecommerce_migrations.migration_4() RETURNS void
+    LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS $migration$
+DECLARE
+    it record;
+BEGIN
+
+-- An open shop waits, in the order in which a placement locks.
+
+SET CONSTRAINTS ALL IMMEDIATE;
+LOCK TABLE ecommerce.users, ecommerce.carts, ecommerce.cart_items, ecommerce.orders,
+           ecommerce.stock_levels, ecommerce.order_details, ecommerce.order_events
+    IN ACCESS EXCLUSIVE MODE;
+
+
+-- Payments
+
+-- A column that is null costs an order nothing.
+ALTER TABLE ecommerce.orders ADD COLUMN payment_due_at timestamptz;
+COMMENT ON COLUMN ecommerce.orders.payment_due_at IS
+'Until when the order has to be paid, or expire_unpaid_orders() cancels it: from a DEFAULT that '
+'the shop sets, such as now() + interval ''30 min''. Null: it need not be paid in advance.';
+
+CREATE TABLE ecommerce.order_payments (
+    customer_id    bigint      NOT NULL,
+    order_id       bigint      NOT NULL,
+    payment_number integer     NOT NULL,
+    kind           text        NOT NULL,
+    provider       ecommerce.label NOT NULL,
+    reference      ecommerce.label NOT NULL,
+    amount         numeric     NOT NULL,
+    payload        jsonb,
+    actor          text        NOT NULL,
+    person         text,
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT order_payments_pkey PRIMARY KEY (customer_id, order_id, payment_number),
+    CONSTRAINT order_payments_one_of_a_kind_for_each_reference
+        UNIQUE (customer_id, provider, reference, kind),
+    CONSTRAINT order_payments_order_exists
+        FOREIGN KEY (customer_id, order_id) REFERENCES ecommerce.orders (customer_id, id),
+    CONSTRAINT order_payments_kind_known
+        CHECK (kind IN ('authorized', 'captured', 'voided', 'failed', 'refund_requested',
+                        'refunded', 'refund_failed', 'charged_back')),
+    CONSTRAINT order_payments_amount_from_0_below_1e15 CHECK (amount >= 0 AND amount < 1e15)
+);
+COMMENT ON TABLE ecommerce.order_payments IS
+'What was paid and paid back: a ledger that only grows.';
+COMMENT ON COLUMN ecommerce.order_payments.customer_id IS 'User who ordered.';
+COMMENT ON COLUMN ecommerce.order_payments.order_id IS 'Order it is for.';
+COMMENT ON COLUMN ecommerce.order_payments.payment_number IS 'Number within the order, from 1.';
+COMMENT ON COLUMN ecommerce.order_payments.kind IS
+'authorized, captured, voided, failed, refund_requested, refunded, refund_failed or charged_back.';
+COMMENT ON COLUMN ecommerce.order_payments.provider IS
+'Who moved the money, such as the name of a payment service, or cash.';
+COMMENT ON COLUMN ecommerce.order_payments.reference IS
+'The provider''s own name for it; one of a kind for each.';
+COMMENT ON COLUMN ecommerce.order_payments.amount IS
+'Amount, in the currency of the order and in units of it; never negative.';
+COMMENT ON COLUMN ecommerce.order_payments.payload IS 'What the provider said; null if not kept.';
+COMMENT ON COLUMN ecommerce.order_payments.actor IS 'Database role that recorded it.';
+COMMENT ON COLUMN ecommerce.order_payments.person IS
+'Who recorded it: the sub of the request''s token, if it has one.';
+COMMENT ON COLUMN ecommerce.order_payments.created_at IS
+'When the transaction that recorded it began.';
+
+CREATE TABLE ecommerce.order_balances (
+    customer_id           bigint  NOT NULL,
+    order_id              bigint  NOT NULL,
+    due_at                timestamptz,
+    authorized_amount     numeric NOT NULL DEFAULT 0,
+    paid_amount           numeric NOT NULL DEFAULT 0,
+    refunded_amount       numeric NOT NULL DEFAULT 0,
+    refund_pending_amount numeric NOT NULL DEFAULT 0,
+    returned_amount       numeric NOT NULL DEFAULT 0,
+    CONSTRAINT order_balances_pkey PRIMARY KEY (customer_id, order_id),
+    CONSTRAINT order_balances_order_exists
+        FOREIGN KEY (customer_id, order_id) REFERENCES ecommerce.orders (customer_id, id)
+) WITH (fillfactor = 70);
+CREATE INDEX order_balances_due_at_idx ON ecommerce.order_balances (due_at)
+    WHERE due_at IS NOT NULL;
+COMMENT ON TABLE ecommerce.order_balances IS
+'Sums of payments and returns, of orders that have any, or a deadline.';
+COMMENT ON COLUMN ecommerce.order_balances.customer_id IS 'User who ordered.';
+COMMENT ON COLUMN ecommerce.order_balances.order_id IS 'Order.';
+COMMENT ON COLUMN ecommerce.order_balances.due_at IS
+'payment_due_at of the order, until it is paid or cancelled; then null.';
+COMMENT ON COLUMN ecommerce.order_balances.authorized_amount IS 'Authorized, less voided.';
+COMMENT ON COLUMN ecommerce.order_balances.paid_amount IS 'Captured.';
+COMMENT ON COLUMN ecommerce.order_balances.refunded_amount IS 'Refunded or charged back.';
+COMMENT ON COLUMN ecommerce.order_balances.refund_pending_amount IS
+'Requested to be refunded, of which the provider has not said yet what became of it.';
+COMMENT ON COLUMN ecommerce.order_balances.returned_amount IS 'What the returned units had cost.';
+
+
+-- Returns
+
+CREATE TABLE ecommerce.order_returns (
+    customer_id     bigint      NOT NULL,
+    order_id        bigint      NOT NULL,
+    return_number   integer     NOT NULL,
+    amount          numeric     NOT NULL,
+    is_restocked    boolean     NOT NULL,
+    reason          text,
+    idempotency_key ecommerce.idempotency_key,
+    actor           text        NOT NULL,
+    person          text,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT order_returns_pkey PRIMARY KEY (customer_id, order_id, return_number),
+    CONSTRAINT order_returns_one_for_each_idempotency_key
+        UNIQUE (customer_id, order_id, idempotency_key),
+    CONSTRAINT order_returns_order_exists
+        FOREIGN KEY (customer_id, order_id) REFERENCES ecommerce.orders (customer_id, id),
+    CONSTRAINT order_returns_amount_from_0_below_1e15 CHECK (amount >= 0 AND amount < 1e15)
+);
+COMMENT ON TABLE ecommerce.order_returns IS
+'Parts of orders that came back, or were cancelled before they were sent.';
+COMMENT ON COLUMN ecommerce.order_returns.customer_id IS 'User who ordered.';
+COMMENT ON COLUMN ecommerce.order_returns.order_id IS 'Order.';
+COMMENT ON COLUMN ecommerce.order_returns.return_number IS 'Number within the order, from 1.';
+COMMENT ON COLUMN ecommerce.order_returns.amount IS
+'What the units had cost, in the currency of the order: the sum of the lines of the return.';
+COMMENT ON COLUMN ecommerce.order_returns.is_restocked IS 'Whether the units went back into stock.';
+COMMENT ON COLUMN ecommerce.order_returns.reason IS 'Why, in the shop''s words.';
+COMMENT ON COLUMN ecommerce.order_returns.idempotency_key IS
+'Key the client gave, if any; one return for each key of an order.';
+COMMENT ON COLUMN ecommerce.order_returns.actor IS 'Database role that recorded it.';
+COMMENT ON COLUMN ecommerce.order_returns.person IS
+'Who recorded it: the sub of the request''s token, if it has one.';
+COMMENT ON COLUMN ecommerce.order_returns.created_at IS
+'When the transaction that recorded it began.';
+
+CREATE TABLE ecommerce.order_return_lines (
+    customer_id   bigint  NOT NULL,
+    order_id      bigint  NOT NULL,
+    return_number integer NOT NULL,
+    line_number   integer NOT NULL,
+    quantity      integer NOT NULL,
+    amount        numeric NOT NULL,
+    CONSTRAINT order_return_lines_pkey
+        PRIMARY KEY (customer_id, order_id, return_number, line_number),
+    CONSTRAINT order_return_lines_return_exists
+        FOREIGN KEY (customer_id, order_id, return_number)
+        REFERENCES ecommerce.order_returns (customer_id, order_id, return_number),
+    CONSTRAINT order_return_lines_quantity_positive CHECK (quantity > 0),
+    CONSTRAINT order_return_lines_amount_from_0_below_1e15 CHECK (amount >= 0 AND amount < 1e15)
+);
+COMMENT ON TABLE ecommerce.order_return_lines IS 'How many units of which lines came back.';
+COMMENT ON COLUMN ecommerce.order_return_lines.customer_id IS 'User who ordered.';
+COMMENT ON COLUMN ecommerce.order_return_lines.order_id IS 'Order.';
+COMMENT ON COLUMN ecommerce.order_return_lines.return_number IS 'Return.';
+COMMENT ON COLUMN ecommerce.order_return_lines.line_number IS 'Line of the order.';
+COMMENT ON COLUMN ecommerce.order_return_lines.quantity IS 'Units that came back.';
+COMMENT ON COLUMN ecommerce.order_return_lines.amount IS
+'What these units had cost: the line''s total, telescoped.';
+
+
+-- The desk
+
+
+
+-- Carts
+
+
+
+-- Import
+
+
+
+-- Events
+
+COMMENT ON COLUMN ecommerce.order_events.event IS
+'What happened: order_placed, order_shipped, order_delivered, order_cancelled or order_returned '
+'gave the order its status; order_paid, refund_requested, order_refunded, order_items_returned or '
+'order_address_changed left it.';
+
+
+-- Authority: everybody reads what is their own, staff all.
+
+FOR it IN
+    SELECT relation FROM (VALUES ('order_payments'), ('order_balances'), ('order_returns'),
+                                 ('order_return_lines')) AS own (relation)
+LOOP
+    EXECUTE format('ALTER TABLE ecommerce.%I ENABLE ROW LEVEL SECURITY', it.relation);
+    EXECUTE format($policy$CREATE POLICY own_rows ON ecommerce.%I FOR SELECT USING (customer_id =
+        (SELECT (nullif(current_setting('request.jwt.claims', true), '')::jsonb
+                 ->> 'user_id')::bigint))
+        $policy$, it.relation);
+    EXECUTE format($policy$CREATE POLICY staff ON ecommerce.%I FOR SELECT USING (
+        (SELECT has_table_privilege('ecommerce.orders'::regclass, 'REFERENCES')))
+        $policy$, it.relation);
+END LOOP;
+
+
+-- History: returns and their lines stay as they are.
+
+FOR it IN
+    SELECT relation FROM (VALUES ('order_returns'), ('order_return_lines')) AS kept (relation)
+LOOP
+    EXECUTE format('CREATE TRIGGER keep_history
+        BEFORE UPDATE OR DELETE OR TRUNCATE ON ecommerce.%I
+        FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history()', it.relation);
+END LOOP;
+
+
+-- Interfaces: views for clients that want rows
+
+-- A name that ORMs know.
+ALTER TABLE ecommerce.schema_migrations ALTER COLUMN applied_by TYPE text;
+
+-- Row-level security decides who sees what. But with its OR of two policies alone, every
+-- order would be read for a customer's few: in the views, each of the two kinds of readers
+-- has a way to the rows of its own. No type is a domain, which some ORMs do not know.
+FOR it IN
+    SELECT name, relation, columns FROM (VALUES
+        ('orders', 'orders',
+         'id, customer_id, number, order_date, order_amount::numeric AS order_amount,'
+         ' currency::text AS currency, order_status::text AS order_status, shipping_address,'
+         ' address::jsonb AS address, billing_address::jsonb AS billing_address,'
+         ' metadata::jsonb AS metadata, items_amount::numeric AS items_amount, payment_due_at'),
+        ('order_lines', 'order_details',
+         'order_id, line_number, customer_id, product_id, product_name, product_description,'
+         ' sku, options, category_id, category_name, unit_price, quantity, line_amount,'
+         ' discount_amount, tax_rate, tax_amount')) AS views (name, relation, columns)
+LOOP
+    EXECUTE format($view$
+CREATE VIEW ecommerce_api.%1$I WITH (security_invoker = true) AS
+    SELECT %3$s
+      FROM ecommerce.%2$I
+     WHERE NOT (SELECT %4$s)
+       AND customer_id = (SELECT (nullif(current_setting('request.jwt.claims', true), '')::jsonb
+                                  ->> 'user_id')::bigint)
+    UNION ALL
+    SELECT %3$s
+      FROM ecommerce.%2$I
+     WHERE (SELECT %4$s)
+    $view$, it.name, it.relation, it.columns,
+        $all$has_table_privilege('ecommerce.orders'::regclass, 'REFERENCES')
+             OR NOT row_security_active('ecommerce.orders'::regclass)$all$);
+END LOOP;
+
+COMMENT ON VIEW ecommerce_api.orders IS
+'Orders: your own, or all of them for who acts for any user. Embeds order_lines.';
+COMMENT ON COLUMN ecommerce_api.orders.id IS 'Identifies the order.';
+COMMENT ON COLUMN ecommerce_api.orders.customer_id IS 'User who ordered.';
+COMMENT ON COLUMN ecommerce_api.orders.number IS 'Number shown to people, if the shop has any.';
+COMMENT ON COLUMN ecommerce_api.orders.order_date IS 'When it was placed.';
+COMMENT ON COLUMN ecommerce_api.orders.order_amount IS 'What is charged, exact, in currency.';
+COMMENT ON COLUMN ecommerce_api.orders.currency IS
+'ISO 4217 code of the currency of all amounts of the order.';
+COMMENT ON COLUMN ecommerce_api.orders.order_status IS
+'PROCESSING, SHIPPED, DELIVERED, CANCELLED or RETURNED.';
+COMMENT ON COLUMN ecommerce_api.orders.shipping_address IS 'Where it goes, as text.';
+COMMENT ON COLUMN ecommerce_api.orders.address IS 'Where it goes, as an object of texts, if known.';
+COMMENT ON COLUMN ecommerce_api.orders.billing_address IS
+'Where the bill goes; null: where the order goes.';
+COMMENT ON COLUMN ecommerce_api.orders.metadata IS 'Facts that were given with the order.';
+COMMENT ON COLUMN ecommerce_api.orders.items_amount IS
+'Sum of the lines, if the order has discounts, shipping or taxes.';
+COMMENT ON COLUMN ecommerce_api.orders.payment_due_at IS
+'Until when it has to be paid, if it has to be paid in advance.';
+
+COMMENT ON VIEW ecommerce_api.order_lines IS
+'Lines of orders, the products as they were sold: your own, or all of them for who acts for any '
+'user.';
+COMMENT ON COLUMN ecommerce_api.order_lines.order_id IS 'Order.';
+COMMENT ON COLUMN ecommerce_api.order_lines.line_number IS 'Number within the order, from 1.';
+COMMENT ON COLUMN ecommerce_api.order_lines.customer_id IS 'User who ordered.';
+COMMENT ON COLUMN ecommerce_api.order_lines.product_id IS
+'Product; it may have been deleted since.';
+COMMENT ON COLUMN ecommerce_api.order_lines.product_name IS 'Name the product had.';
+COMMENT ON COLUMN ecommerce_api.order_lines.product_description IS 'Description it had.';
+COMMENT ON COLUMN ecommerce_api.order_lines.sku IS 'Stock keeping unit it had.';
+COMMENT ON COLUMN ecommerce_api.order_lines.options IS 'Options it had.';
+COMMENT ON COLUMN ecommerce_api.order_lines.category_id IS 'Category it had, if any.';
+COMMENT ON COLUMN ecommerce_api.order_lines.category_name IS 'Name the category had.';
+COMMENT ON COLUMN ecommerce_api.order_lines.unit_price IS
+'Price of one unit, exact, in the currency of the order.';
+COMMENT ON COLUMN ecommerce_api.order_lines.quantity IS 'Units ordered.';
+COMMENT ON COLUMN ecommerce_api.order_lines.line_amount IS
+'unit_price times quantity, rounded to a unit of the currency, before discounts.';
+COMMENT ON COLUMN ecommerce_api.order_lines.discount_amount IS
+'Share of the discounts; null if there are none.';
+COMMENT ON COLUMN ecommerce_api.order_lines.tax_rate IS 'Percent of tax; null if it is not taxed.';
+COMMENT ON COLUMN ecommerce_api.order_lines.tax_amount IS
+'Share of the taxes, included or added; null if it is not taxed.';
+
+-- What PostgREST embeds lines in orders by. A function leads one way only: with a foreign
+-- key, a request could go from orders to lines and back, without end.
+CREATE FUNCTION ecommerce_api.order_lines(placed ecommerce_api.orders)
+    RETURNS SETOF ecommerce_api.order_lines
+    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 10
+    AS $$
+    SELECT * FROM ecommerce_api.order_lines AS line
+     WHERE line.customer_id = placed.customer_id AND line.order_id = placed.id
+$$;
+REVOKE EXECUTE ON FUNCTION ecommerce_api.order_lines FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce_api.order_lines IS
+'Lines of an order
+
+For embedding: orders?select=*,order_lines(*). placed: the order.';
+
+
+-- Details of errors, spelt as all others
+
+CREATE OR REPLACE FUNCTION ecommerce.keep_history() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'history of orders cannot be changed'
+        USING ERRCODE = 'restrict_violation',
+              DETAIL = format('{"code": "history_is_kept", "table": %s, "operation": "%s"}',
+                              to_json(TG_TABLE_NAME), TG_OP),
+              HINT = 'Cancel orders with cancel_order; remove personal data with erase_user.';
+END
+$$;
+
+END
+$migration$;
+REVOKE EXECUTE ON FUNCTION ecommerce_migrations.migration_4 FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce_migrations.migration_4 IS
+'What happens to an order: payments, returns and the rest. Called by ecommerce.migrate(), never '
+'directly.';
