@@ -1,5 +1,6 @@
 # Proves that what comes with the code says the same as the code: META.json, the Debian
-# package, and of the mailer the manual page, the sample of its settings and its unit.
+# package, of the mailer the manual page, the sample of its settings and its unit, and what
+# a container of the server runs at its first start.
 
 use strict;
 use warnings;
@@ -8,7 +9,9 @@ use FindBin;
 use JSON::PP;
 use lib $FindBin::RealBin;
 use Mail;
+use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Shop;
 use Test::More;
 
 my $root = "$FindBin::RealBin/../..";
@@ -56,6 +59,32 @@ is(slurp_file("$root/debian/pgversions"), $meta->{prereqs}{runtime}{requires}{Po
 	'all have the same oldest PostgreSQL');
 
 
+# The shop of a container, and that Compose is told of everything it asks for.
+my $node = start_server('docker');
+my $compose = slurp_file("$root/examples/docker/compose.yaml");
+my %asked = map { $_ => 1 } $compose =~ /\$\{(\w+)/g;
+my %settings = slurp_file("$root/examples/docker/settings.env") =~ /^(\w+)=(.*)$/mg;
+
+is_deeply([ sort keys %settings ], [ sort keys %asked ], 'the sample for Compose has every setting that is asked for');
+{
+	local $ENV{AUTHENTICATOR_PASSWORD} = q(it's 1);
+	local $ENV{MAILER_PASSWORD} = q(it's 2);
+	my ($status, undef, $said) = $node->psql('postgres', slurp_file("$root/examples/docker/open_shop.sql"));
+
+	is_deeply([ $status, $said ], [ 0, '' ], 'a container opens its shop');
+}
+is( $node->safe_psql(
+		'postgres', q{
+		SET SESSION AUTHORIZATION authenticator;
+		SET ROLE anonymous;
+		SELECT count(*) FROM ecommerce_api.products}),
+	'0',
+	'visitors see its catalogue');
+is( $node->safe_psql('postgres',
+		q{SELECT count(*) FROM pg_authid WHERE rolname IN ('authenticator', 'mailer') AND rolpassword IS NOT NULL}),
+	'2',
+	'whoever logs in has a password');
+
 SKIP:
 {
 	skip 'the mailer cannot be built here (packages pkg-config, libcurl4-openssl-dev, libidn2-dev)', 1
@@ -68,12 +97,16 @@ SKIP:
 	system_or_bail('make', '-s', '-C', $mailer =~ s|/[^/]*$||r, 'install', "prefix=$prefix");
 	$mailer = "$prefix/bin/ecommerce-mailer";
 
+	is(run_mailer($mailer, $node, SMTP_URL => 'smtp://localhost:1'), 0, 'the mailer works there');
+
 	# The manual says of everything what the help says, and may say more.
 	my ($help) = run_command([ $mailer, '--help' ]);
 	my %help = reverse(entries($help =~ s/\n {18}/ /gr, qr/^  (\S+) +(.*)$/m));
 	my $manual = slurp_file("$prefix/share/man/man1/ecommerce-mailer.1") =~ s/\\-/-/gr;
 	my %manual = reverse(entries($manual, qr/^\.TP\n\.B (\S+)\n(.*?)\.?$/m));
 
+	is_deeply([ grep { !$help{$_} } $compose =~ /^ +((?:SMTP|MAIL)_\w+): /mg ],
+		[], 'and Compose gives it settings that it has');
 	cmp_ok(scalar keys %help, '>', 15, 'the help explains options, settings and statuses');
 	is_deeply(\%manual, \%help, 'the manual page explains what the help does');
 
