@@ -21,10 +21,11 @@ typedef struct StockUnits
 	int64		in_bucket;		/* in the bucket of the cart, once locked */
 } StockUnits;
 
-/* Stock of other buckets that was locked because the cart's had not enough. */
+/* Stock that was locked: of other buckets what the cart's has not. */
 typedef struct LockedStock
 {
 	int64		bucket;
+	NullableDatum places;		/* tid[]: where its levels are */
 	List	   *others;			/* of OtherLevel */
 } LockedStock;
 
