@@ -40,5 +40,6 @@ DROP FUNCTION ecommerce.migration_2();
 DROP FUNCTION ecommerce.migrate();
 DROP FUNCTION ecommerce.place_order(bigint, text, text, numeric);
 DROP FUNCTION ecommerce_api.place_order(text, text, numeric);
+DROP FUNCTION ecommerce.set_order_status(bigint, bigint, text);
 
 

@@ -255,7 +255,7 @@ typedef struct Scene
 static const Scene scenes[] = {
 	{.beginning = "BEGIN; SELECT 1/0"},
 	{.beginning = "BEGIN; ALTER TABLE ecommerce.orders RENAME TO elsewhere"},
-	{.beginning = "BEGIN; ALTER TABLE ecommerce.orders RENAME items_amount TO sum",
+	{.beginning = "BEGIN; ALTER TABLE ecommerce.orders RENAME payment_due_at TO sum",
 	.call = "ecommerce.take_order_events(1)"},
 	{.beginning = "BEGIN; INSERT INTO ecommerce.schema_migrations VALUES (99, 'later')",
 	.call = "ecommerce.migrate()"},

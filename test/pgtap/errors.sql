@@ -459,9 +459,9 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('42501', 'role may not do this', '{"code": "not_staff"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.erase_user(1)$$),
     ('55000', 'tables are older than the code', '{"code": "not_migrated"}',
-     $$ALTER TABLE ecommerce.orders DROP COLUMN items_amount CASCADE; SELECT ecommerce.take_order_events(1)$$),
+     $$ALTER TABLE ecommerce.orders DROP COLUMN payment_due_at CASCADE; SELECT ecommerce.take_order_events(1)$$),
     ('55000', 'tables are older than the code', '{"code": "not_migrated"}',
-     $$ALTER TABLE ecommerce.orders RENAME items_amount TO x; SELECT ecommerce.cart_json(1)$$),
+     $$ALTER TABLE ecommerce.orders RENAME payment_due_at TO x; SELECT ecommerce.cart_json(1)$$),
 
     ('PT422', 'idempotency key was used for another request',
      format('{"code": "idempotency_key_reused", "order_id": %s, "argument": "shipping_address"}', :earlier_id)::jsonb,
