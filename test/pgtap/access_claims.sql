@@ -74,6 +74,7 @@ INSERT INTO calls VALUES
     ('ecommerce.order_listing_json(bigint, integer, bigint, text)', 'SELECT ecommerce.order_listing_json(1) #>> ''{0,customer_id}'''),
     ('ecommerce.order_json(bigint, bigint)', 'SELECT ecommerce.order_json(1, 1) ->> ''customer_id'''),
     ('ecommerce.cancel_order(bigint, bigint, text)', 'SELECT ecommerce.cancel_order(1, 1, ''customer'') ->> ''customer_id'''),
+    ('ecommerce.set_order_address(bigint, bigint, text)', 'SELECT ecommerce.set_order_address(1, 1, ''x'') ->> ''customer_id'''),
     ('ecommerce_api.add_to_cart(bigint, integer)', 'SELECT ecommerce_api.add_to_cart(11, 1) ->> ''id'''),
     ('ecommerce_api.set_cart_item(bigint, integer)', 'SELECT ecommerce_api.set_cart_item(11, 1) ->> ''id'''),
     ('ecommerce_api.set_cart_items(bigint[], integer[])', 'SELECT ecommerce_api.set_cart_items(''{11}'', ''{1}'') ->> ''id'''),
@@ -84,12 +85,18 @@ INSERT INTO calls VALUES
     ('ecommerce_api.place_order(text, numeric, text, text, jsonb)', 'SELECT ecommerce_api.place_order() ->> ''customer_id'''),
     ('ecommerce_api.order_listing_json(integer, bigint, text)', 'SELECT ecommerce_api.order_listing_json() #>> ''{0,customer_id}'''),
     ('ecommerce_api.order_json(bigint)', 'SELECT coalesce(ecommerce_api.order_json(1), ecommerce_api.order_json(2)) ->> ''customer_id'''),
+    ('ecommerce_api.set_order_address(bigint, text)',
+     'SELECT ecommerce_api.set_order_address((ecommerce_api.order_listing_json() #>> ''{0,id}'')::bigint, ''x'') ->> ''customer_id'''),
     ('ecommerce_api.cancel_order(bigint)',
      'SELECT ecommerce_api.cancel_order((ecommerce_api.order_listing_json() #>> ''{0,id}'')::bigint) ->> ''customer_id''');
 -- And those that no token is enough for.
 CREATE TABLE pg_temp.staff_calls (function regprocedure, query text);
 INSERT INTO staff_calls VALUES
-    ('ecommerce.set_order_status(bigint, bigint, text)', 'SELECT ecommerce.set_order_status(1, 1, ''SHIPPED'') ->> ''customer_id'''),
+    ('ecommerce.find_order(bigint, text)', 'SELECT ecommerce.find_order(1) #>> ''{order,customer_id}'''),
+    ('ecommerce.order_queue(text, integer, bigint, boolean)', 'SELECT ecommerce.order_queue() #>> ''{0,order,customer_id}'''),
+    ('ecommerce.correct_order_status(bigint, bigint, text, text)',
+     'SELECT ecommerce.correct_order_status(1, 1, ''PROCESSING'', ''x'') ->> ''customer_id'''),
+    ('ecommerce.set_order_status(bigint, bigint, text, jsonb)', 'SELECT ecommerce.set_order_status(1, 1, ''SHIPPED'') ->> ''customer_id'''),
     ('ecommerce.take_order_events(integer, text, integer)', 'SELECT ecommerce.take_order_events(1) #>> ''{0,customer_id}'''),
     ('ecommerce.acknowledge_order_events(bigint[])', 'SELECT ecommerce.acknowledge_order_events(''{1}'')'),
     ('ecommerce.fail_order_events(bigint[], text)', 'SELECT ecommerce.fail_order_events(''{1}'', ''x'')'),
