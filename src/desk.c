@@ -126,8 +126,7 @@ static const char *const old_address_keys[] = {
 	"old_address", "old_shipping_address"
 };
 
-/* Its name in SQL is taken in C. */
-PG_FUNCTION_INFO_V1(desk_find_order);
+PG_FUNCTION_INFO_V1(find_order);
 PG_FUNCTION_INFO_V1(order_queue);
 PG_FUNCTION_INFO_V1(set_order_address);
 PG_FUNCTION_INFO_V1(api_set_order_address);
@@ -153,7 +152,7 @@ static Jsonb *old_address(const NullableDatum *order);
 
 /* Null when there is no such order. */
 Datum
-desk_find_order(PG_FUNCTION_ARGS)
+find_order(PG_FUNCTION_ARGS)
 {
 	Jsonb	   *order;
 

@@ -5,7 +5,7 @@ CREATE FUNCTION ecommerce.find_order(
     number text DEFAULT NULL
 ) RETURNS jsonb
     LANGUAGE c STABLE PARALLEL RESTRICTED
-    AS 'MODULE_PATHNAME', 'desk_find_order';
+    AS 'MODULE_PATHNAME';
 REVOKE EXECUTE ON FUNCTION ecommerce.find_order FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.find_order IS
 'The order with this id, or with this number of the shop''s own, whoever ordered it: {order, '
@@ -42,9 +42,9 @@ COMMENT ON FUNCTION ecommerce.set_order_address IS
 'Changes where an order goes that is PROCESSING, writes the event order_address_changed with the '
 'old address, and returns the order. shipping_address: a text; one that begins with { is an '
 'address as a JSON object. An order that has the address already is returned as it is.
-Errors: 22004 for a null; 22023 for a blank or malformed address; PT404 for an unknown order; PT409 '
-'for an order that is not PROCESSING, or has charges that depend on the country or state; 55000 '
-'before migrate(). After 40001, 40P01, 55P03 or a lost connection, repeat.';
+Errors: 22004 for a null; 22023 for a blank or malformed address; PT404 for an unknown order; '
+'PT409 for an order that is not PROCESSING, or has charges that depend on the country or state; '
+'55000 before migrate(). After 40001, 40P01, 55P03 or a lost connection, repeat.';
 
 CREATE FUNCTION ecommerce_api.set_order_address(
     order_id bigint,

@@ -10,13 +10,13 @@ CREATE FUNCTION ecommerce.set_order_status(
     AS 'MODULE_PATHNAME', 'set_order_status_2';
 REVOKE EXECUTE ON FUNCTION ecommerce.set_order_status FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.set_order_status IS
-'Moves an order from PROCESSING to SHIPPED, from either to DELIVERED, or from SHIPPED or DELIVERED '
-'to RETURNED, writes an event with the payload, such as {"tracking_number": "..."}, and returns the '
-'order. An order that has the status already is returned as it is. For roles with the privilege '
-'REFERENCES on ecommerce.orders.
-Errors: 22004 for a null; 22023 for another status, or a payload that is no object of at most 16384 '
-'bytes; PT404 for an unknown order; PT409 for a status that cannot follow; 42501 for other roles; '
-'55000 before migrate().';
+'Moves an order from PROCESSING to SHIPPED, from either to DELIVERED, or from SHIPPED or '
+'DELIVERED to RETURNED, writes an event with the payload, such as {"tracking_number": "..."}, and '
+'returns the order. An order that has the status already is returned as it is. For roles with the '
+'privilege REFERENCES on ecommerce.orders.
+Errors: 22004 for a null; 22023 for another status, or a payload that is no object of at most '
+'16384 bytes; PT404 for an unknown order; PT409 for a status that cannot follow; 42501 for other '
+'roles; 55000 before migrate().';
 
 CREATE FUNCTION ecommerce.correct_order_status(
     user_id bigint,

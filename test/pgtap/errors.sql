@@ -1,13 +1,13 @@
 -- Every error that a function of ecommerce raises: SQLSTATE, message, data and hint.
 -- The message is a constant for each condition, all data is in DETAIL, as JSON, and
--- the errors are those that the comments of the functions and README.md name.
+-- the errors are those that the comments of the functions and docs/errors.md name.
 
 \set ON_ERROR_STOP 1
 SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(204);
+SELECT plan(232);
 
 -- The error that a command ends with, undone; no row when it ends with none.
 CREATE FUNCTION pg_temp.error_of(command text)
@@ -393,10 +393,14 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('PT409', 'order cannot change to this status',
      '{"code": "illegal_status_change", "order_id": 100, "from": "PROCESSING", "to": "SHIPPED"}',
      $$SELECT ecommerce.correct_order_status(10, 100, 'SHIPPED', 'Mistake')$$),
-    ('PT409', 'items of the order have been returned', '{"code": "items_returned", "user_id": 10, "order_id": 100}',
-     $$SELECT ecommerce.set_order_status(10, 100, 'SHIPPED'), ecommerce.set_order_status(10, 100, 'RETURNED');
-       INSERT INTO ecommerce.order_returns (customer_id, order_id, return_number, amount, is_restocked, actor) VALUES (10, 100, 1, 1, true, 'me');
-       SELECT ecommerce.correct_order_status(10, 100, 'DELIVERED', 'Mistake')$$),
+    ('PT409', 'items of the order have been returned', '{"code": "items_returned", "user_id": 9, "order_id": 101}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address, order_status) VALUES (9, 101, 1, 'USD', '', 'RETURNED');
+       INSERT INTO ecommerce.order_returns (customer_id, order_id, return_number, amount, is_restocked, actor) VALUES (9, 101, 1, 1, true, 'me');
+       SELECT ecommerce.correct_order_status(9, 101, 'DELIVERED', 'Mistake')$$),
+    ('PT409', 'items of the order have been returned', '{"code": "items_returned", "user_id": 1, "order_id": 102}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address, order_status) VALUES (1, 102, 1, 'USD', '', 'RETURNED');
+       INSERT INTO ecommerce.order_returns (customer_id, order_id, return_number, amount, is_restocked, actor) VALUES (1, 102, 1, 1, true, 'me');
+       SELECT ecommerce.correct_order_status(1, 102, 'SHIPPED', 'Mistake')$$),
     ('PT409', 'more than one order is meant',
      '{"code": "ambiguous_order", "orders": [{"user_id": 1, "order_id": 101}, {"user_id": 2, "order_id": 102}]}',
      $$INSERT INTO ecommerce.orders (customer_id, id, number, order_amount, currency, shipping_address)
@@ -405,8 +409,9 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      '{"code": "ambiguous_order", "orders": [{"user_id": 1, "order_id": 103}, {"user_id": 2, "order_id": 103}]}',
      $$DROP INDEX ecommerce.orders_id_key; INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address)
        VALUES (1, 103, 1, 'USD', ''), (2, 103, 1, 'USD', ''); SELECT ecommerce.find_order(103)$$),
-    ('PT409', 'address of the order cannot change any more', '{"code": "address_is_final", "order_id": 100, "order_status": "SHIPPED"}',
-     $$SELECT ecommerce.set_order_status(10, 100, 'SHIPPED'); SELECT ecommerce.set_order_address(10, 100, 'Ten')$$),
+    ('PT409', 'address of the order cannot change any more', '{"code": "address_is_final", "order_id": 101, "order_status": "SHIPPED"}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address, order_status) VALUES (9, 101, 1, 'USD', '', 'SHIPPED');
+       SELECT ecommerce.set_order_address(9, 101, 'Nine')$$),
     ('PT409', 'address of the order cannot change any more', '{"code": "address_is_final", "order_id": 100, "order_status": "\"\r\n"}',
      $$ALTER DOMAIN ecommerce.order_status DROP CONSTRAINT order_status_known; ALTER TABLE ecommerce.orders DISABLE TRIGGER USER;
        UPDATE ecommerce.orders SET order_status = E'"\r\n' WHERE id = 100; SELECT ecommerce.set_order_address(10, 100, 'Ten')$$),
@@ -652,7 +657,7 @@ SELECT is_empty($$SELECT call FROM errors
                   WHERE code = 'not_migrated' AND given_hint !~ 'SELECT ecommerce.migrate\(\);'$$,
                 'the hint before migrate() is what to run');
 
--- What is true of every function is told once, in the README.
+-- What is true of every function is told once, in docs/errors.md.
 SELECT is_empty(
     $$SELECT DISTINCT caller, state FROM errors
       WHERE code NOT IN ('not_migrated', 'no_identity', 'other_user', 'malformed_identity', 'rows_not_written',
@@ -660,10 +665,10 @@ SELECT is_empty(
         AND (SELECT string_agg(obj_description(oid, 'pg_proc'), ' ') FROM pg_proc
              WHERE pronamespace = 'ecommerce'::regnamespace AND proname = caller) !~ ('Errors:.*' || state)$$,
     'the comment of a function names the SQLSTATEs of its errors');
-\set readme `cat README.md 2>/dev/null`
-SELECT :'readme' = '' AS is_missing \gset
+\set page `cat docs/errors.md 2>/dev/null`
+SELECT :'page' = '' AS is_missing \gset
 \if :is_missing
-SELECT skip('there is no README.md in the current directory', 1);
+SELECT skip('there is no docs/errors.md in the current directory', 1);
 \else
 -- But for those that take another session, database, version or no extension.
 SELECT bag_eq(
@@ -673,8 +678,8 @@ SELECT bag_eq(
                    ('55000', 'extension_not_updated'), ('42723', 'overloaded_function')$$,
     format($$SELECT unnest(regexp_split_to_array(cell[1], '[`, ]+')) AS state, code
              FROM regexp_matches(%L, '^\| `([A-Z\d`, ]{5,})` \| `([a-z_\d`, ]+)` \|', 'gn') AS cell,
-                  unnest(regexp_split_to_array(cell[2], '[`, ]+')) AS code$$, :'readme'),
-    'the README names the same');
+                  unnest(regexp_split_to_array(cell[2], '[`, ]+')) AS code$$, :'page'),
+    'docs/errors.md names the same');
 \endif
 
 SELECT * FROM finish();
