@@ -289,7 +289,7 @@ find_earlier_order(const Access *access, const Request *request)
 	if (!agrees(jsonb_eq, request->metadata, row[KEY_METADATA]))
 		refuse_key(order_id, "metadata");
 
-	order = find_order(access, request->user_id, order_id, PLACED_EARLIER,
+	order = seek_order(access, request->user_id, order_id, PLACED_EARLIER,
 					   FRESH_SNAPSHOT);
 	if (order == NULL)
 		ereport(ERROR,

@@ -101,6 +101,12 @@ typedef struct OtherLevel
 	Datum		place;
 } OtherLevel;
 
+static StockUnits *counted_units(const StockUnits *units, int count,
+								 int *ncounted);
+static void lock_counted(LockedStock *stock, int64 bucket, StockUnits *units,
+						 int count);
+static void take_counted(const LockedStock *stock, const StockUnits *units,
+						 int count);
 static void read_quantities(StockUnits *units, int count, uint64 nrows);
 static NullableDatum lock_own(StockUnits *units, int count, uint64 nlevels);
 static NullableDatum places_value(Datum *places, int count);
@@ -176,6 +182,80 @@ read_stock(StockUnits *units, int count, Visibility visibility)
 void
 lock_stock(LockedStock *stock, int64 bucket, StockUnits *units, int count)
 {
+	int			ncounted;
+	StockUnits *counted = counted_units(units, count, &ncounted);
+
+	if (ncounted == count)
+		lock_counted(stock, bucket, units, count);
+	else
+	{
+		lock_counted(stock, bucket, counted, ncounted);
+		for (int i = 0; i < ncounted; i++)
+			*find_units(units, count, counted[i].product_id) = counted[i];
+	}
+}
+
+void
+take_stock(const LockedStock *stock, const StockUnits *units, int count)
+{
+	int			ncounted;
+	StockUnits *counted = counted_units(units, count, &ncounted);
+
+	if (ncounted == count)
+		take_counted(stock, units, count);
+	else
+		take_counted(stock, counted, ncounted);
+}
+
+void
+add_stock(int64 bucket, const StockUnits *units, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		NullableDatum values[] = {
+			bigint_value(bucket),
+			bigint_value(units[i].product_id),
+			bigint_value(units[i].quantity)
+		};
+
+		CHECK_FOR_INTERRUPTS();
+		require_written(execute(&insert_level, values, FRESH_SNAPSHOT), 1);
+	}
+}
+
+void
+return_stock(int64 bucket, const StockUnits *units, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		return_units(bucket, &units[i]);
+	}
+}
+
+/* Those that are, if there are others; they are few, and copied then. */
+static StockUnits *
+counted_units(const StockUnits *units, int count, int *ncounted)
+{
+	StockUnits *counted;
+	int			nuncounted = 0;
+
+	for (int i = 0; i < count; i++)
+		nuncounted += units[i].is_uncounted;
+	*ncounted = count - nuncounted;
+	if (nuncounted == 0)
+		return NULL;
+	counted = palloc_extended(*ncounted * sizeof(StockUnits),
+							  MCXT_ALLOC_HUGE);
+	for (int i = 0, n = 0; i < count; i++)
+		if (!units[i].is_uncounted)
+			counted[n++] = units[i];
+	return counted;
+}
+
+static void
+lock_counted(LockedStock *stock, int64 bucket, StockUnits *units, int count)
+{
 	NullableDatum values[] = {
 		bigint_value(bucket),
 		product_ids_value(units, count)
@@ -198,13 +278,15 @@ lock_stock(LockedStock *stock, int64 bucket, StockUnits *units, int count)
 		check_locked(units, count, short_of, nshort);
 }
 
-void
-take_stock(const LockedStock *stock, const StockUnits *units, int count)
+static void
+take_counted(const LockedStock *stock, const StockUnits *units, int count)
 {
 	StockUnits *taken;
 	int			ntaken = 0;
 	ListCell   *cell;
 
+	if (count == 0)
+		return;
 	if (stock->others == NIL)
 	{
 		take_from(stock->bucket, units, count, stock->places);
@@ -231,32 +313,6 @@ take_stock(const LockedStock *stock, const StockUnits *units, int count)
 		};
 
 		take_from(level->bucket, &other, 1, places_value(&level->place, 1));
-	}
-}
-
-void
-add_stock(int64 bucket, const StockUnits *units, int count)
-{
-	for (int i = 0; i < count; i++)
-	{
-		NullableDatum values[] = {
-			bigint_value(bucket),
-			bigint_value(units[i].product_id),
-			bigint_value(units[i].quantity)
-		};
-
-		CHECK_FOR_INTERRUPTS();
-		require_written(execute(&insert_level, values, FRESH_SNAPSHOT), 1);
-	}
-}
-
-void
-return_stock(int64 bucket, const StockUnits *units, int count)
-{
-	for (int i = 0; i < count; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		return_units(bucket, &units[i]);
 	}
 }
 

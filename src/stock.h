@@ -19,6 +19,7 @@ typedef struct StockUnits
 	int64		quantity;
 	int64		available;		/* in all buckets, once read; 0 without any */
 	int64		in_bucket;		/* in the bucket of the cart, once locked */
+	bool		is_uncounted;	/* there is always enough, and none is taken */
 } StockUnits;
 
 /* Stock that was locked: of other buckets what the cart's has not. */
