@@ -89,6 +89,7 @@ static const FunctionPrivilege functions[] = {
 	{STAFF, "ecommerce.order_json"},
 	{STAFF, "ecommerce.set_order_status"},
 	{STAFF, "ecommerce.cancel_order"},
+	{STAFF, "ecommerce.return_items"},
 	{STAFF, "ecommerce.receive_stock"},
 	{STAFF, "ecommerce.set_promotion_limit"},
 	{STAFF, "ecommerce.take_order_events"},

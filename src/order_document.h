@@ -11,6 +11,7 @@
 #include "jsonb_writer.h"
 #include "order_adjustments.h"
 #include "order_lines.h"
+#include "order_returns.h"
 
 /* The columns of an order that its document shows. */
 #define ORDER_COLUMNS(COLUMN) \
@@ -42,6 +43,8 @@ typedef struct Order
 	};
 	int			nadjustments;
 	const OrderAdjustment *adjustments; /* when items_amount is not null */
+	int			nreturns;
+	const OrderReturn *returns;
 } Order;
 
 /* Whether a document says if the order was placed now or earlier. */

@@ -21,6 +21,7 @@
 
 #include "access.h"
 #include "money.h"
+#include "order_adjustments.h"
 #include "order_lifecycle.h"
 #include "tables.h"
 #include "texts.h"
@@ -30,6 +31,16 @@
 		.query = "SELECT '" name "'::text, " violations, \
 		.result = SPI_OK_SELECT \
 	}
+
+/* What a line cost, with discounts and taxes. */
+#define LINE_COST \
+	"line_amount - coalesce(discount_amount, 0) + coalesce(added_tax_amount, 0)"
+
+/* What came back of each line. */
+#define RETURNED_LINES \
+	"(SELECT customer_id, order_id, line_number, sum(quantity) AS quantity," \
+	"        min(quantity) AS fewest, sum(amount) AS amount" \
+	"   FROM ecommerce.order_return_lines GROUP BY customer_id, order_id, line_number)"
 
 static Statement invariants[] = {
 
@@ -266,6 +277,136 @@ static Statement invariants[] = {
 			  " FROM ecommerce.order_events"
 			  " WHERE (failed_at IS NULL) <> (failure IS NULL)"
 			  "    OR (failed_at IS NOT NULL AND delivered_at IS NOT NULL)"),
+
+	/* Returns */
+
+	INVARIANT("lines_cost_what_the_order_does_without_shipping",
+			  "placed.customer_id::bigint, placed.id::bigint, NULL::bigint,"
+			  " jsonb_build_object('order_amount', placed.order_amount,"
+			  "                    'cost_of_lines', lines.cost)"
+			  " FROM ecommerce.orders AS placed"
+			  " JOIN (SELECT customer_id, order_id,"
+			  "              sum(" LINE_COST ") AS cost,"
+			  "              bool_and(coalesce(added_tax_amount, 0)"
+			  "                       BETWEEN 0 AND coalesce(tax_amount, 0)) AS is_part"
+			  "         FROM ecommerce.order_details GROUP BY customer_id, order_id) AS lines"
+			  "   ON lines.customer_id = placed.customer_id"
+			  "  AND lines.order_id = placed.id"
+			  " LEFT JOIN (SELECT DISTINCT customer_id, order_id"
+			  "              FROM ecommerce.order_adjustments"
+			  "             WHERE kind = '" KIND_SHIPPING "') AS shipped"
+			  "   ON shipped.customer_id = placed.customer_id"
+			  "  AND shipped.order_id = placed.id"
+			  " WHERE NOT is_part OR cost > placed.order_amount"
+			  "    OR shipped.order_id IS NULL AND cost <> placed.order_amount"),
+	INVARIANT("returned_units_were_sold",
+			  "back.customer_id::bigint, back.order_id::bigint, line.product_id::bigint,"
+			  " jsonb_build_object('line_number', back.line_number, 'sold', line.quantity,"
+			  "                    'returned', back.quantity)"
+			  " FROM " RETURNED_LINES " AS back"
+			  " LEFT JOIN ecommerce.order_details AS line"
+			  "   ON line.customer_id = back.customer_id"
+			  "  AND line.order_id = back.order_id"
+			  "  AND line.line_number = back.line_number"
+			  " WHERE (back.fewest > 0 AND back.quantity <= line.quantity) IS NOT TRUE"),
+	/* Without the precision that a division would have. */
+	INVARIANT("returns_of_a_line_are_worth_its_share",
+			  "customer_id::bigint, order_id::bigint, product_id::bigint,"
+			  " jsonb_build_object('line_number', line_number, 'cost', cost,"
+			  "                    'sold', sold, 'returned', returned, 'amount', amount)"
+			  " FROM (SELECT back.customer_id, back.order_id, back.line_number,"
+			  "              line.product_id, line.quantity AS sold,"
+			  "              back.quantity AS returned, back.amount,"
+			  "              " LINE_COST " AS cost,"
+			  "              power(10.0, " DIGITS_OF("placed.currency::text") ") AS units"
+			  "         FROM " RETURNED_LINES " AS back"
+			  "         JOIN ecommerce.order_details AS line"
+			  "           ON line.customer_id = back.customer_id"
+			  "          AND line.order_id = back.order_id"
+			  "          AND line.line_number = back.line_number"
+			  "         JOIN ecommerce.orders AS placed"
+			  "           ON placed.customer_id = back.customer_id"
+			  "          AND placed.id = back.order_id"
+			  "        WHERE line.quantity > 0) AS back"
+			  " WHERE amount IS DISTINCT FROM CASE WHEN returned = sold THEN cost"
+			  "       ELSE least(cost, div(2 * cost * returned * units + sold, 2 * sold) / units) END"),
+	INVARIANT("return_amount_is_the_sum_of_its_lines",
+			  "back.customer_id::bigint, back.order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('return_number', back.return_number,"
+			  "                    'amount', back.amount, 'sum_of_lines', lines.amount)"
+			  " FROM ecommerce.order_returns AS back"
+			  " LEFT JOIN (SELECT customer_id, order_id, return_number, sum(amount) AS amount"
+			  "              FROM ecommerce.order_return_lines"
+			  "             GROUP BY customer_id, order_id, return_number) AS lines"
+			  "   ON lines.customer_id = back.customer_id"
+			  "  AND lines.order_id = back.order_id"
+			  "  AND lines.return_number = back.return_number"
+			  " WHERE back.amount IS DISTINCT FROM lines.amount"),
+	INVARIANT("balance_has_the_returns",
+			  "coalesce(balance.customer_id, back.customer_id)::bigint,"
+			  " coalesce(balance.order_id, back.order_id)::bigint, NULL::bigint,"
+			  " jsonb_build_object('returned_amount', returned_amount,"
+			  "                    'return_count', return_count,"
+			  "                    'sum_of_returns', amount, 'return_numbers', numbers)"
+			  " FROM ecommerce.order_balances AS balance"
+			  " FULL JOIN (SELECT customer_id, order_id, sum(amount) AS amount,"
+			  "                   jsonb_agg(return_number ORDER BY return_number) AS numbers,"
+			  "                   count(*) AS returns, min(return_number) AS first,"
+			  "                   max(return_number) AS last"
+			  "              FROM ecommerce.order_returns"
+			  "             GROUP BY customer_id, order_id) AS back"
+			  "   ON back.customer_id = balance.customer_id"
+			  "  AND back.order_id = balance.order_id"
+			  " WHERE (returned_amount = coalesce(amount, 0)"
+			  "        AND return_count = coalesce(returns, 0)"
+			  "        AND coalesce(first, 1) = 1 AND coalesce(last, 0) = return_count)"
+			  "       IS NOT TRUE"),
+	INVARIANT("return_has_an_event",
+			  "coalesce(back.customer_id, event.customer_id)::bigint,"
+			  " coalesce(back.order_id, event.order_id)::bigint, NULL::bigint,"
+			  " jsonb_build_object('return_number', back.return_number,"
+			  "                    'amount', back.amount, 'is_restocked', back.is_restocked,"
+			  "                    'payload', event.payload)"
+			  " FROM ecommerce.order_returns AS back"
+			  " FULL JOIN (SELECT customer_id, order_id, payload,"
+			  "                   payload ->> 'return_number' AS return_number"
+			  "              FROM ecommerce.order_events"
+			  "             WHERE event = '" EVENT_ITEMS_RETURNED "') AS event"
+			  "   ON event.customer_id = back.customer_id"
+			  "  AND event.order_id = back.order_id"
+			  "  AND event.return_number = back.return_number::text"
+			  " WHERE ((payload -> 'amount') = to_jsonb(back.amount)"
+			  "        AND (payload -> 'is_restocked') = to_jsonb(is_restocked)) IS NOT TRUE"),
+	INVARIANT("return_has_an_order",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('table', name, 'return_number', return_number)"
+			  " FROM (SELECT 'ecommerce.order_returns', customer_id, order_id, return_number"
+			  "         FROM ecommerce.order_returns AS back"
+			  "        WHERE NOT EXISTS (SELECT FROM ecommerce.orders"
+			  "                           WHERE orders.customer_id = back.customer_id"
+			  "                             AND orders.id = back.order_id)"
+			  "       UNION ALL"
+			  "       SELECT 'ecommerce.order_return_lines', customer_id, order_id, return_number"
+			  "         FROM ecommerce.order_return_lines AS line"
+			  "        WHERE NOT EXISTS (SELECT FROM ecommerce.order_returns AS back"
+			  "                           WHERE back.customer_id = line.customer_id"
+			  "                             AND back.order_id = line.order_id"
+			  "                             AND back.return_number = line.return_number))"
+			  "      AS orphans (name, customer_id, order_id, return_number)"),
+	INVARIANT("order_of_which_all_came_back_is_returned",
+			  "placed.customer_id::bigint, placed.id::bigint, NULL::bigint,"
+			  " jsonb_build_object('order_status', order_status, 'units', sold.quantity)"
+			  " FROM ecommerce.orders AS placed"
+			  " JOIN (SELECT customer_id, order_id, sum(quantity) AS quantity"
+			  "         FROM ecommerce.order_details GROUP BY customer_id, order_id) AS sold"
+			  "   ON sold.customer_id = placed.customer_id"
+			  "  AND sold.order_id = placed.id"
+			  " JOIN (SELECT customer_id, order_id, sum(quantity) AS quantity"
+			  "         FROM ecommerce.order_return_lines GROUP BY customer_id, order_id) AS back"
+			  "   ON back.customer_id = placed.customer_id"
+			  "  AND back.order_id = placed.id"
+			  " WHERE back.quantity >= sold.quantity"
+			  "   AND order_status <> '" STATUS_RETURNED "'"),
 
 	/* Users, stock, catalogue and carts */
 

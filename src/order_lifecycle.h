@@ -47,6 +47,7 @@
 
 #define STATUS_PLACED		"PROCESSING"
 #define STATUS_CANCELLED	"CANCELLED"
+#define STATUS_RETURNED		"RETURNED"
 #define EVENT_CANCELLED		"order_cancelled"
 #define EVENT_PAID			"order_paid"
 #define EVENT_REFUND_REQUESTED	"refund_requested"

@@ -40,6 +40,9 @@ typedef struct LineReceiver
 	uint64		next_adjustment;
 	int64	   *adjusted_orders;
 	OrderAdjustment *adjustments;
+	uint64		nreturns;		/* the same of returns */
+	uint64		next_return;
+	OrderReturn *returns;
 } LineReceiver;
 
 static Statement select_order = {
@@ -87,11 +90,33 @@ static Statement select_adjustments_of = {
 	PARAMETERS(INT8OID, INT8ARRAYOID)
 };
 
+/* Whether anything came back of any of them. */
+static Statement select_returned_between = {
+	.query =
+	"SELECT 1 FROM ecommerce.order_balances"
+	" WHERE customer_id = $1 AND order_id >= $2 AND order_id <= $3"
+	"   AND return_count > 0 LIMIT 1",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, INT8OID, INT8OID)
+};
+
+static Statement select_returned_of = {
+	.query =
+	"SELECT 1 FROM ecommerce.order_balances"
+	" WHERE customer_id = $1 AND order_id = ANY ($2)"
+	"   AND return_count > 0 LIMIT 1",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, INT8ARRAYOID)
+};
+
 static bool any_is_charged(SPITupleTable *orders, uint64 count);
 static void read_adjustments(LineReceiver *receiver, Statement *statement,
 							 const NullableDatum *values,
 							 Visibility visibility);
 static void find_adjustments(LineReceiver *receiver);
+static bool is_any(Statement *statement, const NullableDatum *values,
+				   Visibility visibility);
+static void find_returns(LineReceiver *receiver);
 static void read_order_row(Order *order, SPITupleTable *orders, uint64 row);
 static bool receive_line(TupleTableSlot *slot, DestReceiver *self);
 static void open_next_order(LineReceiver *receiver);
@@ -125,6 +150,9 @@ put_orders(OrderDocument *document, SPITupleTable *orders, uint64 count,
 		if (is_charged)
 			read_adjustments(&receiver, &select_adjustments_between, values,
 							 visibility);
+		if (is_any(&select_returned_between, values, visibility))
+			receiver.returns = read_returns_between(values, visibility,
+													&receiver.nreturns);
 		open_next_order(&receiver);
 		execute_into(&select_lines_between, values, visibility, &receiver.pub);
 	}
@@ -134,6 +162,9 @@ put_orders(OrderDocument *document, SPITupleTable *orders, uint64 count,
 		if (is_charged)
 			read_adjustments(&receiver, &select_adjustments_of, values,
 							 visibility);
+		if (is_any(&select_returned_of, values, visibility))
+			receiver.returns = read_returns_of(values, visibility,
+											   &receiver.nreturns);
 		open_next_order(&receiver);
 		execute_into(&select_lines_of, values, visibility, &receiver.pub);
 	}
@@ -210,6 +241,8 @@ read_order_row(Order *order, SPITupleTable *orders, uint64 row)
 	memcpy(order->columns, &fields[1], sizeof(order->columns));
 	order->nadjustments = 0;
 	order->adjustments = NULL;
+	order->nreturns = 0;
+	order->returns = NULL;
 }
 
 static bool
@@ -267,6 +300,36 @@ find_adjustments(LineReceiver *receiver)
 	receiver->next_adjustment = next;
 }
 
+static bool
+is_any(Statement *statement, const NullableDatum *values,
+	   Visibility visibility)
+{
+	uint64		count = execute(statement, values, visibility);
+
+	SPI_freetuptable(SPI_tuptable);
+	return count > 0;
+}
+
+/* As find_adjustments(). */
+static void
+find_returns(LineReceiver *receiver)
+{
+	Order	   *order = &receiver->order;
+	uint64		next = receiver->next_return;
+
+	while (next < receiver->nreturns &&
+		   receiver->returns[next].order_id > receiver->order_id)
+		next++;
+	order->returns = &receiver->returns[next];
+	while (next < receiver->nreturns &&
+		   receiver->returns[next].order_id == receiver->order_id)
+	{
+		order->nreturns++;
+		next++;
+	}
+	receiver->next_return = next;
+}
+
 /*
  * A line belongs to the open order or to an older one of those read; or to
  * none, in a table that has lost its foreign key.
@@ -304,5 +367,7 @@ open_next_order(LineReceiver *receiver)
 	read_order_row(&receiver->order, receiver->orders, receiver->next++);
 	receiver->order_id = DatumGetInt64(receiver->order.id.value);
 	find_adjustments(receiver);
+	if (receiver->nreturns > 0)
+		find_returns(receiver);
 	open_order(receiver->document, &receiver->order);
 }

@@ -27,6 +27,7 @@
 #include "order_history.h"
 #include "order_lifecycle.h"
 #include "order_reader.h"
+#include "order_returns.h"
 #include "stock.h"
 #include "tables.h"
 
@@ -45,15 +46,6 @@ static Statement update_status = {
 	" WHERE customer_id = $1 AND id = $2",
 	.result = SPI_OK_UPDATE,
 	PARAMETERS(INT8OID, INT8OID, TEXTOID)
-};
-
-static Statement select_quantities = {
-	.query =
-	"SELECT product_id::bigint, sum(quantity)::bigint"
-	"  FROM ecommerce.order_details WHERE customer_id = $1 AND order_id = $2"
-	" GROUP BY product_id ORDER BY product_id",
-	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID, INT8OID)
 };
 
 typedef struct LockedOrder
@@ -209,26 +201,23 @@ refuse_change(int64 order_id, const char *from, const char *to)
 }
 
 /*
- * To the bucket that the order drew on: the cart may draw on another one by
- * now.  The order is locked; stock is locked next, by product id.
+ * What has not come back by itself, to the bucket that the order drew on: the
+ * cart may draw on another one by now.  The order is locked; stock is locked
+ * next, by product id.
  */
 static void
 return_units_of_order(int64 user_id, int64 order_id, int64 stock_bucket)
 {
-	NullableDatum values[] = {bigint_value(user_id), bigint_value(order_id)};
-	int			count = execute(&select_quantities, values, FRESH_SNAPSHOT);
-	StockUnits *units = palloc_extended(count * sizeof(StockUnits),
-										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	int			count;
+	SoldLine   *lines = read_sold_lines(user_id, order_id, &count);
+	int64	   *out = palloc_extended(count * sizeof(int64), MCXT_ALLOC_HUGE);
+	StockUnits *units;
+	int			nunits;
 
 	for (int i = 0; i < count; i++)
-	{
-		NullableDatum row[2];
-
-		read_row(SPI_tuptable, i, row, lengthof(row));
-		units[i].product_id = DatumGetInt64(row[0].value);
-		units[i].quantity = DatumGetInt64(row[1].value);
-	}
-	return_stock(stock_bucket, units, count);
+		out[i] = lines[i].quantity - lines[i].returned;
+	units = units_of_lines(lines, out, count, &nunits);
+	return_stock(stock_bucket, units, nunits);
 }
 
 /* {reason} */

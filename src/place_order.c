@@ -49,8 +49,6 @@
 #include "tables.h"
 #include "texts.h"
 
-#define KEY_MAX_LENGTH	255
-
 #define METADATA_MAX_SIZE	16384
 
 /* The arguments of place_order(). */
@@ -195,11 +193,8 @@ place_order_of(int64 user_id, const NullableDatum *arguments, bool *is_new)
 static void
 check_request(const Request *request)
 {
-	if (!request->idempotency_key.isnull &&
-		(is_blank(request->idempotency_key.value) ||
-		 length_of(request->idempotency_key.value) > KEY_MAX_LENGTH))
-		refuse_argument("idempotency_key", "1 to " CppAsString2(KEY_MAX_LENGTH)
-						" characters that are not all blank");
+	check_text_argument(&request->idempotency_key, "idempotency_key",
+						KEY_MAX_LENGTH);
 	if (!request->expected_amount.isnull &&
 		!is_amount(DatumGetNumeric(request->expected_amount.value)))
 		refuse_argument("expected_amount", "a number from 0, below "
@@ -427,6 +422,8 @@ write_order(Order *order, const Request *request, const Checkout *checkout)
 	order->items_amount = checkout->items_amount;
 	order->nadjustments = checkout->nadjustments;
 	order->adjustments = checkout->adjustments;
+	order->nreturns = 0;
+	order->returns = NULL;
 }
 
 /* After a restore without sequences, ids begin again. */

@@ -137,6 +137,23 @@ units_arguments(const NullableDatum *arguments, int32 minimum, int *count)
 	return units;
 }
 
+int
+add_up_units(StockUnits *units, int count)
+{
+	int			nproducts = 0;
+
+	qsort(units, count, sizeof(StockUnits), compare_products);
+	for (int i = 0; i < count; i++)
+	{
+		if (nproducts > 0 &&
+			units[nproducts - 1].product_id == units[i].product_id)
+			units[nproducts - 1].quantity += units[i].quantity;
+		else
+			units[nproducts++] = units[i];
+	}
+	return nproducts;
+}
+
 StockUnits *
 find_units(StockUnits *units, int count, int64 product_id)
 {
