@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(308);
+SELECT plan(311);
 
 CREATE ROLE regress_owner;
 CREATE ROLE regress_shopper;
@@ -94,6 +94,8 @@ INSERT INTO staff_calls VALUES
     ('ecommerce.acknowledge_order_events(bigint[])', 'SELECT ecommerce.acknowledge_order_events(''{1}'')'),
     ('ecommerce.fail_order_events(bigint[], text)', 'SELECT ecommerce.fail_order_events(''{1}'', ''x'')'),
     ('ecommerce.release_order_events(bigint[])', 'SELECT ecommerce.release_order_events(''{1}'')'),
+    ('ecommerce.return_items(bigint, bigint, jsonb, boolean, text, text, text)',
+     'SELECT ecommerce.return_items(1, 1, ''[{"line": 1, "quantity": 1}]'', true) ->> ''customer_id'''),
     ('ecommerce.receive_stock(bigint[], integer[])', 'SELECT ecommerce.receive_stock(''{11}'', ''{1}'')'),
     ('ecommerce.set_promotion_limit(bigint, bigint)', 'SELECT ecommerce.set_promotion_limit(1, 1)'),
     ('ecommerce.order_integrity()', 'SELECT count(*) FROM ecommerce.order_integrity()'),

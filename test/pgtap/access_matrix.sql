@@ -6,7 +6,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(1042);
+SELECT plan(1067);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -103,6 +103,8 @@ INSERT INTO expected VALUES
     ('ecommerce.cut_blanks()',                 'X',       '',   '',    '',    '',  ''),
     ('ecommerce.set_order_status()',           'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.cancel_order()',               'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.check_return_change()',        'X',       '',   '',    '',    '',  ''),
+    ('ecommerce.return_items()',               'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.take_order_events()',          'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.acknowledge_order_events()',   'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.fail_order_events()',          'X',       'X',  '',    '',    '',  ''),
@@ -249,6 +251,7 @@ SELECT is(pg_temp.attempt('regress_' || role_name, query), expected, format('%s:
     ('SELECT ecommerce.set_order_status(2, 2, ''SHIPPED'') ->> ''id''', '2', '42501', '42501', '42501', '2'),
     ('SELECT ecommerce.cancel_order(2, 2, ''staff'') ->> ''id''',    '2', '42501', '42501', '42501', '2'),
     ('SELECT ecommerce_api.cancel_order(1) ->> ''id''',            '42501', '1', '42501', '42501', '1'),
+    ('SELECT ecommerce.return_items(2, 2, ''[{"line": 1, "quantity": 1}]'', true) ->> ''id''', 'PT409', '42501', '42501', '42501', 'PT409'),
     ('SELECT ecommerce.take_order_events(1) #>> ''{0,id}''',       '1', '42501', '42501', '42501', '1'),
     ('SELECT ecommerce.fail_order_events(''{1}'', ''x'')',         '1', '42501', '42501', '42501', '1'),
     ('SELECT ecommerce.release_order_events(''{1}'')',             '1', '42501', '42501', '42501', '1'),

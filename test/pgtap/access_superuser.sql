@@ -8,7 +8,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(57);
+SELECT plan(58);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -109,6 +109,7 @@ INSERT INTO calls VALUES
     ('ecommerce.set_promotion_limit', 'SELECT ecommerce.set_promotion_limit(1, 1)', 'trigger'),
     ('ecommerce.place_order', 'SELECT ecommerce.place_order(1)', 'trigger'),
     ('ecommerce.cancel_order', 'SELECT ecommerce.cancel_order(1, 1, ''staff'')', 'trigger'),
+    ('ecommerce.return_items', 'SELECT ecommerce.return_items(1, 1, ''[{"line": 1, "quantity": 1}]'', true)', 'trigger'),
     ('ecommerce.set_order_status', 'SELECT ecommerce.set_order_status(1, 1, ''SHIPPED'')', 'trigger'),
     ('ecommerce.take_order_events', 'SELECT ecommerce.take_order_events(1)', 'trigger'),
     ('ecommerce.acknowledge_order_events', 'SELECT ecommerce.acknowledge_order_events(ARRAY(SELECT id FROM ecommerce.order_events))', 'trigger'),

@@ -46,6 +46,10 @@ SELECT results_eq(
               'jsonb', 'volatile', 'unsafe'),
              ('receive_stock', 'product_ids bigint[], quantities integer[]', 'jsonb', 'volatile', 'unsafe'),
              ('release_order_events', 'ids bigint[]', 'integer', 'volatile', 'unsafe'),
+             ('return_items', 'user_id bigint, order_id bigint, items jsonb, restock boolean, '
+              'reason text DEFAULT NULL::text, idempotency_key text DEFAULT NULL::text, '
+              'expected_status text DEFAULT NULL::text',
+              'jsonb', 'volatile', 'unsafe'),
              ('revoke_api', 'anonymous text DEFAULT NULL::text, shopper text DEFAULT NULL::text, staff text DEFAULT NULL::text',
               'void', 'volatile', 'unsafe'),
              ('set_cart_coupons', 'user_id bigint, codes text[]', 'jsonb', 'volatile', 'unsafe'),

@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(204);
+SELECT plan(219);
 
 -- The error that a command ends with, undone; no row when it ends with none.
 CREATE FUNCTION pg_temp.error_of(command text)
@@ -55,7 +55,7 @@ FROM unnest(ARRAY['add_to_cart(1, 1)', 'set_cart_item(1, 1, 1)', 'cart_json(1)',
                   'cancel_order(1, 1, ''other'')', 'take_order_events(1)', 'acknowledge_order_events(''{}'')',
                   'fail_order_events(''{}'', ''x'')', 'release_order_events(''{}'')', 'set_cart_items(1, ''{1}'', ''{1}'')',
                   'clear_cart(1)', 'set_cart_coupons(1, ''{}'')', 'set_cart_shipping(1)', 'receive_stock(''{1}'', ''{1}'')',
-                  'set_promotion_limit(1, 1)',
+                  'set_promotion_limit(1, 1)', 'return_items(1, 1, ''[{"line": 1, "quantity": 1}]'', true)',
                   'order_integrity()', 'erase_user(1)', 'grant_api()', 'revoke_api()',
                   'set_owner(current_user)']) AS call;
 CALL pg_temp.make_errors();
@@ -386,6 +386,67 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('PT409', 'order cannot change to this status',
      '{"code": "illegal_status_change", "order_id": 100, "from": "PROCESSING", "to": "RETURNED"}',
      $$UPDATE ecommerce.orders SET order_status = 'RETURNED' WHERE id = 100$$),
+    ('PT404', 'order does not exist', '{"code": "order_not_found", "user_id": 1, "order_id": 100}',
+     $$SELECT ecommerce.return_items(1, 100, '[{"line": 1, "quantity": 1}]', true)$$),
+    ('PT404', 'order has no such line', '{"code": "line_not_found", "order_id": 100, "lines": [270, 271]}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 271, "quantity": 1}, {"line": 2, "quantity": 1}, {"line": 270, "quantity": 1}]', true)$$),
+    ('PT404', 'order has no such line', '{"code": "line_not_found", "order_id": 100, "lines": [2147483647]}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 2147483647, "quantity": 1}]', true)$$),
+    ('PT409', 'more units than are left',
+     '{"code": "insufficient_units", "order_id": 100, "lines": [{"line": 1, "requested": 2147483647, "left": 1}]}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 1, "quantity": 2147483647}]', true)$$),
+    ('PT409', 'nothing would be left of the order', '{"code": "nothing_left", "order_id": 102}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address) VALUES (9, 102, 1, 'USD', '');
+       INSERT INTO ecommerce.order_details (customer_id, order_id, line_number, product_id, product_name, unit_price, quantity, line_amount)
+       VALUES (9, 102, 1, 11, 'x', 1, 2, 2);
+       SELECT ecommerce.return_items(9, 102, '[{"line": 1, "quantity": 1}]', true);
+       SELECT ecommerce.return_items(9, 102, '[{"line": 1, "quantity": 1}]', true)$$),
+    ('PT409', 'order has another status',
+     '{"code": "status_changed", "order_id": 100, "expected_status": "CANCELLED", "order_status": "PROCESSING"}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 1, "quantity": 1}]', true, expected_status => 'CANCELLED')$$),
+    ('PT409', 'items of this order cannot come back', '{"code": "not_returnable", "order_id": 101, "order_status": "CANCELLED"}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address) VALUES (9, 101, 1, 'USD', '');
+       SELECT ecommerce.cancel_order(9, 101, 'customer');
+       SELECT ecommerce.return_items(9, 101, '[{"line": 1, "quantity": 1}]', true)$$),
+    ('PT409', 'more units than are left',
+     '{"code": "insufficient_units", "order_id": 100, "lines": [{"line": 1, "requested": 3, "left": 1}, {"line": 7, "requested": 2, "left": 1}]}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 7, "quantity": 2}, {"line": 2, "quantity": 1}, {"line": 1, "quantity": 3}]', true)$$),
+    ('PT409', 'nothing would be left of the order', '{"code": "nothing_left", "order_id": 101}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address) VALUES (9, 101, 1, 'USD', '');
+       INSERT INTO ecommerce.order_details (customer_id, order_id, line_number, product_id, product_name, unit_price, quantity, line_amount)
+       VALUES (9, 101, 1, 11, 'x', 1, 1, 1);
+       SELECT ecommerce.return_items(9, 101, '[{"line": 1, "quantity": 1}]', true)$$),
+    ('PT409', 'order has another status',
+     '{"code": "status_changed", "order_id": 100, "expected_status": "SHIPPED", "order_status": "PROCESSING"}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 1, "quantity": 1}]', true, expected_status => 'SHIPPED')$$),
+    ('PT409', 'items of this order cannot come back',
+     '{"code": "not_returnable", "order_id": 100, "order_status": "\"\r\n"}',
+     $$ALTER DOMAIN ecommerce.order_status DROP CONSTRAINT order_status_known; ALTER TABLE ecommerce.orders DISABLE TRIGGER USER;
+       UPDATE ecommerce.orders SET order_status = E'"\r\n' WHERE id = 100;
+       SELECT ecommerce.return_items(10, 100, '[{"line": 1, "quantity": 1}]', true)$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "items",
+       "accepted": "an array of objects with line and quantity, each a whole number from 1"}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 1, "quantity": 0}]', true)$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "items", "accepted": "each line once"}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 1, "quantity": 1}, {"line": 1, "quantity": 1}]', true)$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "reason", "accepted": "1 to 1000 characters that are not all blank"}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 1, "quantity": 1}]', true, '')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "idempotency_key", "accepted": "1 to 255 characters that are not all blank"}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 1, "quantity": 1}]', true, NULL, ' ')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "expected_status",
+       "accepted": "PROCESSING, SHIPPED, DELIVERED, CANCELLED or RETURNED"}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 1, "quantity": 1}]', true, expected_status => 'OPEN')$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "items"}',
+     $$SELECT ecommerce.return_items(10, 100, NULL, true)$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "restock"}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 1, "quantity": 1}]', NULL)$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.return_items(10, 100, '[{"line": 1, "quantity": 1}]', true)$$),
     ('23001', 'status of an order changes with an event only',
      '{"code": "status_without_event", "order_id": 100, "from": "PROCESSING", "to": "SHIPPED"}',
      $$UPDATE ecommerce.orders SET order_status = 'SHIPPED' WHERE id = 100$$),
@@ -459,9 +520,9 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('42501', 'role may not do this', '{"code": "not_staff"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.erase_user(1)$$),
     ('55000', 'tables are older than the code', '{"code": "not_migrated"}',
-     $$ALTER TABLE ecommerce.orders DROP COLUMN items_amount CASCADE; SELECT ecommerce.take_order_events(1)$$),
+     $$ALTER TABLE ecommerce.orders DROP COLUMN payment_due_at CASCADE; SELECT ecommerce.take_order_events(1)$$),
     ('55000', 'tables are older than the code', '{"code": "not_migrated"}',
-     $$ALTER TABLE ecommerce.orders RENAME items_amount TO x; SELECT ecommerce.cart_json(1)$$),
+     $$ALTER TABLE ecommerce.orders RENAME payment_due_at TO x; SELECT ecommerce.cart_json(1)$$),
 
     ('PT422', 'idempotency key was used for another request',
      format('{"code": "idempotency_key_reused", "order_id": %s, "argument": "shipping_address"}', :earlier_id)::jsonb,

@@ -46,6 +46,9 @@ SELECT order_id, ecommerce.set_order_status(user_id, order_id, status) -> 'order
 FROM (VALUES (2, 1, 'SHIPPED'), (2, 1, 'DELIVERED'), (2, 3, 'SHIPPED'), (1, 6, 'SHIPPED'), (1, 6, 'DELIVERED'),
              (1, 6, 'RETURNED'), (3, 5, 'SHIPPED'), (3, 5, 'RETURNED')) AS changes (user_id, order_id, status);
 SELECT ecommerce.cancel_order(1, 2, 'customer') -> 'order_status' AS order_status;
+SELECT ecommerce.return_items(user_id, order_id, items, restock) -> 'order_status' AS order_status
+FROM (VALUES (2, 1, '[{"line": 1, "quantity": 1}]'::jsonb, true), (2, 1, '[{"line": 1, "quantity": 1}, {"line": 2, "quantity": 2}]', false),
+             (2, 3, '[{"line": 1, "quantity": 4}]', true)) AS changes (user_id, order_id, items, restock);
 -- A deleted product stays in carts.
 SELECT ecommerce.add_to_cart(1, 2) IS NOT NULL AND ecommerce.add_to_cart(2, 1) IS NOT NULL AND ecommerce.add_to_cart(4, 5) IS NOT NULL AS filled;
 DELETE FROM ecommerce.products WHERE name = 'Desk';
@@ -65,6 +68,7 @@ INSERT INTO pg_temp.damages (invariant, damage) VALUES
     ('charges_are_those_of_lines_and_adjustments', 'UPDATE ecommerce.order_details SET discount_amount = 0.25 WHERE order_id = 1 AND line_number = 1'),
     ('charges_are_those_of_lines_and_adjustments', 'UPDATE ecommerce.orders SET items_amount = items_amount + 1 WHERE id = 7'),
     ('charges_are_those_of_lines_and_adjustments', 'UPDATE ecommerce.orders SET items_amount = NULL WHERE id = 7'),
+    ('charges_are_those_of_lines_and_adjustments', 'UPDATE ecommerce.order_details SET added_tax_amount = 5.68 WHERE order_id = 7'),
     ('charges_are_units_of_the_currency', 'UPDATE ecommerce.order_adjustments SET amount = amount + 0.001 WHERE kind = ''shipping'''),
     ('adjustments_are_numbered_from_1', 'UPDATE ecommerce.order_adjustments SET adjustment_number = 9 WHERE adjustment_number = 1'),
     ('adjustments_are_numbered_from_1', 'UPDATE ecommerce.order_adjustments SET adjustment_number = 2 WHERE adjustment_number = 1'),
@@ -147,6 +151,24 @@ INSERT INTO pg_temp.damages (invariant, damage) VALUES
     ('sequence_is_not_behind_the_ids', 'ALTER SEQUENCE ecommerce.products_id_seq RESTART WITH 2'),
     ('sequence_is_not_behind_the_ids', 'ALTER SEQUENCE ecommerce.promotions_id_seq RESTART'),
     ('sequence_is_not_behind_the_ids', 'ALTER SEQUENCE ecommerce.orders_id_seq RESTART WITH 7'),
+    ('returned_units_were_sold', 'UPDATE ecommerce.order_return_lines SET quantity = 3 WHERE order_id = 1 AND return_number = 1'),
+    ('returned_units_were_sold', 'UPDATE ecommerce.order_return_lines SET line_number = 9 WHERE order_id = 1 AND return_number = 1'),
+    ('returned_units_were_sold', 'UPDATE ecommerce.order_return_lines SET quantity = 0 WHERE order_id = 1 AND return_number = 1'),
+    ('returns_of_a_line_are_worth_its_share', 'UPDATE ecommerce.order_return_lines SET amount = amount + 0.01 WHERE order_id = 1 AND return_number = 1'),
+    ('returns_of_a_line_are_worth_its_share', 'UPDATE ecommerce.order_return_lines SET quantity = 3 WHERE order_id = 3'),
+    ('return_amount_is_the_sum_of_its_lines', 'UPDATE ecommerce.order_returns SET amount = amount + 0.01 WHERE order_id = 1 AND return_number = 1'),
+    ('return_amount_is_the_sum_of_its_lines', 'DELETE FROM ecommerce.order_return_lines WHERE order_id = 3'),
+    ('balance_has_the_returns', 'UPDATE ecommerce.order_balances SET returned_amount = returned_amount + 0.01 WHERE order_id = 1'),
+    ('balance_has_the_returns', 'UPDATE ecommerce.order_balances SET return_count = 1 WHERE order_id = 1'),
+    ('balance_has_the_returns', 'UPDATE ecommerce.order_returns SET return_number = 3 WHERE order_id = 1 AND return_number = 1'),
+    ('balance_has_the_returns', 'DELETE FROM ecommerce.order_balances WHERE order_id = 1'),
+    ('return_has_an_event', 'DELETE FROM ecommerce.order_events WHERE order_id = 3 AND event = ''order_items_returned'''),
+    ('return_has_an_event', 'UPDATE ecommerce.order_events SET payload = payload || ''{"amount": 1}'' WHERE order_id = 3 AND event = ''order_items_returned'''),
+    ('return_has_an_event', 'UPDATE ecommerce.order_returns SET is_restocked = NOT is_restocked WHERE order_id = 3'),
+    ('return_has_an_event', 'UPDATE ecommerce.order_events SET payload = payload || ''{"return_number": 9}'' WHERE order_id = 3 AND event = ''order_items_returned'''),
+    ('return_has_an_order', 'UPDATE ecommerce.order_return_lines SET return_number = 9 WHERE order_id = 3'),
+    ('return_has_an_order', 'UPDATE ecommerce.order_returns SET customer_id = 99 WHERE order_id = 3'),
+    ('order_of_which_all_came_back_is_returned', 'UPDATE ecommerce.orders SET order_status = ''SHIPPED'' WHERE id = 3'),
     ('sequence_is_not_behind_the_ids', 'ALTER SEQUENCE ecommerce.order_events_id_seq RESTART'),
     ('sequence_is_not_behind_the_ids', 'INSERT INTO ecommerce.categories (id, name) VALUES (2, ''By hand'')');
 
