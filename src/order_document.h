@@ -10,6 +10,7 @@
 
 #include "jsonb_writer.h"
 #include "order_adjustments.h"
+#include "order_balances.h"
 #include "order_lines.h"
 
 /* The columns of an order that its document shows. */
@@ -42,6 +43,7 @@ typedef struct Order
 	};
 	int			nadjustments;
 	const OrderAdjustment *adjustments; /* when items_amount is not null */
+	const OrderBalance *balance;	/* NULL if it has none */
 } Order;
 
 /* Whether a document says if the order was placed now or earlier. */
