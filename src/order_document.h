@@ -10,6 +10,7 @@
 
 #include "jsonb_writer.h"
 #include "order_adjustments.h"
+#include "order_balances.h"
 #include "order_lines.h"
 #include "order_returns.h"
 
@@ -43,6 +44,7 @@ typedef struct Order
 	};
 	int			nadjustments;
 	const OrderAdjustment *adjustments; /* when items_amount is not null */
+	const OrderBalance *balance;	/* NULL if it has none */
 	int			nreturns;
 	const OrderReturn *returns;
 } Order;

@@ -40,10 +40,10 @@
 	EACH("SHIPPED", "RETURNED") AND \
 	EACH("DELIVERED", "RETURNED")
 
-/* The reasons of Shopify's Admin API, OrderCancelReason. */
+/* The reasons of Shopify's Admin API, OrderCancelReason, and one of a deadline. */
 #define CANCEL_REASONS(EACH, AND, OR) \
 	EACH("customer") AND EACH("inventory") AND EACH("fraud") AND \
-	EACH("declined") AND EACH("staff") OR EACH("other")
+	EACH("declined") AND EACH("unpaid") AND EACH("staff") OR EACH("other")
 
 #define STATUS_PLACED		"PROCESSING"
 #define STATUS_CANCELLED	"CANCELLED"
@@ -55,6 +55,7 @@
 #define EVENT_ITEMS_RETURNED	"order_items_returned"
 #define EVENT_ADDRESS_CHANGED	"order_address_changed"
 #define REASON_CUSTOMER		"customer"
+#define REASON_UNPAID		"unpaid"
 
 /* Phrases: "a, b or c". */
 #define PLAIN_STATUS(status, event)	status

@@ -74,7 +74,7 @@ static Statement select_returned_units = {
 
 /* In stored order. */
 static const char *const return_keys[] = {
-	"lines", "amount", "reason", "created_at", "is_restocked", "return_number"
+	"items", "amount", "reason", "created_at", "is_restocked", "return_number"
 };
 static const char *const line_keys[] = {"line", "amount", "quantity"};
 
@@ -250,8 +250,11 @@ read_sold_lines(int64 user_id, int64 order_id, int *count)
 		lines[i].line_number = DatumGetInt32(row[0].value);
 		lines[i].product_id = DatumGetInt64(row[1].value);
 		lines[i].quantity = DatumGetInt64(row[2].value);
-		lines[i].total = row[3];
+		lines[i].total = row[3].isnull ? int64_to_numeric(0) :
+			DatumGetNumericCopy(row[3].value);
 	}
+	/* A batch reads the lines of many orders. */
+	SPI_freetuptable(SPI_tuptable);
 	read_returned(lines, *count, values);
 	return lines;
 }
@@ -275,6 +278,7 @@ read_returned(SoldLine *lines, int count, const NullableDatum *values)
 		if (next < count && lines[next].line_number == number)
 			lines[next].returned = DatumGetInt64(row[1].value);
 	}
+	SPI_freetuptable(SPI_tuptable);
 }
 
 /* An order that was imported may have several lines of one product. */

@@ -66,7 +66,7 @@ extern OrderReturn *read_returns_of(const NullableDatum *values,
 
 /*
  * Puts the returns of an order, null when there are none: [{return_number,
- * amount, reason, is_restocked, created_at, lines: [{line, quantity, amount}]}].
+ * amount, reason, is_restocked, created_at, items: [{line, quantity, amount}]}].
  */
 extern void put_returns(JsonbWriter *writer, const OrderReturn *returns,
 						int count);
@@ -82,7 +82,7 @@ typedef struct SoldLine
 	int64		product_id;
 	int64		quantity;
 	int64		returned;
-	NullableDatum total;		/* what it cost, with discounts and taxes */
+	Numeric		total;			/* what it cost, with discounts and taxes */
 } SoldLine;
 
 /*

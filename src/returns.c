@@ -17,7 +17,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -27,6 +26,7 @@
 #include "arguments.h"
 #include "errors.h"
 #include "money.h"
+#include "order_balances.h"
 #include "order_history.h"
 #include "order_lifecycle.h"
 #include "order_reader.h"
@@ -49,24 +49,14 @@ typedef struct Request
 	const char *expected_status;	/* NULL: any */
 } Request;
 
-static Statement lock_order_no_key_update = {
-	.query =
-	"SELECT order_status::text, stock_bucket::bigint, currency::text"
-	"  FROM ecommerce.orders"
-	" WHERE customer_id = $1 AND id = $2 FOR NO KEY UPDATE",
-	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID, INT8OID)
-};
-
-typedef struct LockedOrder
+/* An order, which is locked, and what comes back of it. */
+typedef struct Parcel
 {
-	const char *status;
-	int64		stock_bucket;
-	int			digits;			/* of its currency */
+	LockedOrder order;
 	int			nlines;
 	SoldLine   *lines;
 	int64	   *quantities;		/* of each line, what comes back now */
-} LockedOrder;
+} Parcel;
 
 static Statement select_return_of_key = {
 	.query =
@@ -85,19 +75,6 @@ static Statement select_lines_of_return = {
 	" ORDER BY line_number",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8OID, INT8OID, INT4OID)
-};
-
-static Statement upsert_balance = {
-	.query =
-	"INSERT INTO ecommerce.order_balances AS balance"
-	"       (customer_id, order_id, returned_amount, return_count)"
-	" VALUES ($1, $2, $3, 1)"
-	" ON CONFLICT (customer_id, order_id) DO UPDATE"
-	"   SET returned_amount = balance.returned_amount + excluded.returned_amount,"
-	"       return_count = balance.return_count + 1"
-	" RETURNING return_count::integer",
-	.result = SPI_OK_INSERT_RETURNING,
-	PARAMETERS(INT8OID, INT8OID, NUMERICOID)
 };
 
 static Statement insert_return = {
@@ -121,7 +98,7 @@ static Statement set_returned = {
 
 /* In stored order. */
 static const char *const payload_keys[] = {
-	"lines", "amount", "is_restocked", "return_number"
+	"items", "amount", "is_restocked", "return_number"
 };
 static const char *const number_keys[] = {"return_number"};
 
@@ -130,30 +107,30 @@ PG_FUNCTION_INFO_V1(return_items);
 static void read_request(Request *request, const NullableDatum *arguments);
 static int	compare_line_numbers(const void *a, const void *b);
 static Jsonb *return_lines(const Access *access, const Request *request);
-static void lock_order(LockedOrder *order, const Request *request);
 static bool was_returned_earlier(const Request *request);
 static bool has_items(const Request *request, int32 return_number);
 pg_noreturn static void refuse_key(const Request *request,
 								   int32 return_number, const char *argument);
 static void check_status(const LockedOrder *order, const Request *request);
-static void find_lines(LockedOrder *order, const Request *request);
-pg_noreturn static void refuse_unknown_lines(const LockedOrder *order,
+static void find_lines(Parcel *parcel, const Request *request);
+pg_noreturn static void refuse_unknown_lines(const Parcel *parcel,
 											 const Request *request);
-static SoldLine *find_line(const LockedOrder *order, int32 number);
-static void check_quantities(const LockedOrder *order, const Request *request);
-static bool is_everything_back(const LockedOrder *order);
-static Numeric worth_of(const LockedOrder *order, const Request *request,
+static SoldLine *find_line(const Parcel *parcel, int32 number);
+static void check_quantities(const Parcel *parcel, const Request *request);
+static bool is_everything_back(const Parcel *parcel);
+static Numeric worth_of(const Parcel *parcel, const Request *request,
 						OrderReturnLine *lines);
 static Numeric worth_of_first(const SoldLine *line, int64 units, int digits);
-static int32 write_return(const Access *access, const Request *request,
-						  Numeric amount, OrderReturnLine *lines);
-static NullableDatum add_to_balance(const Request *request, Numeric amount);
-static void write_events(const Access *access, const Request *request,
-						 const LockedOrder *order, int32 return_number,
-						 Numeric amount, const OrderReturnLine *lines);
-static Jsonb *return_payload(const Request *request, int32 return_number,
-							 Numeric amount, const OrderReturnLine *lines);
-static Jsonb *number_payload(int32 return_number);
+static void restock(const Parcel *parcel);
+static NullableDatum write_return(const Access *access, const Request *request,
+								  const LockedOrder *order, Numeric amount,
+								  OrderReturnLine *lines);
+static void set_status(const Access *access, const LockedOrder *order,
+					   NullableDatum return_number);
+static Jsonb *return_payload(const Request *request,
+							 NullableDatum return_number, Numeric amount,
+							 const OrderReturnLine *lines);
+static Jsonb *number_payload(NullableDatum return_number);
 
 Datum
 return_items(PG_FUNCTION_ARGS)
@@ -207,53 +184,30 @@ compare_line_numbers(const void *a, const void *b)
 static Jsonb *
 return_lines(const Access *access, const Request *request)
 {
-	LockedOrder order;
+	Parcel		parcel;
 	OrderReturnLine *lines;
 	Numeric		amount;
-	int32		return_number;
+	NullableDatum return_number;
 
-	lock_order(&order, request);
+	lock_order(&parcel.order, request->user_id, request->order_id);
 	if (was_returned_earlier(request))
 		return read_order(access, request->user_id, request->order_id,
 						  PLACED_EARLIER, FRESH_SNAPSHOT);
 
-	check_status(&order, request);
-	find_lines(&order, request);
-	check_quantities(&order, request);
+	check_status(&parcel.order, request);
+	find_lines(&parcel, request);
+	check_quantities(&parcel, request);
 	lines = palloc_extended(request->nitems * sizeof(OrderReturnLine),
 							MCXT_ALLOC_HUGE);
-	amount = worth_of(&order, request, lines);
+	amount = worth_of(&parcel, request, lines);
 	if (request->restock)
-	{
-		int			nunits;
-		StockUnits *units = units_of_lines(order.lines, order.quantities,
-										   order.nlines, &nunits);
-
-		return_stock(order.stock_bucket, units, nunits);
-	}
-	return_number = write_return(access, request, amount, lines);
-	write_events(access, request, &order, return_number, amount, lines);
+		restock(&parcel);
+	return_number = write_return(access, request, &parcel.order, amount, lines);
+	if (is_everything_back(&parcel) &&
+		strcmp(parcel.order.status, STATUS_RETURNED) != 0)
+		set_status(access, &parcel.order, return_number);
 	return read_order(access, request->user_id, request->order_id, PLACED_NOW,
 					  FRESH_SNAPSHOT);
-}
-
-/* A table that has lost its NOT NULL may have no status. */
-static void
-lock_order(LockedOrder *order, const Request *request)
-{
-	NullableDatum values[] = {
-		bigint_value(request->user_id),
-		bigint_value(request->order_id)
-	};
-	NullableDatum row[3];
-
-	if (execute(&lock_order_no_key_update, values, FRESH_SNAPSHOT) == 0)
-		refuse_unknown_order(request->user_id, request->order_id);
-	read_row(SPI_tuptable, 0, row, lengthof(row));
-	order->status = row[0].isnull ? "" : TextDatumGetCString(row[0].value);
-	order->stock_bucket = row[1].isnull ? 0 : DatumGetInt64(row[1].value);
-	order->digits = row[2].isnull ? 2 :
-		digits_of_currency(TextDatumGetCString(row[2].value));
 }
 
 /*
@@ -363,24 +317,24 @@ check_status(const LockedOrder *order, const Request *request)
 
 /* Notes how many units of each line come back. */
 static void
-find_lines(LockedOrder *order, const Request *request)
+find_lines(Parcel *parcel, const Request *request)
 {
-	order->lines = read_sold_lines(request->user_id, request->order_id,
-								   &order->nlines);
-	order->quantities = palloc_extended(order->nlines * sizeof(int64),
+	parcel->lines = read_sold_lines(request->user_id, request->order_id,
+								   &parcel->nlines);
+	parcel->quantities = palloc_extended(parcel->nlines * sizeof(int64),
 										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (int i = 0; i < request->nitems; i++)
 	{
-		SoldLine   *line = find_line(order, request->items[i].first);
+		SoldLine   *line = find_line(parcel, request->items[i].first);
 
 		if (line == NULL)
-			refuse_unknown_lines(order, request);
-		order->quantities[line - order->lines] = request->items[i].second;
+			refuse_unknown_lines(parcel, request);
+		parcel->quantities[line - parcel->lines] = request->items[i].second;
 	}
 }
 
 static void
-refuse_unknown_lines(const LockedOrder *order, const Request *request)
+refuse_unknown_lines(const Parcel *parcel, const Request *request)
 {
 	StringInfoData unknown;
 
@@ -388,7 +342,7 @@ refuse_unknown_lines(const LockedOrder *order, const Request *request)
 	for (int i = 0; i < request->nitems; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (find_line(order, request->items[i].first) == NULL)
+		if (find_line(parcel, request->items[i].first) == NULL)
 			appendStringInfo(&unknown, "%s%d", unknown.len > 0 ? ", " : "",
 							 request->items[i].first);
 	}
@@ -401,22 +355,22 @@ refuse_unknown_lines(const LockedOrder *order, const Request *request)
 }
 
 static SoldLine *
-find_line(const LockedOrder *order, int32 number)
+find_line(const Parcel *parcel, int32 number)
 {
 	int			low = 0;
-	int			high = order->nlines;
+	int			high = parcel->nlines;
 
 	while (low < high)
 	{
 		int			middle = low + (high - low) / 2;
 
-		if (order->lines[middle].line_number < number)
+		if (parcel->lines[middle].line_number < number)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < order->nlines && order->lines[low].line_number == number ?
-		&order->lines[low] : NULL;
+	return low < parcel->nlines && parcel->lines[low].line_number == number ?
+		&parcel->lines[low] : NULL;
 }
 
 /*
@@ -424,20 +378,20 @@ find_line(const LockedOrder *order, int32 number)
  * cancelled as a whole: shipping is not paid then, coupons can be used again.
  */
 static void
-check_quantities(const LockedOrder *order, const Request *request)
+check_quantities(const Parcel *parcel, const Request *request)
 {
 	StringInfoData few;
 
 	initStringInfo(&few);
-	for (int i = 0; i < order->nlines; i++)
+	for (int i = 0; i < parcel->nlines; i++)
 	{
-		const SoldLine *line = &order->lines[i];
+		const SoldLine *line = &parcel->lines[i];
 		int64		left = line->quantity - line->returned;
 
-		if (order->quantities[i] > left)
+		if (parcel->quantities[i] > left)
 			appendStringInfo(&few, "%s{\"line\": %d, \"requested\": " INT64_FORMAT ", \"left\": " INT64_FORMAT "}",
 							 few.len > 0 ? ", " : "", line->line_number,
-							 order->quantities[i], left);
+							 parcel->quantities[i], left);
 	}
 	if (few.len > 0)
 		ereport(ERROR,
@@ -446,7 +400,7 @@ check_quantities(const LockedOrder *order, const Request *request)
 				errdetail_internal("{\"code\": \"insufficient_units\", \"order_id\": " INT64_FORMAT ", \"lines\": [%s]}",
 								   request->order_id, few.data),
 				errhint("Look at the order again: its returns tell what has come back."));
-	if (strcmp(order->status, STATUS_PLACED) == 0 && is_everything_back(order))
+	if (strcmp(parcel->order.status, STATUS_PLACED) == 0 && is_everything_back(parcel))
 		ereport(ERROR,
 				errcode(ERRCODE_CONFLICT),
 				errmsg("nothing would be left of the order"),
@@ -457,28 +411,28 @@ check_quantities(const LockedOrder *order, const Request *request)
 
 /* After this return. */
 static bool
-is_everything_back(const LockedOrder *order)
+is_everything_back(const Parcel *parcel)
 {
-	for (int i = 0; i < order->nlines; i++)
-		if (order->lines[i].returned + order->quantities[i] <
-			order->lines[i].quantity)
+	for (int i = 0; i < parcel->nlines; i++)
+		if (parcel->lines[i].returned + parcel->quantities[i] <
+			parcel->lines[i].quantity)
 			return false;
 	return true;
 }
 
 /* Both the items and the lines of the order come by line number. */
 static Numeric
-worth_of(const LockedOrder *order, const Request *request,
+worth_of(const Parcel *parcel, const Request *request,
 		 OrderReturnLine *lines)
 {
-	Numeric		sum = round_amount(int64_to_numeric(0), order->digits);
+	Numeric		sum = round_amount(int64_to_numeric(0), parcel->order.digits);
 
 	for (int i = 0; i < request->nitems; i++)
 	{
-		const SoldLine *line = find_line(order, request->items[i].first);
+		const SoldLine *line = find_line(parcel, request->items[i].first);
 		int64		after = line->returned + request->items[i].second;
-		Numeric		amount = subtract_amounts(worth_of_first(line, after, order->digits),
-											  worth_of_first(line, line->returned, order->digits));
+		Numeric		amount = subtract_amounts(worth_of_first(line, after, parcel->order.digits),
+											  worth_of_first(line, line->returned, parcel->order.digits));
 
 		lines[i].line_number = integer_value(line->line_number);
 		lines[i].quantity = integer_value(request->items[i].second);
@@ -495,29 +449,40 @@ worth_of(const LockedOrder *order, const Request *request,
 static Numeric
 worth_of_first(const SoldLine *line, int64 units, int digits)
 {
-	Numeric		total = line->total.isnull ? int64_to_numeric(0) :
-		DatumGetNumeric(line->total.value);
 	Numeric		share;
 
 	if (units >= line->quantity)
-		return total;
-	share = share_of(total, units, line->quantity, digits);
-	return compare_amounts(share, total) > 0 ? total : share;
+		return line->total;
+	share = share_of(line->total, units, line->quantity, digits);
+	return compare_amounts(share, line->total) > 0 ? line->total : share;
+}
+
+static void
+restock(const Parcel *parcel)
+{
+	int			nunits;
+	StockUnits *units = units_of_lines(parcel->lines, parcel->quantities,
+									   parcel->nlines, &nunits);
+
+	return_stock(parcel->order.stock_bucket, units, nunits);
 }
 
 /*
- * Returns its number.  The balance comes first: at REPEATABLE READ and above, it
- * is what tells of a return that is newer than the snapshot.
+ * Returns its number.  At REPEATABLE READ and above, writing the balance is what
+ * raises 40001 when there is a return that is newer than the snapshot.
  */
-static int32
-write_return(const Access *access, const Request *request, Numeric amount,
-			 OrderReturnLine *lines)
+static NullableDatum
+write_return(const Access *access, const Request *request,
+			 const LockedOrder *order, Numeric amount, OrderReturnLine *lines)
 {
-	NullableDatum return_number = add_to_balance(request, amount);
+	OrderBalance balance;
+	bool		has_balance = read_balance(order, &balance);
+	bool		was_paid = is_paid(order, &balance);
+	NullableDatum number = integer_value(DatumGetInt32(balance.return_count.value) + 1);
 	NullableDatum values[] = {
 		bigint_value(request->user_id),
 		bigint_value(request->order_id),
-		return_number,
+		number,
 		numeric_value(amount),
 		boolean_value(request->restock),
 		request->reason,
@@ -528,59 +493,40 @@ write_return(const Access *access, const Request *request, Numeric amount,
 
 	require_written(execute(&insert_return, values, FRESH_SNAPSHOT), 1);
 	for (int i = 0; i < request->nitems; i++)
-		lines[i].return_number = return_number;
+		lines[i].return_number = number;
 	insert_order_return_lines(request->user_id, request->order_id, lines,
 							  request->nitems);
-	return DatumGetInt32(return_number.value);
-}
-
-/* Returns how many returns of the order there are now. */
-static NullableDatum
-add_to_balance(const Request *request, Numeric amount)
-{
-	NullableDatum values[] = {
-		bigint_value(request->user_id),
-		bigint_value(request->order_id),
-		numeric_value(amount)
-	};
-	NullableDatum count;
-
-	require_written(execute(&upsert_balance, values, FRESH_SNAPSHOT), 1);
-	read_row(SPI_tuptable, 0, &count, 1);
-	return count;
+	write_note(access, request->user_id, request->order_id,
+			   EVENT_ITEMS_RETURNED, order->status,
+			   return_payload(request, number, amount, lines));
+	balance.return_count = number;
+	balance.returned_amount =
+		numeric_value(add_amounts(amount_or_zero(balance.returned_amount,
+												 order->digits), amount));
+	write_balance(access, order, &balance, has_balance, was_paid, NULL);
+	return number;
 }
 
 /* When the last unit is back, that is a status of the order, too. */
 static void
-write_events(const Access *access, const Request *request,
-			 const LockedOrder *order, int32 return_number, Numeric amount,
-			 const OrderReturnLine *lines)
+set_status(const Access *access, const LockedOrder *order,
+		   NullableDatum return_number)
 {
-	NullableDatum values[] = {
-		bigint_value(request->user_id),
-		bigint_value(request->order_id)
-	};
+	NullableDatum values[] = {bigint_value(order->user_id), bigint_value(order->id)};
 
-	write_note(access, request->user_id, request->order_id,
-			   EVENT_ITEMS_RETURNED, order->status,
-			   return_payload(request, return_number, amount, lines));
-	if (!is_everything_back(order) ||
-		strcmp(order->status, STATUS_RETURNED) == 0)
-		return;
 	/* The event comes first: check_order_change() in SQL looks for it. */
-	write_status_change(access, request->user_id, request->order_id,
-						order->status, STATUS_RETURNED,
-						number_payload(return_number));
+	write_status_change(access, order->user_id, order->id, order->status,
+						STATUS_RETURNED, number_payload(return_number));
 	require_written(execute(&set_returned, values, FRESH_SNAPSHOT), 1);
 }
 
 /*
- * {return_number, amount, is_restocked, lines: [{line, quantity, amount}]}.  The
+ * {return_number, amount, is_restocked, items: [{line, quantity, amount}]}.  The
  * reason is not in it: events stay when a user's data are erased.
  */
 static Jsonb *
-return_payload(const Request *request, int32 return_number, Numeric amount,
-			   const OrderReturnLine *lines)
+return_payload(const Request *request, NullableDatum return_number,
+			   Numeric amount, const OrderReturnLine *lines)
 {
 	JsonbWriter writer;
 
@@ -590,20 +536,20 @@ return_payload(const Request *request, int32 return_number, Numeric amount,
 	put_return_lines(&writer, lines, request->nitems);
 	jsonb_put_numeric(&writer, numeric_value(amount));
 	jsonb_put_bool(&writer, request->restock);
-	jsonb_put_int64(&writer, return_number);
+	jsonb_put_int4(&writer, return_number);
 	jsonb_close_object(&writer);
 	return jsonb_finish(&writer);
 }
 
 /* {return_number} */
 static Jsonb *
-number_payload(int32 return_number)
+number_payload(NullableDatum return_number)
 {
 	JsonbWriter writer;
 
 	jsonb_begin(&writer, CurrentMemoryContext);
 	jsonb_open_object(&writer, jsonb_shape(number_keys, lengthof(number_keys)));
-	jsonb_put_int64(&writer, return_number);
+	jsonb_put_int4(&writer, return_number);
 	jsonb_close_object(&writer);
 	return jsonb_finish(&writer);
 }

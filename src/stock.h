@@ -72,6 +72,6 @@ extern void add_stock(int64 bucket, const StockUnits *units, int count);
  * as long as there is the product; units of a product that has been deleted
  * are gone with it.
  */
-extern void return_stock(int64 bucket, const StockUnits *units, int count);
+extern void return_stock(int64 bucket, StockUnits *units, int count);
 
 #endif							/* ECOMMERCE_STOCK_H */

@@ -55,7 +55,8 @@ COMMENT ON COLUMN ecommerce.order_payments.kind IS
 COMMENT ON COLUMN ecommerce.order_payments.provider IS
 'Who moved the money, such as the name of a payment service, or cash.';
 COMMENT ON COLUMN ecommerce.order_payments.reference IS
-'The provider''s own name for it; one of a kind for each.';
+'The name that it has at the provider: one of a kind for each. Facts of one reference belong '
+'together, such as an authorization and what was captured of it.';
 COMMENT ON COLUMN ecommerce.order_payments.amount IS
 'Amount, in the currency of the order and in units of it; never negative.';
 COMMENT ON COLUMN ecommerce.order_payments.payload IS 'What the provider said; null if not kept.';
@@ -87,7 +88,7 @@ COMMENT ON COLUMN ecommerce.order_balances.customer_id IS 'User who ordered.';
 COMMENT ON COLUMN ecommerce.order_balances.order_id IS 'Order.';
 COMMENT ON COLUMN ecommerce.order_balances.due_at IS
 'payment_due_at of the order, until it is paid or cancelled; then null.';
-COMMENT ON COLUMN ecommerce.order_balances.authorized_amount IS 'Authorized, less voided.';
+COMMENT ON COLUMN ecommerce.order_balances.authorized_amount IS 'Authorized, and neither captured nor voided yet.';
 COMMENT ON COLUMN ecommerce.order_balances.paid_amount IS 'Captured.';
 COMMENT ON COLUMN ecommerce.order_balances.refunded_amount IS 'Refunded or charged back.';
 COMMENT ON COLUMN ecommerce.order_balances.refund_pending_amount IS
@@ -156,8 +157,8 @@ BEGIN
     THEN
         RAISE EXCEPTION 'history of orders cannot be changed'
             USING ERRCODE = 'restrict_violation',
-                  DETAIL = json_build_object('code', 'history_is_kept', 'table', TG_TABLE_NAME,
-                                             'operation', TG_OP, 'order_id', OLD.order_id),
+                  DETAIL = format('{"code": "history_is_kept", "table": %s, "operation": "%s", '
+                                  '"order_id": %s}', to_json(TG_TABLE_NAME), TG_OP, OLD.order_id),
                   HINT = 'Only the reason, the key and the person can be taken away.';
     END IF;
     RETURN NEW;
@@ -237,6 +238,38 @@ CREATE TRIGGER check_return_change BEFORE UPDATE ON ecommerce.order_returns
 CREATE TRIGGER keep_returns BEFORE DELETE OR TRUNCATE ON ecommerce.order_returns
     FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history();
 CREATE TRIGGER keep_return_lines BEFORE UPDATE OR DELETE OR TRUNCATE ON ecommerce.order_return_lines
+    FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history();
+
+
+-- The ledger of payments only grows; what they say of persons can be taken away.
+
+CREATE FUNCTION ecommerce.check_payment_change() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF (NEW.customer_id, NEW.order_id, NEW.payment_number, NEW.kind, NEW.provider, NEW.reference,
+        NEW.amount, NEW.actor, NEW.created_at)
+       IS DISTINCT FROM
+       (OLD.customer_id, OLD.order_id, OLD.payment_number, OLD.kind, OLD.provider, OLD.reference,
+        OLD.amount, OLD.actor, OLD.created_at)
+       OR (NEW.payload IS NOT NULL AND NEW.payload IS DISTINCT FROM OLD.payload)
+       OR (NEW.person IS NOT NULL AND NEW.person IS DISTINCT FROM OLD.person)
+    THEN
+        RAISE EXCEPTION 'history of orders cannot be changed'
+            USING ERRCODE = 'restrict_violation',
+                  DETAIL = json_build_object('code', 'history_is_kept', 'table', TG_TABLE_NAME,
+                                             'operation', TG_OP, 'order_id', OLD.order_id),
+                  HINT = 'Only the payload and the person can be taken away.';
+    END IF;
+    RETURN NEW;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ecommerce.check_payment_change() FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce.check_payment_change() IS
+'Keeps the ledger of payments as it is, but for the payload and the person.';
+CREATE TRIGGER check_payment_change BEFORE UPDATE ON ecommerce.order_payments
+    FOR EACH ROW EXECUTE FUNCTION ecommerce.check_payment_change();
+CREATE TRIGGER keep_payments BEFORE DELETE OR TRUNCATE ON ecommerce.order_payments
     FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history();
 
 

@@ -58,7 +58,7 @@ BEGIN
             'id', id::bigint, 'customer_id', customer_id::bigint, 'order_date', order_date::timestamptz,
             'order_amount', order_amount::numeric, 'currency', currency::text, 'order_status', order_status::text,
             'shipping_address', shipping_address::text, 'number', number::text, 'address', address::jsonb,
-            'billing_address', billing_address::jsonb, 'metadata', metadata::jsonb, 'charges', NULL::text, 'returns', NULL::text,
+            'billing_address', billing_address::jsonb, 'metadata', metadata::jsonb, 'charges', NULL::text, 'payment', NULL::text, 'returns', NULL::text,
             'order_details', (
                 SELECT coalesce(jsonb_agg(jsonb_build_object(
                     'id', line_number::integer, 'order_id', order_id::bigint, 'quantity', quantity::integer,

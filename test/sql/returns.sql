@@ -32,7 +32,7 @@ CREATE FUNCTION pg_temp.told(placed jsonb) RETURNS text LANGUAGE sql AS $$
         (SELECT string_agg(concat_ws(' ', back ->> 'return_number', '=', back ->> 'amount',
                                      CASE WHEN (back ->> 'is_restocked')::boolean THEN 'restocked' END, back ->> 'reason',
                                      (SELECT string_agg(format('%s x %s = %s', line ->> 'quantity', line ->> 'line', line ->> 'amount'), ', ')
-                                        FROM jsonb_array_elements(back -> 'lines') AS line)), '; ')
+                                        FROM jsonb_array_elements(back -> 'items') AS line)), '; ')
            FROM jsonb_array_elements(nullif(placed -> 'returns', 'null')) AS back))
 $$;
 CREATE VIEW pg_temp.stock AS
