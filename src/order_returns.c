@@ -38,15 +38,15 @@
 
 /* For orders that follow one another. */
 static Statement select_returns_between = SELECT_RETURNS("order_id >= $2 AND order_id <= $3",
-														   INT8OID, INT8OID);
+														 INT8OID, INT8OID);
 static Statement select_lines_between = SELECT_RETURN_LINES("order_id >= $2 AND order_id <= $3",
-															  INT8OID, INT8OID);
+															INT8OID, INT8OID);
 
 /* For orders with any number of others in between. */
 static Statement select_returns_of = SELECT_RETURNS("order_id = ANY ($2)",
-													  INT8ARRAYOID);
+													INT8ARRAYOID);
 static Statement select_lines_of = SELECT_RETURN_LINES("order_id = ANY ($2)",
-														 INT8ARRAYOID);
+													   INT8ARRAYOID);
 
 /*
  * The quantity of a line fits an integer, the sum of what came back of it is no

@@ -320,9 +320,9 @@ static void
 find_lines(Parcel *parcel, const Request *request)
 {
 	parcel->lines = read_sold_lines(request->user_id, request->order_id,
-								   &parcel->nlines);
+									&parcel->nlines);
 	parcel->quantities = palloc_extended(parcel->nlines * sizeof(int64),
-										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+										 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (int i = 0; i < request->nitems; i++)
 	{
 		SoldLine   *line = find_line(parcel, request->items[i].first);

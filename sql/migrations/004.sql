@@ -164,8 +164,8 @@ BEGIN
     RETURN NEW;
 END
 $$;
-REVOKE EXECUTE ON FUNCTION ecommerce.check_return_change() FROM PUBLIC;
-COMMENT ON FUNCTION ecommerce.check_return_change() IS
+REVOKE EXECUTE ON FUNCTION ecommerce.check_return_change FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce.check_return_change IS
 'Trigger function: refuses with 23001 to change more of a return than to take its reason, its '
 'key or its person away.';
 

@@ -247,6 +247,8 @@ INSERT INTO rules (rule, query) VALUES
      $$SELECT tgname FROM pg_trigger JOIN relations ON relation = tgrelid WHERE NOT tgisinternal
          AND (tgname, tgfoid::regproc::text) NOT IN (
              ('check_order_change', 'ecommerce.check_order_change'), ('check_event_change', 'ecommerce.check_event_change'),
+             ('check_return_change', 'ecommerce.check_return_change'),
+             ('keep_returns', 'ecommerce.keep_history'), ('keep_return_lines', 'ecommerce.keep_history'),
              ('keep_orders', 'ecommerce.keep_history'), ('keep_lines', 'ecommerce.keep_history'),
              ('keep_events', 'ecommerce.keep_history'), ('keep_history', 'ecommerce.keep_history'), ('keep_adjustments', 'ecommerce.keep_history'),
              ('cut_blanks', 'ecommerce.cut_blanks'))$$),
