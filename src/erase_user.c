@@ -98,6 +98,24 @@ static Statement erase_events = {
 	PARAMETERS(INT8OID)
 };
 
+/* What a provider said, or the shop, of a payment is whatever they like. */
+#define PAYMENTS_OF_PERSON \
+	" WHERE customer_id = $1 AND (payload IS NOT NULL OR person IS NOT NULL)"
+
+static Statement select_payments = {
+	.query = "SELECT 1 FROM ecommerce.order_payments" PAYMENTS_OF_PERSON,
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
+static Statement erase_payments = {
+	.query =
+	"UPDATE ecommerce.order_payments SET payload = NULL, person = NULL"
+	PAYMENTS_OF_PERSON,
+	.result = SPI_OK_UPDATE,
+	PARAMETERS(INT8OID)
+};
+
 PG_FUNCTION_INFO_V1(erase_user);
 
 static void erase(int64 user_id, Datum order_addresses);
@@ -122,6 +140,7 @@ erase(int64 user_id, Datum order_addresses)
 	NullableDatum values[] = {bigint_value(user_id), not_null(order_addresses)};
 	uint64		norders;
 	uint64		nevents;
+	uint64		npayments;
 
 	begin_staff_access(&access);
 	if (execute(&lock_user_for_update, values, FRESH_SNAPSHOT) == 0)
@@ -137,5 +156,8 @@ erase(int64 user_id, Datum order_addresses)
 	nevents = execute(&select_events, values, LATEST_SNAPSHOT);
 	require_written(execute(&erase_events, values, LATEST_SNAPSHOT),
 					nevents);
+	npayments = execute(&select_payments, values, LATEST_SNAPSHOT);
+	require_written(execute(&erase_payments, values, LATEST_SNAPSHOT),
+					npayments);
 	end_access(&access);
 }
