@@ -107,6 +107,24 @@ static Statement lock_orders_no_key_update = {
 	PARAMETERS(INT8OID)
 };
 
+/* What a provider said, or the shop, of a payment is whatever they like. */
+#define PAYMENTS_OF_PERSON \
+	" WHERE customer_id = $1 AND (payload IS NOT NULL OR person IS NOT NULL)"
+
+static Statement select_payments = {
+	.query = "SELECT 1 FROM ecommerce.order_payments" PAYMENTS_OF_PERSON,
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
+static Statement erase_payments = {
+	.query =
+	"UPDATE ecommerce.order_payments SET payload = NULL, person = NULL"
+	PAYMENTS_OF_PERSON,
+	.result = SPI_OK_UPDATE,
+	PARAMETERS(INT8OID)
+};
+
 /* A reason is whatever staff wrote. */
 #define OF_RETURN \
 	" WHERE customer_id = $1" \
@@ -151,6 +169,7 @@ erase(int64 user_id, Datum order_addresses)
 	uint64		norders;
 	uint64		nevents;
 	uint64		nreturns;
+	uint64		npayments;
 
 	begin_staff_access(&access);
 	if (execute(&lock_user_for_update, values, FRESH_SNAPSHOT) == 0)
@@ -170,5 +189,8 @@ erase(int64 user_id, Datum order_addresses)
 	nreturns = execute(&select_returns, values, LATEST_SNAPSHOT);
 	require_written(execute(&erase_returns, values, LATEST_SNAPSHOT),
 					nreturns);
+	npayments = execute(&select_payments, values, LATEST_SNAPSHOT);
+	require_written(execute(&erase_payments, values, LATEST_SNAPSHOT),
+					npayments);
 	end_access(&access);
 }

@@ -206,6 +206,109 @@ static Statement invariants[] = {
 			  "                    WHERE orders.customer_id = line.customer_id"
 			  "                      AND orders.id = line.order_id)"),
 
+	/* Payments */
+
+	INVARIANT("balance_is_that_of_the_ledger",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('authorized_amount', balance.authorized_amount::text,"
+			  "                    'paid_amount', balance.paid_amount::text,"
+			  "                    'refunded_amount', balance.refunded_amount::text,"
+			  "                    'refund_pending_amount', balance.refund_pending_amount::text,"
+			  "                    'authorized', authorized::text, 'paid', paid::text,"
+			  "                    'refunded', refunded::text, 'requested', requested::text)"
+			  " FROM ecommerce.order_balances AS balance"
+			  " FULL JOIN (SELECT customer_id, order_id,"
+			  "                   sum(greatest(authorized - voided - captured, 0)) AS authorized,"
+			  "                   sum(captured) AS paid,"
+			  "                   sum(charged_back + CASE WHEN has_failed THEN 0 ELSE refunded END) AS refunded,"
+			  "                   sum(CASE WHEN has_failed OR is_settled THEN 0 ELSE requested END) AS requested"
+			  "              FROM (SELECT customer_id, order_id, provider, reference"
+	/* What is known under one reference, as in payments.c. */
+#define SUM_OF(kind, name) ", coalesce(sum(amount) FILTER (WHERE kind = '" kind "'), 0) AS " name
+			  SUM_OF("authorized", "authorized") SUM_OF("voided", "voided")
+			  SUM_OF("captured", "captured") SUM_OF("refunded", "refunded")
+			  SUM_OF("charged_back", "charged_back") SUM_OF("refund_requested", "requested")
+			  "                          , bool_or(kind = 'refund_failed') AS has_failed,"
+			  "                          bool_or(kind = 'refunded') AS is_settled"
+			  "                      FROM ecommerce.order_payments"
+			  "                     GROUP BY customer_id, order_id, provider, reference) AS facts"
+			  "             GROUP BY customer_id, order_id) AS ledger USING (customer_id, order_id)"
+			  " WHERE (coalesce(authorized, 0), coalesce(paid, 0), coalesce(refunded, 0),"
+			  "        coalesce(requested, 0))"
+			  "       IS DISTINCT FROM"
+			  "       (authorized_amount, paid_amount, refunded_amount, refund_pending_amount)"),
+	INVARIANT("refunds_do_not_exceed_payments",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('paid_amount', paid_amount::text,"
+			  "                    'refunded_amount', refunded_amount::text,"
+			  "                    'refund_pending_amount', refund_pending_amount::text)"
+			  " FROM ecommerce.order_balances"
+			  " WHERE refunded_amount + refund_pending_amount > paid_amount"),
+	INVARIANT("cancelled_order_holds_no_money",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('paid_amount', paid_amount,"
+			  "                    'refunded_amount', refunded_amount,"
+			  "                    'refund_pending_amount', refund_pending_amount)"
+			  " FROM ecommerce.order_balances AS balance"
+			  " JOIN ecommerce.orders AS placed USING (customer_id)"
+			  " WHERE placed.id = balance.order_id"
+			  "   AND order_status = '" STATUS_CANCELLED "'"
+			  "   AND paid_amount > refunded_amount + refund_pending_amount"),
+	INVARIANT("deadline_is_that_of_an_unpaid_order",
+			  "placed.customer_id::bigint, placed.id::bigint, NULL::bigint,"
+			  " jsonb_build_object('payment_due_at', payment_due_at, 'due_at', due_at,"
+			  "                    'order_status', order_status,"
+			  "                    'paid_amount', paid_amount,"
+			  "                    'authorized_amount', authorized_amount)"
+			  " FROM ecommerce.orders AS placed"
+			  " LEFT JOIN ecommerce.order_balances AS balance"
+			  "   ON balance.customer_id = placed.customer_id"
+			  "  AND balance.order_id = placed.id"
+			  " WHERE (payment_due_at IS NOT NULL OR due_at IS NOT NULL)"
+			  "   AND due_at IS DISTINCT FROM"
+			  "       CASE WHEN order_status = '" STATUS_PLACED "' AND coalesce(paid_amount, 0) = 0"
+			  "             AND coalesce(authorized_amount, 0)"
+			  "                 < round(order_amount - coalesce(returned_amount, 0), " DIGITS_OF("placed.currency::text") ")"
+			  "            THEN payment_due_at END"),
+	INVARIANT("payment_is_recorded_once",
+			  "customer_id::bigint, NULL::bigint, NULL::bigint,"
+			  " jsonb_build_object('provider', provider, 'reference', reference, 'kind', kind,"
+			  "                    'order_ids', jsonb_agg(order_id ORDER BY order_id))"
+			  " FROM ecommerce.order_payments"
+			  " GROUP BY customer_id, provider, reference, kind HAVING count(*) > 1"),
+	INVARIANT("payments_are_numbered_from_1",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('payment_numbers',"
+			  "                    jsonb_agg(payment_number ORDER BY payment_number))"
+			  " FROM ecommerce.order_payments GROUP BY customer_id, order_id"
+			  " HAVING (min(payment_number) = 1 AND max(payment_number) = count(*)"
+			  "         AND count(DISTINCT payment_number) = count(*)) IS NOT TRUE"),
+	INVARIANT("payment_is_of_a_kind_and_in_units_of_the_currency",
+			  "payment.customer_id::bigint, payment.order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('payment_number', payment_number, 'kind', kind,"
+			  "                    'amount', amount::text, 'currency', placed.currency)"
+			  " FROM ecommerce.order_payments AS payment"
+			  " LEFT JOIN ecommerce.orders AS placed"
+			  "   ON placed.customer_id = payment.customer_id"
+			  "  AND placed.id = payment.order_id"
+			  " WHERE (amount >= 0 AND amount < " CppAsString2(AMOUNT_LIMIT)
+			  "        AND kind IN (" PAYMENT_KIND_LITERALS ")"
+			  "        AND amount = round(amount, " DIGITS_OF("placed.currency::text") ")) IS NOT TRUE"),
+	INVARIANT("payment_has_an_order",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('payment_number', payment_number)"
+			  " FROM ecommerce.order_payments AS payment"
+			  " WHERE NOT EXISTS (SELECT FROM ecommerce.orders"
+			  "                    WHERE orders.customer_id = payment.customer_id"
+			  "                      AND orders.id = payment.order_id)"),
+	INVARIANT("balance_has_an_order",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('paid_amount', paid_amount)"
+			  " FROM ecommerce.order_balances AS balance"
+			  " WHERE NOT EXISTS (SELECT FROM ecommerce.orders"
+			  "                    WHERE orders.customer_id = balance.customer_id"
+			  "                      AND orders.id = balance.order_id)"),
+
 	/* History */
 
 	INVARIANT("events_are_numbered_from_1",
@@ -416,7 +519,9 @@ static Statement invariants[] = {
 			  "       UNION ALL SELECT 'ecommerce.carts', user_id, NULL, count(*)"
 			  "         FROM ecommerce.carts GROUP BY user_id"
 			  "       UNION ALL SELECT 'ecommerce.cart_items', user_id, product_id, count(*)"
-			  "         FROM ecommerce.cart_items GROUP BY user_id, product_id)"
+			  "         FROM ecommerce.cart_items GROUP BY user_id, product_id"
+			  "       UNION ALL SELECT 'ecommerce.order_balances', customer_id, NULL, count(*)"
+			  "         FROM ecommerce.order_balances GROUP BY customer_id, order_id)"
 			  "      AS keys (name, user_id, product_id, rows)"
 			  " WHERE rows > 1"),
 	INVARIANT("email_has_one_user",

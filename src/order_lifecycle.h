@@ -32,6 +32,12 @@
 	EACH("order_items_returned") OR \
 	EACH("order_address_changed")
 
+/* What an order's ledger of payments can have. */
+#define PAYMENT_KINDS(EACH, AND, OR) \
+	EACH("authorized") AND EACH("captured") AND EACH("voided") AND \
+	EACH("failed") AND EACH("refund_requested") AND EACH("refunded") AND \
+	EACH("refund_failed") OR EACH("charged_back")
+
 /* Which status can follow which. */
 #define ORDER_TRANSITIONS(EACH, AND) \
 	EACH("PROCESSING", "SHIPPED") AND \
@@ -76,6 +82,7 @@
 	ORDER_STATUSES(QUOTED_STATUS_AND_EVENT, ", ", ", ")
 #define NOTE_LITERALS		ORDER_NOTES(QUOTED_NOTE, ", ", ", ")
 #define TRANSITION_LITERALS	ORDER_TRANSITIONS(QUOTED_TRANSITION, ", ")
+#define PAYMENT_KIND_LITERALS	PAYMENT_KINDS(QUOTED_NOTE, ", ", ", ")
 #define REASON_LITERALS		CANCEL_REASONS(QUOTED_REASON, ", ", ", ")
 
 /* The name of the event that gives an order the status, or NULL: no status. */

@@ -38,21 +38,18 @@
 
 #define PAYLOAD_MAX_SIZE	65536
 
+/* In the order of PAYMENT_KINDS. */
 typedef enum Kind
 {
 	AUTHORIZED, CAPTURED, VOIDED, FAILED, REFUND_REQUESTED, REFUNDED,
 	REFUND_FAILED, CHARGED_BACK, NKINDS
 } Kind;
 
+#define COMMA	,
+#define KIND_ENTRY(kind)	kind
+
 static const char *const kinds[NKINDS] = {
-	[AUTHORIZED] = "authorized",
-	[CAPTURED] = "captured",
-	[VOIDED] = "voided",
-	[FAILED] = "failed",
-	[REFUND_REQUESTED] = "refund_requested",
-	[REFUNDED] = "refunded",
-	[REFUND_FAILED] = "refund_failed",
-	[CHARGED_BACK] = "charged_back"
+	PAYMENT_KINDS(KIND_ENTRY, COMMA, COMMA)
 };
 
 /* A row of the ledger, recorded or to be. */

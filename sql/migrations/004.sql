@@ -87,8 +87,10 @@ COMMENT ON TABLE ecommerce.order_balances IS
 COMMENT ON COLUMN ecommerce.order_balances.customer_id IS 'User who ordered.';
 COMMENT ON COLUMN ecommerce.order_balances.order_id IS 'Order.';
 COMMENT ON COLUMN ecommerce.order_balances.due_at IS
-'payment_due_at of the order, until it is paid or cancelled; then null.';
-COMMENT ON COLUMN ecommerce.order_balances.authorized_amount IS 'Authorized, and neither captured nor voided yet.';
+'payment_due_at of the order, until something is paid, all of it authorized, or it is cancelled; '
+'then null.';
+COMMENT ON COLUMN ecommerce.order_balances.authorized_amount IS
+'Authorized, and neither captured nor voided yet.';
 COMMENT ON COLUMN ecommerce.order_balances.paid_amount IS 'Captured.';
 COMMENT ON COLUMN ecommerce.order_balances.refunded_amount IS 'Refunded or charged back.';
 COMMENT ON COLUMN ecommerce.order_balances.refund_pending_amount IS
@@ -257,15 +259,16 @@ BEGIN
     THEN
         RAISE EXCEPTION 'history of orders cannot be changed'
             USING ERRCODE = 'restrict_violation',
-                  DETAIL = json_build_object('code', 'history_is_kept', 'table', TG_TABLE_NAME,
-                                             'operation', TG_OP, 'order_id', OLD.order_id),
+                  DETAIL = format('{"code": "history_is_kept", "table": %s, "operation": "%s", '
+                                  '"order_id": %s}', to_json(TG_TABLE_NAME), TG_OP,
+                                  OLD.order_id),
                   HINT = 'Only the payload and the person can be taken away.';
     END IF;
     RETURN NEW;
 END
 $$;
-REVOKE EXECUTE ON FUNCTION ecommerce.check_payment_change() FROM PUBLIC;
-COMMENT ON FUNCTION ecommerce.check_payment_change() IS
+REVOKE EXECUTE ON FUNCTION ecommerce.check_payment_change FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce.check_payment_change IS
 'Keeps the ledger of payments as it is, but for the payload and the person.';
 CREATE TRIGGER check_payment_change BEFORE UPDATE ON ecommerce.order_payments
     FOR EACH ROW EXECUTE FUNCTION ecommerce.check_payment_change();

@@ -76,6 +76,11 @@ static const Values good_values[] = {
 			"=(SELECT min(id) FROM ecommerce.orders WHERE customer_id = 1 AND order_status = 'PROCESSING')"}},
 	{"before_id", 0, {"2", "100", "1000000"}},
 	{"quantity", 0, {"1", "2", "3", "10", "0"}},
+	{"provider", 0, {"card", "card", "cash", "=NULL"}},
+	{"reference", 0, {"a", "b", "=clock_timestamp()::text", "=clock_timestamp()::text"}},
+	{"kind", 0, {"authorized", "captured", "captured", "voided", "failed", "refunded", "refund_failed", "charged_back"}},
+	{"amount", 0, {"1.99", "3.98", "5", "0.01", "=NULL"}},
+	{"payload", 0, {"{}", "{\"id\": \"evt_1\"}", "=NULL"}},
 	{"max", 0, {"1", "5", "100"}},
 	{"lease_seconds", 0, {"1", "300"}},
 	{"page_size", 0, {"1", "5", "20", "500"}},
@@ -96,7 +101,7 @@ static const Values good_values[] = {
 	{"usage_limit", 0, {"=NULL", "1000000", "100"}},
 	{"currency", 0, {"USD", "JPY", "KWD", "CLF"}},
 	{"status", 0, {"SHIPPED", "SHIPPED", "SHIPPED", "DELIVERED", "RETURNED", "CANCELLED", "PROCESSING"}},
-	{"reason", 0, {"customer", "inventory", "fraud", "declined", "staff", "other"}},
+	{"reason", 0, {"customer", "inventory", "fraud", "declined", "unpaid", "staff", "other"}},
 	{"event", 0, {"order_placed", "order_shipped", "order_cancelled"}},
 	{"ids", 0, {"{1,2,3}", "{}", "=ARRAY(SELECT id FROM ecommerce.order_events LIMIT 3)"}},
 	{"order_addresses", 0, {"true", "false"}},
@@ -277,6 +282,27 @@ static const Scene scenes[] = {
 	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here')",
 	.call = "ecommerce.set_order_status(2, (SELECT max(id) FROM ecommerce.orders"
 		" WHERE customer_id = 2), 'RETURNED')"},
+	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here')",
+	.call = "ecommerce.request_refund(2, (SELECT max(id) FROM ecommerce.orders"
+		" WHERE customer_id = 2), 'scene', 1)"},
+	{.beginning = "BEGIN; ALTER TABLE ecommerce.orders ALTER payment_due_at SET DEFAULT now(); " FILL_CART ";"
+		" SELECT ecommerce.place_order(2, shipping_address => 'Here')",
+	.call = "ecommerce.set_order_status(2, (SELECT max(id) FROM ecommerce.orders"
+		" WHERE customer_id = 2), 'SHIPPED')"},
+	{.beginning = "BEGIN; ALTER TABLE ecommerce.orders ALTER payment_due_at SET DEFAULT now(); " FILL_CART ";"
+		" SELECT ecommerce.place_order(2, shipping_address => 'Here')",
+	.call = "ecommerce.expire_unpaid_orders(1)"},
+	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here');"
+		" SELECT ecommerce.record_payment(2, max(id), 'card', 'scene 1', 'captured', 1),"
+		" ecommerce.record_payment(2, max(id), 'cash', 'scene 1', 'captured', 1)"
+		" FROM ecommerce.orders WHERE customer_id = 2",
+	.call = "ecommerce.request_refund(2, (SELECT max(id) FROM ecommerce.orders"
+		" WHERE customer_id = 2), 'scene 2')"},
+	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here');"
+		" SELECT ecommerce.record_payment(2, max(id), 'card', 'scene 3', 'captured', 1)"
+		" FROM ecommerce.orders WHERE customer_id = 2",
+	.call = "ecommerce.record_payment(2, (SELECT max(id) FROM ecommerce.orders"
+		" WHERE customer_id = 2), 'card', 'scene 3', 'captured', 2)"},
 	{.beginning = "BEGIN; " FILL_CART "; UPDATE ecommerce.stock_levels SET quantity = 0 WHERE product_id = 9",
 	.call = "ecommerce.place_order(2, shipping_address => 'Here')"},
 	{.beginning = "BEGIN; " FILL_CART "; DELETE FROM ecommerce.products WHERE id = 9",

@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(311);
+SELECT plan(320);
 
 CREATE ROLE regress_owner;
 CREATE ROLE regress_shopper;
@@ -90,6 +90,10 @@ INSERT INTO calls VALUES
 CREATE TABLE pg_temp.staff_calls (function regprocedure, query text);
 INSERT INTO staff_calls VALUES
     ('ecommerce.set_order_status(bigint, bigint, text)', 'SELECT ecommerce.set_order_status(1, 1, ''SHIPPED'') ->> ''customer_id'''),
+    ('ecommerce.record_payment(bigint, bigint, text, text, text, numeric, jsonb)',
+     'SELECT ecommerce.record_payment(1, 1, ''card'', ''pi_1'', ''captured'', 1)'),
+    ('ecommerce.request_refund(bigint, bigint, text, numeric, text, text)', 'SELECT ecommerce.request_refund(1, 1, ''re_1'', 1)'),
+    ('ecommerce.expire_unpaid_orders(integer)', 'SELECT ecommerce.expire_unpaid_orders()'),
     ('ecommerce.take_order_events(integer, text, integer)', 'SELECT ecommerce.take_order_events(1) #>> ''{0,customer_id}'''),
     ('ecommerce.acknowledge_order_events(bigint[])', 'SELECT ecommerce.acknowledge_order_events(''{1}'')'),
     ('ecommerce.fail_order_events(bigint[], text)', 'SELECT ecommerce.fail_order_events(''{1}'', ''x'')'),

@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(224);
+SELECT plan(240);
 
 -- The error that a command ends with, undone; no row when it ends with none.
 CREATE FUNCTION pg_temp.error_of(command text)
@@ -56,6 +56,8 @@ FROM unnest(ARRAY['add_to_cart(1, 1)', 'set_cart_item(1, 1, 1)', 'cart_json(1)',
                   'fail_order_events(''{}'', ''x'')', 'release_order_events(''{}'')', 'set_cart_items(1, ''{1}'', ''{1}'')',
                   'clear_cart(1)', 'set_cart_coupons(1, ''{}'')', 'set_cart_shipping(1)', 'receive_stock(''{1}'', ''{1}'')',
                   'set_promotion_limit(1, 1)', 'return_items(1, 1, ''[{"line": 1, "quantity": 1}]'', true)',
+                  'record_payment(1, 1, ''x'', ''x'', ''captured'', 1)', 'request_refund(1, 1, ''x'')',
+                  'expire_unpaid_orders()',
                   'order_integrity()', 'erase_user(1)', 'grant_api()', 'revoke_api()',
                   'set_owner(current_user)']) AS call;
 CALL pg_temp.make_errors();
@@ -464,7 +466,7 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$TRUNCATE ecommerce.order_events$$),
     ('22023', 'argument is out of range',
      '{"code": "argument_out_of_range", "argument": "reason",
-       "accepted": "customer, inventory, fraud, declined, staff or other"}',
+       "accepted": "customer, inventory, fraud, declined, unpaid, staff or other"}',
      $$SELECT ecommerce.cancel_order(10, 100, 'Customer')$$),
     ('22023', 'argument is out of range',
      '{"code": "argument_out_of_range", "argument": "status",
@@ -484,6 +486,62 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$SELECT ecommerce.cancel_order(10, 100, NULL)$$),
     ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "status"}',
      $$SELECT ecommerce.set_order_status(10, 100, NULL)$$),
+    ('PT404', 'order does not exist', '{"code": "order_not_found", "user_id": 1, "order_id": 100}',
+     $$SELECT ecommerce.record_payment(1, 100, 'card', 'pi_1', 'captured', 1)$$),
+    ('PT409', 'order is not paid',
+     '{"code": "not_paid", "order_id": 102, "payment_status": "UNPAID", "amount": 5.00, "paid_amount": 0.00, "authorized_amount": 0.00}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address, payment_due_at)
+       VALUES (9, 102, 5, 'USD', '', now());
+       SELECT ecommerce.set_order_status(9, 102, 'SHIPPED')$$),
+    ('PT409', 'order is not paid',
+     '{"code": "not_paid", "order_id": 102, "payment_status": "PARTIALLY_PAID", "amount": 5.00, "paid_amount": 2.00, "authorized_amount": 2.99}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address, payment_due_at)
+       VALUES (9, 102, 5, 'USD', '', now());
+       SELECT ecommerce.record_payment(9, 102, 'card', 'pi_1', 'captured', 2),
+              ecommerce.record_payment(9, 102, 'card', 'pi_2', 'authorized', 2.99);
+       SELECT ecommerce.set_order_status(9, 102, 'SHIPPED')$$),
+    ('PT409', 'refund exceeds what was paid',
+     '{"code": "refund_exceeds_payment", "order_id": 100, "amount": 0.00, "refundable_amount": 0.00}',
+     $$SELECT ecommerce.request_refund(10, 100, 're_1')$$),
+    ('PT409', 'refund exceeds what was paid',
+     '{"code": "refund_exceeds_payment", "order_id": 102, "amount": 0.51, "refundable_amount": 0.50}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address) VALUES (9, 102, 5, 'USD', '');
+       SELECT ecommerce.record_payment(9, 102, 'card', 'pi_1', 'captured', 0.5);
+       SELECT ecommerce.request_refund(9, 102, 're_1', 0.51)$$),
+    ('PT409', 'order was paid through several providers',
+     '{"code": "provider_needed", "order_id": 102, "providers": ["\"\r\n", "card"]}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address) VALUES (9, 102, 5, 'USD', '');
+       SELECT ecommerce.record_payment(9, 102, 'card', 'pi_1', 'captured', 0.5),
+              ecommerce.record_payment(9, 102, E'"\r\n', 'pi_1', 'captured', 0.5);
+       SELECT ecommerce.request_refund(9, 102, 're_1')$$),
+    ('PT409', 'order was paid through several providers',
+     '{"code": "provider_needed", "order_id": 102, "providers": ["card", "cash"]}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address) VALUES (9, 102, 5, 'USD', '');
+       SELECT ecommerce.record_payment(9, 102, 'card', 'pi_1', 'captured', 0.5),
+              ecommerce.record_payment(9, 102, 'cash', 'pi_1', 'captured', 0.5);
+       SELECT ecommerce.request_refund(9, 102, 're_1', 1)$$),
+    ('PT422', 'reference was used for another payment',
+     '{"code": "payment_reference_reused", "order_id": 102, "argument": "amount"}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address) VALUES (9, 102, 5, 'USD', '');
+       SELECT ecommerce.record_payment(9, 102, 'card', 'pi_1', 'captured', 0.5);
+       SELECT ecommerce.record_payment(9, 102, 'card', 'pi_1', 'captured', 0.6)$$),
+    ('PT422', 'reference was used for another payment', '{"code": "payment_reference_reused", "argument": "order_id"}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address) VALUES (9, 102, 1, 'USD', ''), (9, 103, 1, 'USD', '');
+       SELECT ecommerce.record_payment(9, 102, 'card', 'pi_1', 'captured', 0.5);
+       SELECT ecommerce.record_payment(9, 103, 'card', 'pi_1', 'captured', 0.5)$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "kind",
+       "accepted": "authorized, captured, voided, failed, refunded, refund_failed or charged_back"}',
+     $$SELECT ecommerce.record_payment(10, 100, 'card', 'pi_1', 'paid', 1)$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "amount", "accepted": "a multiple of the unit of the order''s currency"}',
+     $$SELECT ecommerce.record_payment(10, 100, 'card', 'pi_1', 'captured', 0.001)$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "reference"}',
+     $$SELECT ecommerce.request_refund(10, 100, NULL)$$),
+    ('23001', 'history of orders cannot be changed',
+     '{"code": "history_is_kept", "table": "order_payments", "operation": "UPDATE", "order_id": 100}',
+     $$INSERT INTO ecommerce.order_payments (customer_id, order_id, payment_number, kind, provider, reference, amount, actor)
+       VALUES (10, 100, 1, 'captured', 'card', 'pi_1', 1, 'x'); UPDATE ecommerce.order_payments SET amount = 2$$),
     ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "order_addresses"}',
      $$SELECT ecommerce.erase_user(10, NULL)$$),
     ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "max"}',
@@ -661,7 +719,7 @@ SELECT skip('there is no docs/errors.md in the current directory', 1);
 -- But for those that take another session, database, version or no extension.
 SELECT bag_eq(
     $$SELECT DISTINCT state, code FROM errors
-      UNION VALUES ('40001', 'cart_changed'), ('40001', 'order_is_newer'), ('40001', 'stock_is_locked'),
+      UNION VALUES ('40001', 'cart_changed'), ('40001', 'order_is_newer'), ('40001', 'return_is_newer'), ('40001', 'stock_is_locked'),
                    ('40001', 'promotion_exhausted'), ('23505', 'email_has_two_users'), ('42501', 'schema_of_another_owner'), ('0A000', 'no_encoding'),
                    ('55000', 'extension_not_updated'), ('42723', 'overloaded_function')$$,
     format($$SELECT unnest(regexp_split_to_array(cell[1], '[`, ]+')) AS state, code
