@@ -45,7 +45,9 @@ $node->safe_psql(
 		PERFORM set_config('request.jwt.claims', '{"sub": "clerk of 1"}', true);
 		PERFORM ecommerce.record_payment(1, 1, 'card', 'pi_1', 'captured', 1.50, '{"cardholder": "Z. Beeblebrox of 1"}');
 		PERFORM ecommerce.request_refund(1, 1, 're_1', 0.50, reason => 'third head of 1');
+		PERFORM ecommerce.return_items(1, 1, '[{"line": 1, "quantity": 1}]', true, 'stain of 1', 'return of 1');
 		PERFORM set_config('request.jwt.claims', '{"sub": "clerk of 2"}', true);
+		PERFORM ecommerce.return_items(2, 4, '[{"line": 1, "quantity": 1}]', true, 'stain of 2', 'return of 2');
 		PERFORM ecommerce.record_payment(2, 4, 'card', 'pi_1', 'captured', 1.50, '{"cardholder": "Z. Beeblebrox of 2"}');
 	END $$;
 	UPDATE ecommerce.orders SET gift_note = 'For you, from 555-0101' WHERE id = 1;
@@ -56,14 +58,15 @@ $node->safe_psql(
 my @personal = (
 	'Zaphod 1 Beeblebrox', 'zaphod1@example.com',
 	'first of 1', 'third of 1',
-	'clerk of 1', 'Z. Beeblebrox of 1', 'third head of 1');
+	'clerk of 1', 'Z. Beeblebrox of 1', 'third head of 1',
+	'stain of 1', 'return of 1');
 my @addresses = ('1 Restaurant Row', '1 Megadodo House');
 my @of_the_shop = ('555-0101');
 my @of_another = (
 	'Zaphod 2 Beeblebrox', 'zaphod2@example.com',
 	'2 Restaurant Row', '2 Megadodo House',
 	'first of 2', 'third of 2',
-	'clerk of 2', 'Z. Beeblebrox of 2');
+	'clerk of 2', 'Z. Beeblebrox of 2', 'stain of 2', 'return of 2');
 
 $before = rows_of('shop');
 
@@ -154,6 +157,8 @@ my %step = (
 			  WHERE id = erased;},
 	payments => q{UPDATE ecommerce.order_payments SET payload = NULL, person = NULL WHERE customer_id = erased;
 				  UPDATE ecommerce.order_events SET person = NULL WHERE customer_id = erased;},
+	returns => q{UPDATE ecommerce.order_returns SET reason = NULL, idempotency_key = NULL, person = NULL
+				 WHERE customer_id = erased;},
 	keys => 'UPDATE ecommerce.orders SET idempotency_key = NULL WHERE customer_id = erased;',
 	addresses => q{UPDATE ecommerce.orders SET shipping_address = 'erased'
 				   WHERE customer_id = erased;});
@@ -164,6 +169,9 @@ my %mistake = (
 		{ user => 'UPDATE ecommerce.users SET email = NULL, shipping_address = NULL WHERE id = erased;' },
 		qr/^\+.*users VALUES \(1, 'Zaphod/m ],
 	'what was said of payments' => [ { payments => 'UPDATE ecommerce.order_events SET person = NULL WHERE customer_id = erased;' }, qr/^\+.*'\{"cardholder": "Z. Beeblebrox of 1"\}'/m ],
+	'the reasons of returns' => [
+		{ returns => 'UPDATE ecommerce.order_returns SET idempotency_key = NULL, person = NULL WHERE customer_id = erased;' },
+		qr/^\+.*'stain of 1'/m ],
 	'the keys' => [ { keys => '' }, qr/^\+.*'first of 1'/m ],
 	'the addresses of orders' => [ { addresses => '' }, qr/^\+.*'1 Megadodo House'/m ],
 	'whom to erase' => [
@@ -180,7 +188,7 @@ my $number = 0;
 foreach my $name (sort keys %mistake)
 {
 	my ($steps, $found) = @{ $mistake{$name} };
-	my $body = join "\n", @{ { %step, %$steps } }{qw(cart user payments keys addresses)};
+	my $body = join "\n", @{ { %step, %$steps } }{qw(cart user payments returns keys addresses)};
 
 	$database = 'mistake_' . ++$number;
 	$node->safe_psql('postgres', "CREATE DATABASE $database TEMPLATE shop");
@@ -226,7 +234,8 @@ foreach my $kept (
 	[ 'DELETE', 'cart_items' ],
 	[ 'UPDATE', 'users' ],
 	[ 'UPDATE', 'orders' ],
-	[ 'UPDATE', 'order_payments' ])
+	[ 'UPDATE', 'order_payments' ],
+	[ 'UPDATE', 'order_returns' ])
 {
 	my ($stdout, $stderr);
 
@@ -273,6 +282,7 @@ sub differences
 		$row =~ s/(users VALUES \(1, )'.*?', '.*?', '.*?'/$1'erased', NULL, NULL/;
 		$row =~ s/'(?:first|third) of 1'/NULL/;
 		$row =~ s/'(?:clerk of 1|\{"\w+": "(?:Z. Beeblebrox|third head) of 1"\})'/NULL/g;
+		$row =~ s/'(?:stain|return) of 1'/NULL/g;
 		$row =~ s/'1 (?:Restaurant Row|Megadodo House)'/'erased'/
 		  if $order_addresses eq 'true';
 		$should{$row} = 1;
