@@ -33,10 +33,10 @@
 	EACH("order_address_changed")
 
 /* What an order's ledger of payments can have. */
-#define PAYMENT_KINDS(EACH, AND, OR) \
-	EACH("authorized") AND EACH("captured") AND EACH("voided") AND \
-	EACH("failed") AND EACH("refund_requested") AND EACH("refunded") AND \
-	EACH("refund_failed") OR EACH("charged_back")
+#define PAYMENT_KINDS(KIND, AND, OR) \
+	KIND("authorized") AND KIND("captured") AND KIND("voided") AND \
+	KIND("failed") AND KIND("refund_requested") AND KIND("refunded") AND \
+	KIND("refund_failed") OR KIND("charged_back")
 
 /* Which status can follow which. */
 #define ORDER_TRANSITIONS(EACH, AND) \

@@ -70,6 +70,16 @@ LANGUAGE sql AS $$
     SELECT ecommerce.place_order(customer);
 $$;
 
+-- The same, of orders that should have been paid by now.
+CREATE PROCEDURE test.buy_unpaid(customer bigint, pen integer DEFAULT 0, ink integer DEFAULT 0,
+                                 pad integer DEFAULT 0)
+LANGUAGE plpgsql AS $$
+BEGIN
+    ALTER TABLE ecommerce.orders ALTER payment_due_at SET DEFAULT '2001-01-01';
+    CALL test.buy(customer, pen, ink, pad);
+    ALTER TABLE ecommerce.orders ALTER payment_due_at DROP DEFAULT;
+END $$;
+
 CALL test.supply(pen => 10, ink => 10, pad => 10);
 
 -- Units that a session takes out of carts or stock otherwise than by ordering, if it says so
@@ -132,6 +142,23 @@ SELECT name AS product, wanted - cancelled AS wanted, in_cart, ordered, supplied
                   FROM ecommerce.stock_levels WHERE product_id = product.id) AS stock
  WHERE was_wanted OR in_cart > 0 OR ordered > 0 OR in_stock <> supplied
  ORDER BY id;
+
+-- What is known of the payments of each order, and how much of it its balance has.
+CREATE VIEW test.payments AS
+SELECT users.name AS customer, order_status AS status, order_amount AS amount,
+       string_agg(concat_ws(' ', kind, payment.amount), ', ' ORDER BY payment_number) AS ledger,
+       paid_amount AS paid, refunded_amount AS refunded, refund_pending_amount AS pending,
+       due_at IS NOT NULL AS is_due,
+       paid_amount - coalesce(sum(payment.amount) FILTER (WHERE kind = 'captured'), 0) AS "money made up",
+       greatest(refunded_amount + refund_pending_amount - paid_amount, 0) AS "refunded too much",
+       CASE WHEN order_status = 'CANCELLED' THEN paid_amount - refunded_amount - refund_pending_amount
+            END AS "held for nothing"
+  FROM ecommerce.orders
+  JOIN ecommerce.users ON users.id = orders.customer_id
+  LEFT JOIN ecommerce.order_balances AS balance ON balance.order_id = orders.id
+  LEFT JOIN ecommerce.order_payments AS payment ON payment.order_id = orders.id
+ GROUP BY users.name, orders.customer_id, orders.id, balance.customer_id, balance.order_id
+ ORDER BY orders.id;
 
 CREATE VIEW test.buckets AS
 SELECT name AS product, bucket, quantity
