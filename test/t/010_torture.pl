@@ -49,6 +49,7 @@ my %least = (
 	'answers stock_is_locked' => 5,
 	'answers order, replayed' => 20,
 	'answers shipped' => 5,
+	'answers returned' => 20,
 	'killed: backend' => 5,
 	'killed: backend, by pg_terminate_backend' => 1,
 	'adjustments: discount' => 50,
@@ -84,6 +85,7 @@ until ($enough)
 							CASE WHEN $2::text IS NULL THEN ecommerce.cart_json($1)->>'fingerprint' END)
 						AS placed},
 		cancel => q{SELECT ecommerce.cancel_order($1, $2, 'customer')},
+		give_back => 'SELECT audit.give_back($1, $2, $3)',
 		level => $level,
 		seconds => $soak_seconds ? $soak_seconds / 15 : 3,
 		pause => $soak_seconds ? 3 : 0.4);
@@ -260,11 +262,13 @@ my %step = (
 	after_order => '',
 	insert_lines => q{
 		INSERT INTO ecommerce.order_details (customer_id, order_id, line_number, product_id,
-			product_name, unit_price, quantity, line_amount, discount_amount, tax_amount)
+			product_name, unit_price, quantity, line_amount, discount_amount, tax_amount,
+			added_tax_amount)
 		SELECT customer, place.order_id, row_number() OVER (), product_id, 'Thing', price,
-			   quantity, amount, amount - left_of_it, tax_of_it
-		FROM unnest(ids, quantities, prices, amounts, net, taxes)
-			 AS line (product_id, quantity, price, amount, left_of_it, tax_of_it);
+			   quantity, amount, amount - left_of_it, tax_of_it,
+			   CASE WHEN class = 'goods' THEN tax_of_it END
+		FROM unnest(ids, quantities, prices, amounts, net, taxes, classes)
+			 AS line (product_id, quantity, price, amount, left_of_it, tax_of_it, class);
 		INSERT INTO ecommerce.order_adjustments (customer_id, order_id, adjustment_number, kind,
 			code, name, promotion_id, amount, is_included)
 		SELECT customer, place.order_id, row_number() OVER (), kind, code, name, promotion_id,
@@ -503,6 +507,7 @@ my %mistake = (
 				amounts := trim_array(amounts, 1);
 				net := trim_array(net, 1);
 				taxes := trim_array(taxes, 1);
+				classes := trim_array(classes, 1);
 			END IF;
 		} . $step{insert_lines}
 	},
@@ -512,6 +517,10 @@ my %mistake = (
 		pause => 0.5,
 		after_order => 'COMMIT; PERFORM pg_sleep(0.1);',
 		after_lines => 'COMMIT; PERFORM pg_sleep(0.1);'
+	},
+	'order cancelled, and what had come back given back again' => {
+		found => qr/units doubled between stock and orders/,
+		give_back => 'SELECT audit.give_back($1, $2, $3)'
 	},
 	'order cancelled without a lock' => {
 		found => qr/units doubled between stock and orders/,
@@ -537,7 +546,8 @@ foreach my $name (sort keys %mistake)
 		$violations = torment(
 			$other_node, $database, %theirs,
 			seconds => $seconds,
-			pause => $mistake->{pause});
+			pause => $mistake->{pause},
+			give_back => $mistake->{give_back});
 		$spent += $seconds;
 	  } until $violations =~ $mistake->{found} || $spent >= 15;
 	like($violations, $mistake->{found},
@@ -651,7 +661,8 @@ sub torment
 				$program, int(rand(2**31)),
 				$params{seconds}, $workers,
 				int(rand(2**31)), $params{place},
-				$params{cancel}
+				$params{cancel},
+				$params{give_back} // 'SELECT $1, $2, $3 WHERE false'
 			],
 			'<',
 			\undef,

@@ -13,6 +13,10 @@ CREATE TABLE audit.prices (product_id bigint, price numeric);
 -- Written in the transaction that lets a promotion be used so many times more.
 CREATE TABLE audit.granted (promotion_id bigint, uses bigint);
 
+-- Written in the transaction that takes units back.
+CREATE TABLE audit.returned (user_id bigint, order_id bigint, line_number integer,
+    quantity integer, is_restocked boolean);
+
 -- What does not change: how orders are charged.
 CREATE TABLE audit.promotions AS
 SELECT id, name, kind, value, customer_limit FROM ecommerce.promotions;
@@ -25,7 +29,7 @@ SELECT user_id FROM ecommerce.carts WHERE shipping_code IS NOT NULL;
 INSERT INTO audit.granted SELECT promotion_id, remaining FROM ecommerce.promotion_levels;
 
 -- What the clients wrote down when they were answered. The kind is order, cancelled,
--- shipped, lost (the connection), doubt (whether there is an order that had no key),
+-- shipped, returned, lost (the connection), doubt (whether there is an order that had no key),
 -- conflict (a 40001 that was to be expected), an SQLSTATE, or the code in the DETAIL where
 -- that says more.
 -- The level is that of the transactions' isolation.
@@ -131,6 +135,23 @@ BEGIN
     INSERT INTO audit.granted VALUES (promotion, units);
 END $$;
 
+-- Takes a unit or two of a line back, once, however often it is called with this choice.
+CREATE FUNCTION audit.give_back(customer bigint, placed bigint, choice bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    line integer := 1 + choice / 4 % greatest(1, (SELECT count(*) FROM ecommerce.order_details
+                                                   WHERE (customer_id, order_id) = (customer, placed)));
+    units integer := 1 + choice / 2 % 2;
+    restock boolean := choice % 2 = 0;
+    answer jsonb := ecommerce.return_items(
+        customer, placed, jsonb_build_array(jsonb_build_object('line', line, 'quantity', units)),
+        restock, idempotency_key => choice::text);
+BEGIN
+    IF NOT (answer -> 'replayed')::boolean THEN
+        INSERT INTO audit.returned VALUES (customer, placed, line, units, restock);
+    END IF;
+END $$;
+
 CREATE FUNCTION audit.raise_price(product bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -178,8 +199,35 @@ FROM (SELECT product_id, quantity FROM audit.received
       FROM ecommerce.order_details AS line
       LEFT JOIN ecommerce.orders
            ON (orders.customer_id, orders.id) = (line.customer_id, line.order_id)
-      WHERE order_status IS DISTINCT FROM 'CANCELLED') AS units
+      WHERE order_status IS DISTINCT FROM 'CANCELLED'
+      UNION ALL
+      -- What came back is in stock again, or else gone for good.
+      SELECT line.product_id, CASE WHEN order_status IS DISTINCT FROM 'CANCELLED' AND is_restocked
+                                   THEN back.quantity
+                                   WHEN order_status = 'CANCELLED' AND NOT is_restocked
+                                   THEN -back.quantity ELSE 0 END
+      FROM audit.returned AS back
+      JOIN ecommerce.order_details AS line
+           ON (line.customer_id, line.order_id, line.line_number)
+              = (back.user_id, back.order_id, back.line_number)
+      LEFT JOIN ecommerce.orders
+           ON (orders.customer_id, orders.id) = (line.customer_id, line.order_id)) AS units
 GROUP BY product_id HAVING sum(quantity) <> 0
+UNION ALL
+-- What came back is what was taken back, and no more than was sold.
+SELECT format('order %s, line %s: %s of %s units were taken back, and %s came back',
+              order_id, line_number, taken, sold, back)
+FROM (SELECT customer_id, order_id, line_number, sum(sold) AS sold, sum(taken) AS taken,
+             sum(back) AS back
+      FROM (SELECT customer_id, order_id, line_number, quantity AS sold, 0 AS taken, 0 AS back
+            FROM ecommerce.order_details
+            UNION ALL
+            SELECT user_id, order_id, line_number, 0, quantity, 0 FROM audit.returned
+            UNION ALL
+            SELECT customer_id, order_id, line_number, 0, 0, quantity
+            FROM ecommerce.order_return_lines) AS units
+      GROUP BY 1, 2, 3) AS line
+WHERE taken <> back OR taken > sold
 UNION ALL
 -- Amounts are exact.
 SELECT format('order %s: line %s has a wrong amount', order_id, line_number)
@@ -282,11 +330,15 @@ SELECT format('order %s: it is %s, and its events are %s', coalesce(id, order_id
               order_status, events)
 FROM ecommerce.orders
 FULL JOIN (SELECT customer_id, order_id,
-                  string_agg(event || ' ' || event_number, ', ' ORDER BY event_number) AS events
-           FROM ecommerce.order_events GROUP BY 1, 2) AS history
+                  string_agg(event || ' ' || number, ', ' ORDER BY number) AS events
+           FROM (SELECT customer_id, order_id, event, row_number() OVER
+                        (PARTITION BY customer_id, order_id ORDER BY event_number) AS number
+                 FROM ecommerce.order_events WHERE event <> 'order_items_returned') AS changes
+           GROUP BY 1, 2) AS history
      ON (history.customer_id, order_id) = (orders.customer_id, id)
 WHERE events IS DISTINCT FROM
       'order_placed 1' || CASE order_status WHEN 'PROCESSING' THEN ''
+                          WHEN 'RETURNED' THEN ', order_shipped 2, order_returned 3'
                           ELSE ', order_' || lower(order_status) || ' 2' END
 UNION ALL
 -- One order a key.
@@ -301,7 +353,10 @@ LEFT JOIN ecommerce.orders ON (customer_id, id) = (user_id, order_id)
 WHERE kind = 'order'
       AND (answers.idempotency_key, answers.order_amount)
           IS DISTINCT FROM (orders.idempotency_key, orders.order_amount)
-   OR kind IN ('cancelled', 'shipped') AND upper(kind) IS DISTINCT FROM order_status
+   OR kind IN ('cancelled', 'shipped') AND upper(kind) IS DISTINCT FROM
+      CASE order_status WHEN 'RETURNED' THEN 'SHIPPED' ELSE order_status END
+   OR kind = 'returned' AND NOT EXISTS (SELECT FROM audit.returned AS back
+           WHERE (back.user_id, back.order_id) = (answers.user_id, answers.order_id))
    OR id IS NULL AND order_id IS NOT NULL
 UNION ALL
 SELECT format('order %s: %s clients were told that they placed it', order_id, count(*))
@@ -324,7 +379,7 @@ SELECT format('%s', integrity) FROM ecommerce.order_integrity() AS integrity
 UNION ALL
 SELECT format('clients got %s errors %s', count(*), kind)
 FROM audit.answers
-WHERE kind NOT IN ('order', 'cancelled', 'shipped', 'lost', 'doubt', 'conflict',
+WHERE kind NOT IN ('order', 'cancelled', 'shipped', 'returned', 'lost', 'doubt', 'conflict',
                    'PT404', 'PT409', 'coupon_not_applicable', 'stock_is_locked',
                    'promotion_exhausted')
 GROUP BY kind;
