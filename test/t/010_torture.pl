@@ -56,7 +56,11 @@ my %least = (
 	'adjustments: shipping' => 20,
 	'adjustments: tax' => 50,
 	'lines of the longest order' => 40,
+	'orders expired' => 3,
 	'orders with two coupons' => 5,
+	'payments: captured' => 20,
+	'payments: refund_requested' => 3,
+	'payments: refunded' => 1,
 	'uses given back' => 5,
 	'uses granted' => 20,
 	'units removed' => 10);
@@ -73,6 +77,11 @@ my $rounds = 0;
 my $enough = 0;
 
 make_shop($node, 'postgres');
+$node->safe_psql(
+	'postgres', q{
+	ALTER DATABASE postgres SET audit.pays = on;
+	ALTER TABLE ecommerce.orders ALTER payment_due_at
+	SET DEFAULT CASE WHEN random() < 0.3 THEN clock_timestamp() + interval '0.2 s' END});
 until ($enough)
 {
 	my $start = time;
@@ -96,6 +105,29 @@ until ($enough)
 	$node->safe_psql('postgres', 'VACUUM ANALYZE');
 	%figures = (figures($node, 'postgres'), %kills);
 	$enough = $violations ne '' || is_enough(time - $start);
+}
+
+# Money that is not what it was is found, and so is an order that was paid and is due, or
+# was not paid and is sent.
+foreach my $damage (
+	q{UPDATE ecommerce.order_balances SET paid_amount = paid_amount + 1
+	  WHERE order_id = (SELECT max(order_id) FROM ecommerce.order_payments WHERE kind = 'captured')},
+	q{UPDATE ecommerce.order_balances SET refund_pending_amount = refund_pending_amount + 0.50
+	  WHERE order_id = (SELECT max(order_id) FROM ecommerce.order_payments WHERE kind = 'refund_requested')},
+	q{DELETE FROM ecommerce.order_payments WHERE ctid = (SELECT max(ctid) FROM ecommerce.order_payments)},
+	q{UPDATE ecommerce.order_payments SET amount = amount + 1
+	  WHERE ctid = (SELECT max(ctid) FROM ecommerce.order_payments)},
+	q{UPDATE ecommerce.order_balances SET due_at = now() WHERE paid_amount > 0})
+{
+	isnt(
+		$node->safe_psql(
+			'postgres', qq{
+			BEGIN;
+			SET LOCAL session_replication_role = replica;
+			$damage;
+			SELECT violation FROM audit.violations WHERE violation LIKE 'order%';
+			ROLLBACK}),
+		'', "found: $damage");
 }
 note sprintf 'seed %d: %d rounds in %d seconds', $seed, $rounds,
   time - $began;
@@ -775,6 +807,10 @@ sub figures
 		FROM (SELECT order_id FROM ecommerce.order_adjustments
 			  WHERE kind = 'discount' AND code IS NOT NULL
 			  GROUP BY order_id HAVING count(*) > 1) AS several
+		UNION ALL
+		SELECT 'payments: ' || kind, count(*) FROM ecommerce.order_payments GROUP BY 1
+		UNION ALL
+		SELECT 'orders expired', count(*) FROM ecommerce.order_events WHERE payload ->> 'reason' = 'unpaid'
 		UNION ALL
 		SELECT 'uses granted', sum(uses) FROM audit.granted
 		UNION ALL

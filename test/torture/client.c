@@ -37,6 +37,8 @@
 #define THE_OTHER_WAY_ROUND 8
 #define FIRST_LIMITED 3
 #define LIMITED_PROMOTIONS 3
+#define PAYMENTS 14
+#define MOST_EXPIRED 20
 #define MAX_WORKERS 64
 #define CALLS_FOR_KEY 2
 #define RECONNECT_SECONDS 120
@@ -48,7 +50,7 @@
 typedef enum Step
 {
 	ADD, CHANGE, GIVE_COUPONS, GIVE_IN, PLACE, CANCEL, SHIP, GIVE_BACK, RECEIVE,
-	RAISE_PRICE, GRANT_USES, LIST, NSTEPS
+	RAISE_PRICE, GRANT_USES, LIST, PAY, EXPIRE, NSTEPS
 } Step;
 
 static const char *step_sql[NSTEPS] = {
@@ -61,6 +63,8 @@ static const char *step_sql[NSTEPS] = {
 	[RAISE_PRICE] = "SELECT audit.raise_price($1)",
 	[GRANT_USES] = "SELECT audit.grant_uses($1, $2)",
 	[LIST] = "SELECT audit.listed_wrong($1)",
+	[PAY] = "SELECT audit.pay($1, $2, $3)",
+	[EXPIRE] = "SELECT ecommerce.expire_unpaid_orders($1)",
 };
 
 typedef enum Outcome
@@ -89,7 +93,7 @@ static double end;
 static const char *key_prefix;
 static atomic_int keyed_calls[CUSTOMERS + 1];
 
-/* What somebody has placed lately, for everybody to cancel or to ship. */
+/* What somebody has placed lately, for everybody to cancel, to ship or to pay for. */
 static Order recent_orders[RECENT_ORDERS];
 static pthread_mutex_t recent_orders_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -331,6 +335,25 @@ end_order(Worker *worker, Step step, const char *done)
 		printf("%s|%d|%lld|||\n", done, order.customer, order.id);
 }
 
+/* Of a payment whose answer is lost nobody knows anything, so it is told again. */
+static void
+pay(Worker *worker)
+{
+	int			choice = one_of(worker, PAYMENTS);
+	Order		order;
+	Outcome		outcome;
+
+	pthread_mutex_lock(&recent_orders_lock);
+	order = recent_orders[one_of(worker, RECENT_ORDERS) - 1];
+	pthread_mutex_unlock(&recent_orders_lock);
+	if (order.customer == 0)
+		return;
+
+	do
+		outcome = EXECUTE(worker, PAY, order.customer, order.id, choice);
+	while (outcome == ROLLED_BACK || outcome == LOST);
+}
+
 static void
 list(Worker *worker, int customer)
 {
@@ -376,6 +399,10 @@ work(void *argument)
 			EXECUTE(worker, GRANT_USES,
 					FIRST_LIMITED - 1 + one_of(worker, LIMITED_PROMOTIONS),
 					one_of(worker, 5));
+		else if (choice < 0.49)
+			pay(worker);
+		else if (choice < 0.50)
+			EXECUTE(worker, EXPIRE, one_of(worker, MOST_EXPIRED));
 		else
 		{
 			if (chance(worker) < 0.7)
