@@ -131,8 +131,8 @@ refuse_taken_id(void)
 
 /*
  * 0 for an order without events.  The lock of the order keeps the number the
- * last.  An event that left the status changed no row: an older snapshot would
- * overlook it.
+ * last.  An event that left the status may be newer than the snapshot of a
+ * transaction that keeps to one, though the order's row is not.
  */
 static int32
 last_number(int64 user_id, int64 order_id)
