@@ -26,6 +26,7 @@ static Statement select_quantities = {
 	.query =
 	"SELECT product_id::bigint, sum(quantity)::bigint"
 	"  FROM ecommerce.order_details WHERE customer_id = $1 AND order_id = $2"
+	"   AND is_counted IS NOT FALSE"
 	" GROUP BY product_id ORDER BY product_id",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8OID, INT8OID)
@@ -51,7 +52,6 @@ static void return_units_of_orders(const LockedOrder *orders, int count);
 static ReturnedUnits *read_units(const LockedOrder *orders, int count,
 								 uint64 *nunits);
 static int	compare_units(const void *a, const void *b);
-static Jsonb *reason_payload(const char *reason);
 
 void
 cancel_orders(const Access *access, const LockedOrder *orders, int count,
@@ -150,8 +150,7 @@ compare_units(const void *a, const void *b)
 		(left->product_id < right->product_id);
 }
 
-/* {reason} */
-static Jsonb *
+Jsonb *
 reason_payload(const char *reason)
 {
 	static const char *const keys[] = {"reason"};

@@ -19,4 +19,7 @@
 extern void cancel_orders(const Access *access, const LockedOrder *orders,
 						  int count, const char *reason);
 
+/* {reason} */
+extern Jsonb *reason_payload(const char *reason);
+
 #endif							/* ECOMMERCE_CANCELLATION_H */

@@ -127,6 +127,19 @@ insert_unpaid_balance(const LockedOrder *order, OrderBalance *balance)
 }
 
 void
+renew_deadline(const Access *access, const LockedOrder *order,
+			   const char *status)
+{
+	LockedOrder changed = *order;
+	OrderBalance balance;
+
+	if (order->payment_due_at.isnull || !read_balance(order, &balance))
+		return;
+	changed.status = status;
+	write_balance(access, &changed, &balance, true, true, NULL);
+}
+
+void
 forget_deadline(const LockedOrder *order)
 {
 	NullableDatum values[] = {bigint_value(order->user_id), bigint_value(order->id)};

@@ -58,6 +58,10 @@ extern void write_balance(const Access *access, const LockedOrder *order,
 extern void insert_unpaid_balance(const LockedOrder *order,
 								  OrderBalance *balance);
 
+/* An order that gets the status, back, may have to be paid once more. */
+extern void renew_deadline(const Access *access, const LockedOrder *order,
+						   const char *status);
+
 /* A cancelled order need not be paid any more. */
 extern void forget_deadline(const LockedOrder *order);
 

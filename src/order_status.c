@@ -27,6 +27,13 @@
 #include "order_history.h"
 #include "order_lifecycle.h"
 #include "order_reader.h"
+#include "tables.h"
+#include "texts.h"
+#include "users.h"
+
+/* Bytes of a payload, and characters of the reason of a correction. */
+#define PAYLOAD_MAX_SIZE	16384
+#define REASON_MAX_LENGTH	1000
 
 static Statement update_status = {
 	.query =
@@ -36,27 +43,45 @@ static Statement update_status = {
 	PARAMETERS(INT8OID, INT8OID, TEXTOID)
 };
 
-PG_FUNCTION_INFO_V1(set_order_status);
+/* What came back line by line, and cannot have come by mistake. */
+static Statement select_return = {
+	.query =
+	"SELECT 1 FROM ecommerce.order_returns"
+	" WHERE customer_id = $1 AND order_id = $2 LIMIT 1",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, INT8OID)
+};
+
+PG_FUNCTION_INFO_V1(set_order_status_2);
+PG_FUNCTION_INFO_V1(correct_order_status);
 PG_FUNCTION_INFO_V1(cancel_order);
 PG_FUNCTION_INFO_V1(api_cancel_order);
 
+/* The same of versions before 2.0, without a payload. */
+PG_FUNCTION_INFO_V1(set_order_status);
+
 static Jsonb *cancel(int64 user_id, int64 order_id, const char *reason);
 static void change_status(const Access *access, const LockedOrder *order,
-						  const char *status);
+						  const char *status, Jsonb *payload);
+static void correct_status(const Access *access, const LockedOrder *order,
+						   const char *status, const char *reason);
+static Jsonb *payload_argument(const NullableDatum *argument);
 static void check_change(const LockedOrder *order, const char *status);
 pg_noreturn static void refuse_change(const LockedOrder *order,
 									  const char *status);
+static void refuse_returned_items(int64 user_id, int64 order_id);
 
 /*
  * Cancelling is left to cancel_order(), which needs a reason and returns the
  * stock.
  */
 Datum
-set_order_status(PG_FUNCTION_ARGS)
+set_order_status_2(PG_FUNCTION_ARGS)
 {
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 	int64		order_id = bigint_argument(&fcinfo->args[1], "order_id");
 	const char *status = text_argument(&fcinfo->args[2], "status");
+	Jsonb	   *payload = payload_argument(&fcinfo->args[3]);
 	Access		access;
 	LockedOrder order;
 	Jsonb	   *result;
@@ -65,9 +90,48 @@ set_order_status(PG_FUNCTION_ARGS)
 		strcmp(status, STATUS_CANCELLED) == 0)
 		refuse_argument("status", STATUSES_PHRASE "; but CANCELLED only by cancel_order");
 	begin_staff_access(&access);
+	if (payload != NULL)
+		hold_off_erasure(user_id);
 	lock_order(&order, user_id, order_id);
 	if (strcmp(order.status, status) != 0)
-		change_status(&access, &order, status);
+		change_status(&access, &order, status, payload);
+	result = read_order(&access, user_id, order_id, NOT_A_PLACEMENT,
+						FRESH_SNAPSHOT);
+	end_access(&access);
+	PG_RETURN_JSONB_P(result);
+}
+
+Datum
+set_order_status(PG_FUNCTION_ARGS)
+{
+	(void) fcinfo;
+	refuse_old_extension("ecommerce.set_order_status(bigint,bigint,text,jsonb)");
+}
+
+/* A cancellation stays: its units are somebody else's by now. */
+Datum
+correct_order_status(PG_FUNCTION_ARGS)
+{
+	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
+	int64		order_id = bigint_argument(&fcinfo->args[1], "order_id");
+	const char *status = text_argument(&fcinfo->args[2], "status");
+	const char *reason = text_argument(&fcinfo->args[3], "reason");
+	Access		access;
+	LockedOrder order;
+	Jsonb	   *result;
+
+	if (!can_be_corrected(STATUS_DELIVERED, status) &&
+		!can_be_corrected(STATUS_RETURNED, status))
+		refuse_argument("status", "PROCESSING, SHIPPED or DELIVERED");
+	if (is_blank(fcinfo->args[3].value) ||
+		length_of(fcinfo->args[3].value) > REASON_MAX_LENGTH)
+		refuse_argument("reason", "1 to " CppAsString2(REASON_MAX_LENGTH)
+						" characters that are not all blank");
+	begin_staff_access(&access);
+	hold_off_erasure(user_id);
+	lock_order(&order, user_id, order_id);
+	if (strcmp(order.status, status) != 0)
+		correct_status(&access, &order, status, reason);
 	result = read_order(&access, user_id, order_id, NOT_A_PLACEMENT,
 						FRESH_SNAPSHOT);
 	end_access(&access);
@@ -123,7 +187,7 @@ cancel(int64 user_id, int64 order_id, const char *reason)
 
 static void
 change_status(const Access *access, const LockedOrder *order,
-			  const char *status)
+			  const char *status, Jsonb *payload)
 {
 	NullableDatum values[] = {
 		bigint_value(order->user_id),
@@ -136,8 +200,47 @@ change_status(const Access *access, const LockedOrder *order,
 		require_payment(order);
 	/* The event comes first: check_order_change() in SQL looks for it. */
 	write_status_change(access, order->user_id, order->id, order->status,
-						status, NULL);
+						status, payload);
 	require_written(execute(&update_status, values, FRESH_SNAPSHOT), 1);
+}
+
+/*
+ * The event is one of its own, so nobody is told once more that the order was
+ * placed or sent.
+ */
+static void
+correct_status(const Access *access, const LockedOrder *order,
+			   const char *status, const char *reason)
+{
+	NullableDatum values[] = {
+		bigint_value(order->user_id),
+		bigint_value(order->id),
+		text_value(status)
+	};
+
+	if (!can_be_corrected(order->status, status))
+		refuse_change(order, status);
+	if (strcmp(order->status, STATUS_RETURNED) == 0)
+		refuse_returned_items(order->user_id, order->id);
+	write_correction(access, order->user_id, order->id, order->status, status,
+					 reason_payload(reason));
+	require_written(execute(&update_status, values, FRESH_SNAPSHOT), 1);
+	renew_deadline(access, order, status);
+}
+
+/* What the shop knows of the change, such as the number of a parcel. */
+static Jsonb *
+payload_argument(const NullableDatum *argument)
+{
+	Jsonb	   *payload;
+
+	if (argument->isnull)
+		return NULL;
+	payload = DatumGetJsonbP(argument->value);
+	if (!JB_ROOT_IS_OBJECT(payload) || VARSIZE(payload) > PAYLOAD_MAX_SIZE)
+		refuse_argument("payload", "an object of at most "
+						CppAsString2(PAYLOAD_MAX_SIZE) " bytes");
+	return payload;
 }
 
 static void
@@ -164,4 +267,19 @@ refuse_change(const LockedOrder *order, const char *status)
 			errdetail_internal("{\"code\": \"illegal_status_change\", \"order_id\": " INT64_FORMAT ", \"from\": %s, \"to\": \"%s\"}",
 							   order->id, stored.data, status),
 			errhint("Look at the order again: its status may have changed meanwhile."));
+}
+
+static void
+refuse_returned_items(int64 user_id, int64 order_id)
+{
+	NullableDatum values[] = {bigint_value(user_id), bigint_value(order_id)};
+
+	if (execute(&select_return, values, FRESH_SNAPSHOT) == 0)
+		return;
+	ereport(ERROR,
+			errcode(ERRCODE_CONFLICT),
+			errmsg("items of the order have been returned"),
+			errdetail_internal("{\"code\": \"items_returned\", \"user_id\": " INT64_FORMAT ", \"order_id\": " INT64_FORMAT "}",
+							   user_id, order_id),
+			errhint("Place a new order for what the customer has after all."));
 }

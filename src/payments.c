@@ -32,6 +32,7 @@
 #include "order_lifecycle.h"
 #include "order_reader.h"
 #include "texts.h"
+#include "users.h"
 
 #define LABEL_MAX_LENGTH	255
 #define REASON_MAX_LENGTH	1000
@@ -214,6 +215,8 @@ record(int64 user_id, int64 order_id, Payment *payment)
 	Jsonb	   *order;
 
 	begin_staff_access(&access);
+	if (!payment->payload.isnull)
+		hold_off_erasure(user_id);
 	open_ledger(&ledger, user_id, order_id);
 	payment->amount = numeric_value(amount_in_units(&ledger, payment->amount));
 	known = find_payment(&ledger, payment);
@@ -476,6 +479,8 @@ request(int64 user_id, int64 order_id, Payment *refund, NullableDatum reason)
 	Jsonb	   *order;
 
 	begin_staff_access(&access);
+	if (!reason.isnull)
+		hold_off_erasure(user_id);
 	open_ledger(&ledger, user_id, order_id);
 	if (!refund->amount.isnull)
 		refund->amount = numeric_value(amount_in_units(&ledger, refund->amount));

@@ -8,7 +8,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(60);
+SELECT plan(62);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -116,6 +116,8 @@ INSERT INTO calls VALUES
     ('ecommerce.record_payment', 'SELECT ecommerce.record_payment(1, 1, ''card'', ''pi_1'', ''captured'', 1)', 'trigger'),
     ('ecommerce.request_refund', 'SELECT ecommerce.request_refund(1, 1, ''re_1'', 0.25)', 'trigger'),
     ('ecommerce.expire_unpaid_orders', 'SELECT ecommerce.expire_unpaid_orders()', 'trigger'),
+    ('ecommerce.correct_order_status', 'SELECT ecommerce.set_order_status(1, 1, ''SHIPPED''), ecommerce.correct_order_status(1, 1, ''PROCESSING'', ''x'')', 'trigger'),
+    ('ecommerce.set_order_address', 'SELECT ecommerce.set_order_address(1, 1, ''x'')', 'trigger'),
     ('ecommerce.take_order_events', 'SELECT ecommerce.take_order_events(1)', 'trigger'),
     ('ecommerce.acknowledge_order_events', 'SELECT ecommerce.acknowledge_order_events(ARRAY(SELECT id FROM ecommerce.order_events))', 'trigger'),
     ('ecommerce.fail_order_events', 'SELECT ecommerce.fail_order_events(ARRAY(SELECT id FROM ecommerce.order_events), ''x'')', 'trigger'),
@@ -129,6 +131,9 @@ INSERT INTO calls VALUES
     ('ecommerce_api.set_cart_shipping', 'SELECT ecommerce_api.set_cart_shipping(''post'')', 'trigger'),
     ('ecommerce_api.place_order', 'SELECT ecommerce_api.place_order()', 'trigger'),
     ('ecommerce_api.cancel_order', 'SELECT ecommerce_api.cancel_order(1)', 'trigger'),
+    ('ecommerce_api.set_order_address', 'SELECT ecommerce_api.set_order_address(1, ''x'')', 'trigger'),
+    ('ecommerce.find_order', 'SELECT ecommerce.find_order(1)', 'view'),
+    ('ecommerce.order_queue', 'SELECT ecommerce.order_queue()', 'view'),
     ('ecommerce.cart_json', 'SELECT ecommerce.cart_json(1)', 'view'),
     ('ecommerce.order_json', 'SELECT ecommerce.order_json(1, 1)', 'view'),
     ('ecommerce.order_listing_json', 'SELECT ecommerce.order_listing_json(1)', 'view'),
