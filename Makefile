@@ -41,14 +41,14 @@ EXTRA_CLEAN = results compile_flags.txt typedefs.list src/*.indented mailer/*.in
 
 # A build in another folder finds the tests as one in this folder does.
 ifdef VPATH
-$(shell mkdir -p src && ln -sfn $(VPATH)/test $(VPATH)/expected .)
+$(shell mkdir -p src && ln -sfn $(VPATH)/docs $(VPATH)/test $(VPATH)/expected .)
 endif
 
 PG_CONFIG ?= pg_config
 export PG_CONFIG
 
 # The scripts install what they need, PostgreSQL too, so their targets do without PGXS.
-ifneq ($(filter-out demo test lint versions debian soak coverage memory bench mailer,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out demo test lint versions debian packages soak coverage memory bench mailer,$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(or $(PGXS),$(error there is no $(PG_CONFIG): install PostgreSQL's development files))
 endif
@@ -70,7 +70,7 @@ $(CURDIR)/src $(CURDIR)/sql:
 # PGXS does not track headers unless the server was built to, nor what is listed above.
 $(OBJS): $(wildcard $(srcdir)/src/*.h) Makefile
 
-.PHONY: demo test lint versions debian soak coverage memory bench mailer indent
+.PHONY: demo test lint versions debian packages soak coverage memory bench mailer indent
 
 # DATA=file.csv on the command line names a retailer's file to replay.
 demo:
@@ -90,6 +90,10 @@ versions:
 # The demo and the tests on a minimal system of Debian's present release.
 debian:
 	@test/debian/run
+
+# Debian's packages, built on a minimal system of its present release and used on another.
+packages:
+	@test/packages/run
 
 # The long form of the random tests. TIME is what each of them may take, in seconds.
 TIME = 3600

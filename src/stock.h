@@ -22,10 +22,11 @@ typedef struct StockUnits
 	bool		is_uncounted;	/* there is always enough, and none is taken */
 } StockUnits;
 
-/* Stock of other buckets that was locked because the cart's had not enough. */
+/* Stock that was locked: of other buckets what the cart's has not. */
 typedef struct LockedStock
 {
 	int64		bucket;
+	NullableDatum places;		/* tid[]: where its levels are */
 	List	   *others;			/* of OtherLevel */
 } LockedStock;
 

@@ -115,8 +115,6 @@ SELECT results_eq(
     $$VALUES ('cart_items_cart_exists',
               'FOREIGN KEY (user_id) REFERENCES ecommerce.carts(user_id) ON DELETE CASCADE'),
              ('carts_user_exists', 'FOREIGN KEY (user_id) REFERENCES ecommerce.users(id) ON DELETE CASCADE'),
-             ('order_adjustments_order_exists',
-              'FOREIGN KEY (customer_id, order_id) REFERENCES ecommerce.orders(customer_id, id)'),
              ('order_balances_order_exists',
               'FOREIGN KEY (customer_id, order_id) REFERENCES ecommerce.orders(customer_id, id)'),
              ('order_details_order_exists',
