@@ -6,7 +6,8 @@ OBJS = src/ecommerce.o src/statement.o src/arguments.o src/jsonb_writer.o \
 	src/order_adjustments.o src/checkout.o src/problems.o src/shipping.o \
 	src/discounts.o src/taxes.o src/pricing.o \
 	src/order_history.o src/order_document.o src/cart_document.o src/order_reader.o \
-	src/cart.o src/cart_choices.o src/place_order.o src/order_listing.o src/order_status.o src/receive_stock.o src/promotions.o src/outbox.o \
+	src/cart.o src/cart_choices.o src/merge_carts.o src/abandoned_carts.o src/profile.o \
+	src/order_again.o src/place_order.o src/order_listing.o src/order_status.o src/receive_stock.o src/promotions.o src/outbox.o \
 	src/erase_user.o src/order_integrity.o src/grants.o src/migrate.o \
 	src/set_owner.o
 # Ours are ours: another library's global function of the same name would take over.
@@ -22,7 +23,9 @@ MIGRATIONS = sql/migrations/001.sql sql/migrations/002.sql sql/migrations/003.sq
 NEW_MIGRATIONS = $(MIGRATIONS)
 FUNCTIONS = sql/functions/migrate.sql sql/functions/set_owner.sql \
 	sql/functions/access.sql sql/functions/money.sql \
-	sql/functions/cart.sql sql/functions/cart_choices.sql sql/functions/place_order.sql \
+	sql/functions/cart.sql sql/functions/cart_choices.sql \
+	sql/functions/merge_carts.sql sql/functions/abandoned_carts.sql sql/functions/profile.sql \
+	sql/functions/order_again.sql sql/functions/place_order.sql \
 	sql/functions/order_listing.sql sql/functions/order_status.sql \
 	sql/functions/receive_stock.sql sql/functions/promotions.sql \
 	sql/functions/outbox.sql sql/functions/order_integrity.sql \

@@ -162,6 +162,11 @@ COMMENT ON COLUMN ecommerce.order_return_lines.amount IS
 
 -- Carts
 
+-- Null, and so free, until something is chosen.
+ALTER TABLE ecommerce.carts ADD COLUMN changed_at timestamptz;
+COMMENT ON COLUMN ecommerce.carts.changed_at IS
+'When coupons, shipping or addresses were last chosen; null: never. What is in the cart has a '
+'changed_at of its own.';
 
 
 -- Import
