@@ -109,6 +109,7 @@ static const FunctionPrivilege functions[] = {
 	{STAFF, "ecommerce.currency_digits"},
 	{OWNER, "ecommerce.migrate"},
 	{OWNER, "ecommerce.set_owner"},
+	{OWNER, "ecommerce.import_orders"},
 	{OWNER, "ecommerce.grant_api"},
 	{OWNER, "ecommerce.revoke_api"},
 };

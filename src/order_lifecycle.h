@@ -46,6 +46,7 @@
 	EACH("declined") AND EACH("staff") OR EACH("other")
 
 #define STATUS_PLACED		"PROCESSING"
+#define STATUS_SHIPPED		"SHIPPED"
 #define STATUS_CANCELLED	"CANCELLED"
 #define EVENT_CANCELLED		"order_cancelled"
 #define EVENT_PAID			"order_paid"

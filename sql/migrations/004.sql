@@ -171,6 +171,9 @@ COMMENT ON COLUMN ecommerce.carts.changed_at IS
 
 -- Import
 
+-- A shop without numbers pays nothing for it.
+CREATE INDEX orders_number_idx ON ecommerce.orders (number) WHERE number IS NOT NULL;
+
 
 
 -- Events
