@@ -110,6 +110,7 @@ static const FunctionPrivilege functions[] = {
 	{OWNER, "ecommerce.migrate"},
 	{OWNER, "ecommerce.set_owner"},
 	{OWNER, "ecommerce.import_orders"},
+	{OWNER, "ecommerce.archive_orders"},
 	{OWNER, "ecommerce.grant_api"},
 	{OWNER, "ecommerce.revoke_api"},
 };
@@ -140,6 +141,7 @@ static const TablePrivilege tables[] = {
 	{STAFF, 4, "SELECT", "ecommerce.order_balances", ""},
 	{STAFF, 4, "SELECT", "ecommerce.order_returns", ""},
 	{STAFF, 4, "SELECT", "ecommerce.order_return_lines", ""},
+	{STAFF, 4, "SELECT", "ecommerce.archived_orders", ""},
 	{STAFF, 3, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.promotions", ""},
 	{STAFF, 3, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.promotion_levels", ""},
 	{STAFF, 3, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.tax_rates", ""},

@@ -143,7 +143,11 @@ enum history_column
 static Statement select_numbered = {
 	.query =
 	"SELECT (customer_id = $2 AND order_date = $3 AND order_amount = $4)"
-	"  FROM ecommerce.orders WHERE number = $1",
+	"  FROM ecommerce.orders WHERE number = $1"
+	" UNION ALL"
+	" SELECT (customer_id = $2 AND order_date = $3"
+	"         AND (document -> 'order_amount')::numeric = $4)"
+	"  FROM ecommerce.archived_orders WHERE number = $1",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(TEXTOID, INT8OID, TIMESTAMPTZOID, NUMERICOID)
 };

@@ -184,6 +184,14 @@ static Statement invariants[] = {
 			  "                    WHERE orders.customer_id = line.customer_id"
 			  "                      AND orders.id = line.order_id)"),
 
+	INVARIANT("archived_order_is_not_in_the_shop",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('archived_at', archived_at)"
+			  " FROM ecommerce.archived_orders AS archived"
+			  " WHERE EXISTS (SELECT FROM ecommerce.orders"
+			  "                WHERE orders.customer_id = archived.customer_id"
+			  "                  AND orders.id = archived.order_id)"),
+
 	/* History */
 
 	INVARIANT("events_are_numbered_from_1",

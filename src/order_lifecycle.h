@@ -47,6 +47,8 @@
 
 #define STATUS_PLACED		"PROCESSING"
 #define STATUS_SHIPPED		"SHIPPED"
+#define STATUS_DELIVERED	"DELIVERED"
+#define STATUS_RETURNED		"RETURNED"
 #define STATUS_CANCELLED	"CANCELLED"
 #define EVENT_CANCELLED		"order_cancelled"
 #define EVENT_PAID			"order_paid"
