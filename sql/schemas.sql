@@ -20,8 +20,9 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'schema is owned by another role'
             USING ERRCODE = 'insufficient_privilege',
-                  DETAIL = pg_catalog.json_build_object('code', 'schema_of_another_owner',
-                      'schema', suspect.nspname, 'owner', suspect.rolname),
+                  DETAIL = pg_catalog.format(
+                      '{"code": "schema_of_another_owner", "schema": %s, "owner": %s}',
+                      pg_catalog.to_json(suspect.nspname), pg_catalog.to_json(suspect.rolname)),
                   HINT = 'Make sure that you trust what is in the schema, then change its owner.';
     END IF;
 
@@ -33,13 +34,8 @@ END
 $$;
 
 COMMENT ON SCHEMA ecommerce_api IS
-'Shop
-
-The shop of one customer: the user whose user_id is in the claims of the token.';
+'Shop, for customers: the catalogue, and functions for the user of the token';
 
 COMMENT ON SCHEMA ecommerce IS
-'Shop, for staff
-
-The shop of all customers: functions that take a user_id, for roles that act for any user, and '
-'the tables.';
+'Shop, for staff: the tables, and functions for any user';
 

@@ -52,7 +52,7 @@ typedef struct TablePrivilege
 	Kind		kind;
 	int			since;			/* the version of the tables that brought it */
 	const char *verbs;			/* only one if there are columns */
-	const char *relation;
+	const char *relation;		/* to EXECUTE, a function that comes with them */
 	const char *columns;		/* empty for the whole relation */
 } TablePrivilege;
 
@@ -124,6 +124,16 @@ static const TablePrivilege tables[] = {
 	"id, name, description, price, currency, category_id, is_active"},
 	{CATALOGUE, 1, "SELECT", "ecommerce.stock_levels", "product_id, quantity"},
 	{CATALOGUE, 3, "SELECT", "ecommerce.products", "sku, options"},
+	{CUSTOMER, 4, "SELECT", "ecommerce_api.orders", ""},
+	{CUSTOMER, 4, "SELECT", "ecommerce_api.order_lines", ""},
+	{CUSTOMER, 4, "EXECUTE", "ecommerce_api.order_lines", ""},
+	{CUSTOMER, 4, "SELECT", "ecommerce.orders",
+		"id, customer_id, number, order_date, order_amount, currency, order_status, "
+		"shipping_address, address, billing_address, metadata, items_amount, payment_due_at"},
+	{CUSTOMER, 4, "SELECT", "ecommerce.order_details",
+		"order_id, line_number, customer_id, product_id, product_name, product_description, "
+		"sku, options, category_id, category_name, unit_price, quantity, line_amount, "
+	"discount_amount, tax_rate, tax_amount"},
 	{STAFF, 1, "SELECT, INSERT, UPDATE", "ecommerce.users", ""},
 	{STAFF, 1, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.categories", ""},
 	{STAFF, 1, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.products", ""},
@@ -142,6 +152,9 @@ static const TablePrivilege tables[] = {
 	{STAFF, 4, "SELECT", "ecommerce.order_returns", ""},
 	{STAFF, 4, "SELECT", "ecommerce.order_return_lines", ""},
 	{STAFF, 4, "SELECT", "ecommerce.archived_orders", ""},
+	{STAFF, 4, "SELECT", "ecommerce_api.orders", ""},
+	{STAFF, 4, "SELECT", "ecommerce_api.order_lines", ""},
+	{STAFF, 4, "EXECUTE", "ecommerce_api.order_lines", ""},
 	{STAFF, 3, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.promotions", ""},
 	{STAFF, 3, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.promotion_levels", ""},
 	{STAFF, 3, "SELECT, INSERT, UPDATE, DELETE", "ecommerce.tax_rates", ""},
@@ -204,7 +217,8 @@ static Statement select_grants_to_carry = {
 
 /* Who has all of these privileges, granted to the role itself, besides the owner $4. */
 static Statement select_grantees = {
-	.query = "WITH wanted AS (SELECT to_regclass(relation) AS relation, verb, column_name"
+	.query = "WITH wanted AS (SELECT to_regclass(relation) AS relation,"
+	"                      to_regproc(relation) AS function, verb, column_name"
 	"                  FROM unnest($1, $2, $3) AS listed (verbs, relation, columns),"
 	"                       LATERAL string_to_table(verbs, ', ') AS verb"
 	"                  LEFT JOIN LATERAL string_to_table(columns, ', ') AS column_name ON true)"
@@ -215,11 +229,24 @@ static Statement select_grantees = {
 	"            UNION"
 	"            SELECT grantee FROM pg_attribute, aclexplode(attacl)"
 	"             WHERE attrelid = relation AND attname = column_name"
-	"               AND privilege_type = verb) AS holders"
+	"               AND privilege_type = verb"
+	"            UNION"
+	"            SELECT grantee FROM pg_proc, aclexplode(proacl)"
+	"             WHERE oid = function AND privilege_type = verb) AS holders"
 	"         WHERE grantee <> $4"
 	"         GROUP BY grantee HAVING count(*) = (SELECT count(*) FROM wanted)) AS grantees",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, OIDOID)
+};
+
+/* Who has all of these functions, granted to the role itself, besides their owner. */
+static Statement select_callers = {
+	.query = "SELECT string_agg(" ROLE_NAME ", ', ')"
+	"  FROM (SELECT grantee FROM " MEMBERS ", aclexplode(proacl)"
+	"         WHERE name = ANY ($1) AND grantee <> $2 AND grantee <> grantor"
+	"         GROUP BY grantee HAVING count(*) = cardinality($1)) AS grantees",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(TEXTARRAYOID, OIDOID)
 };
 
 /*
@@ -279,15 +306,17 @@ static Statement select_rights_on_extension = {
 	.result = SPI_OK_SELECT
 };
 
-/* A row if there is the relation, with these columns. */
+/* A row if there is the relation, with these columns, or the function. */
 static Statement select_relation = {
-	.query = "SELECT true WHERE to_regclass($1) IS NOT NULL"
+	.query = "SELECT true"
+	" WHERE CASE $3 WHEN 'EXECUTE' THEN to_regproc($1) IS NOT NULL"
+	"       ELSE to_regclass($1) IS NOT NULL END"
 	"   AND NOT EXISTS (SELECT FROM string_to_table($2, ', ') AS column_name"
 	"                    WHERE NOT EXISTS ("
 	"                        SELECT FROM pg_attribute"
 	"                         WHERE attrelid = to_regclass($1) AND attname = column_name))",
 	.result = SPI_OK_SELECT,
-	PARAMETERS(TEXTOID, TEXTOID)
+	PARAMETERS(TEXTOID, TEXTOID, TEXTOID)
 };
 
 PG_FUNCTION_INFO_V1(grant_api);
@@ -305,6 +334,8 @@ static void change_functions(Kind kind, Oid lacking, const char *verb,
 static void change_tables(Kind kind, int since, const char *verb,
 						  const char *preposition, const char *roles);
 static char *table_grantees(Kind kind, int version);
+static char *function_grantees(Kind kind);
+static int	names_of_kind(Kind kind, const char **names);
 static bool may_in_schema(Oid role, const char *schema, const char *verb);
 static char *first_value(Statement *statement, const NullableDatum *values);
 static NullableDatum text_array_value(const char *const *elements, int count);
@@ -547,14 +578,10 @@ change_functions(Kind kind, Oid lacking, const char *verb, const char *prepositi
 				 const char *role)
 {
 	const char *names[lengthof(functions)];
-	int			count = 0;
 	NullableDatum values[2];
 	char	   *list;
 
-	for (size_t i = 0; i < lengthof(functions); i++)
-		if (functions[i].kind == kind)
-			names[count++] = functions[i].name;
-	values[0] = text_array_value(names, count);
+	values[0] = text_array_value(names, names_of_kind(kind, names));
 	values[1] = not_null(ObjectIdGetDatum(lacking));
 	list = first_value(&select_functions, values);
 	if (list)
@@ -573,20 +600,25 @@ change_tables(Kind kind, int since, const char *verb, const char *preposition,
 	for (const TablePrivilege *table = tables; table < tables + lengthof(tables); table++)
 	{
 		NullableDatum values[] = {
-			text_value(table->relation), text_value(table->columns)
+			text_value(table->relation), text_value(table->columns),
+			text_value(table->verbs)
 		};
 		bool		has_columns = *table->columns != '\0';
+		bool		is_function = strcmp(table->verbs, "EXECUTE") == 0;
 
 		if (table->kind == kind && table->since >= since &&
 			execute(&select_relation, values, FRESH_SNAPSHOT) > 0)
-			execute_command(psprintf("%s %s%s%s%s ON %s %s %s", verb, table->verbs,
+			execute_command(psprintf("%s %s%s%s%s ON %s%s %s %s", verb, table->verbs,
 									 has_columns ? " (" : "", table->columns,
-									 has_columns ? ")" : "",
+									 has_columns ? ")" : "", is_function ? "FUNCTION " : "",
 									 table->relation, preposition, roles));
 	}
 }
 
-/* NULL if there is nobody. */
+/*
+ * NULL if there is nobody.  Customers had no privileges on tables before version 4:
+ * they are told by their functions.
+ */
 static char *
 table_grantees(Kind kind, int version)
 {
@@ -603,11 +635,36 @@ table_grantees(Kind kind, int version)
 			relations[count] = tables[i].relation;
 			columns[count++] = tables[i].columns;
 		}
+	if (count == 0)
+		return kind == CUSTOMER && version > 0 ? function_grantees(kind) : NULL;
 	values[0] = text_array_value(verbs, count);
 	values[1] = text_array_value(relations, count);
 	values[2] = text_array_value(columns, count);
 	values[3] = not_null(ObjectIdGetDatum(GetUserId()));
 	return first_value(&select_grantees, values);
+}
+
+static char *
+function_grantees(Kind kind)
+{
+	const char *names[lengthof(functions)];
+	NullableDatum values[2];
+
+	values[0] = text_array_value(names, names_of_kind(kind, names));
+	values[1] = not_null(ObjectIdGetDatum(GetUserId()));
+	return first_value(&select_callers, values);
+}
+
+/* Returns how many functions there are. */
+static int
+names_of_kind(Kind kind, const char **names)
+{
+	int			count = 0;
+
+	for (size_t i = 0; i < lengthof(functions); i++)
+		if (functions[i].kind == kind)
+			names[count++] = functions[i].name;
+	return count;
 }
 
 static bool

@@ -1,12 +1,12 @@
 -- What breaks a rule
 
-CREATE FUNCTION ecommerce.order_integrity(
-    OUT invariant text,
-    OUT customer_id bigint,
-    OUT order_id bigint,
-    OUT product_id bigint,
-    OUT details jsonb
-) RETURNS SETOF record
+CREATE FUNCTION ecommerce.order_integrity() RETURNS TABLE (
+    invariant text,
+    customer_id bigint,
+    order_id bigint,
+    product_id bigint,
+    details jsonb
+)
     LANGUAGE c STABLE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME';
 REVOKE EXECUTE ON FUNCTION ecommerce.order_integrity FROM PUBLIC;

@@ -81,7 +81,8 @@ SELECT array_agg(id ORDER BY id) AS ids INTO suspect
 IF FOUND THEN
     RAISE EXCEPTION 'two users have one e-mail address'
         USING ERRCODE = 'unique_violation',
-              DETAIL = json_build_object('code', 'email_has_two_users', 'user_ids', suspect.ids),
+              DETAIL = format('{"code": "email_has_two_users", "user_ids": %s}',
+                              to_json(suspect.ids)),
               HINT = 'Change one of the addresses, then migrate again.';
 END IF;
 CREATE UNIQUE INDEX users_email_key ON ecommerce.users (lower(email COLLATE "C"));
@@ -580,8 +581,8 @@ BEGIN
     THEN
         RAISE EXCEPTION 'history of orders cannot be changed'
             USING ERRCODE = 'restrict_violation',
-                  DETAIL = json_build_object('code', 'history_is_kept', 'table', TG_TABLE_NAME,
-                                             'operation', TG_OP, 'order_id', OLD.id),
+                  DETAIL = format('{"code": "history_is_kept", "table": %s, "operation": "%s", '
+                                  '"order_id": %s}', to_json(TG_TABLE_NAME), TG_OP, OLD.id),
                   HINT = 'Only the status, the addresses, the metadata and columns of your own can '
                          'be changed, and the key taken away.';
     END IF;
@@ -594,8 +595,10 @@ BEGIN
     THEN
         RAISE EXCEPTION 'order cannot change to this status'
             USING ERRCODE = 'PT409',
-                  DETAIL = json_build_object('code', 'illegal_status_change', 'order_id', OLD.id,
-                                             'from', OLD.order_status, 'to', NEW.order_status),
+                  DETAIL = format('{"code": "illegal_status_change", "order_id": %s, "from": %s, '
+                                  '"to": %s}', OLD.id,
+                                  coalesce(to_json(OLD.order_status)::text, 'null'),
+                                  coalesce(to_json(NEW.order_status)::text, 'null')),
                   HINT = 'Look at the order again: its status may have changed meanwhile.';
     END IF;
     IF (SELECT new_status FROM ecommerce.order_events
@@ -604,8 +607,10 @@ BEGIN
     THEN
         RAISE EXCEPTION 'status of an order changes with an event only'
             USING ERRCODE = 'restrict_violation',
-                  DETAIL = json_build_object('code', 'status_without_event', 'order_id', OLD.id,
-                                             'from', OLD.order_status, 'to', NEW.order_status),
+                  DETAIL = format('{"code": "status_without_event", "order_id": %s, "from": %s, '
+                                  '"to": %s}', OLD.id,
+                                  coalesce(to_json(OLD.order_status)::text, 'null'),
+                                  coalesce(to_json(NEW.order_status)::text, 'null')),
                   HINT = 'Use set_order_status or cancel_order, which write the event.';
     END IF;
     RETURN NEW;
@@ -625,8 +630,9 @@ BEGIN
     THEN
         RAISE EXCEPTION 'history of orders cannot be changed'
             USING ERRCODE = 'restrict_violation',
-                  DETAIL = json_build_object('code', 'history_is_kept', 'table', TG_TABLE_NAME,
-                                             'operation', TG_OP, 'order_id', OLD.order_id),
+                  DETAIL = format('{"code": "history_is_kept", "table": %s, "operation": "%s", '
+                                  '"order_id": %s}', to_json(TG_TABLE_NAME), TG_OP,
+                                  OLD.order_id),
                   HINT = 'Only the marks of delivery can be changed, and the person taken away.';
     END IF;
     RETURN NEW;

@@ -285,7 +285,115 @@ END LOOP;
 
 -- Interfaces: views for clients that want rows
 
+-- A name that ORMs know.
+ALTER TABLE ecommerce.schema_migrations ALTER COLUMN applied_by TYPE text;
 
+-- Row-level security decides who sees what. But with its OR of two policies alone, every
+-- order would be read for a customer's few: in the views, each of the two kinds of readers
+-- has a way to the rows of its own. No type is a domain, which some ORMs do not know.
+FOR it IN
+    SELECT name, relation, columns FROM (VALUES
+        ('orders', 'orders',
+         'id, customer_id, number, order_date, order_amount::numeric AS order_amount,'
+         ' currency::text AS currency, order_status::text AS order_status, shipping_address,'
+         ' address::jsonb AS address, billing_address::jsonb AS billing_address,'
+         ' metadata::jsonb AS metadata, items_amount::numeric AS items_amount, payment_due_at'),
+        ('order_lines', 'order_details',
+         'order_id, line_number, customer_id, product_id, product_name, product_description,'
+         ' sku, options, category_id, category_name, unit_price, quantity, line_amount,'
+         ' discount_amount, tax_rate, tax_amount')) AS views (name, relation, columns)
+LOOP
+    EXECUTE format($view$
+CREATE VIEW ecommerce_api.%1$I WITH (security_invoker = true) AS
+    SELECT %3$s
+      FROM ecommerce.%2$I
+     WHERE NOT (SELECT %4$s)
+       AND customer_id = (SELECT (nullif(current_setting('request.jwt.claims', true), '')::jsonb
+                                  ->> 'user_id')::bigint)
+    UNION ALL
+    SELECT %3$s
+      FROM ecommerce.%2$I
+     WHERE (SELECT %4$s)
+    $view$, it.name, it.relation, it.columns,
+        $all$has_table_privilege('ecommerce.orders'::regclass, 'REFERENCES')
+             OR NOT row_security_active('ecommerce.orders'::regclass)$all$);
+END LOOP;
+
+COMMENT ON VIEW ecommerce_api.orders IS
+'Orders: your own, or all of them for who acts for any user. Embeds order_lines.';
+COMMENT ON COLUMN ecommerce_api.orders.id IS 'Identifies the order.';
+COMMENT ON COLUMN ecommerce_api.orders.customer_id IS 'User who ordered.';
+COMMENT ON COLUMN ecommerce_api.orders.number IS 'Number shown to people, if the shop has any.';
+COMMENT ON COLUMN ecommerce_api.orders.order_date IS 'When it was placed.';
+COMMENT ON COLUMN ecommerce_api.orders.order_amount IS 'What is charged, exact, in currency.';
+COMMENT ON COLUMN ecommerce_api.orders.currency IS
+'ISO 4217 code of the currency of all amounts of the order.';
+COMMENT ON COLUMN ecommerce_api.orders.order_status IS
+'PROCESSING, SHIPPED, DELIVERED, CANCELLED or RETURNED.';
+COMMENT ON COLUMN ecommerce_api.orders.shipping_address IS 'Where it goes, as text.';
+COMMENT ON COLUMN ecommerce_api.orders.address IS 'Where it goes, as an object of texts, if known.';
+COMMENT ON COLUMN ecommerce_api.orders.billing_address IS
+'Where the bill goes; null: where the order goes.';
+COMMENT ON COLUMN ecommerce_api.orders.metadata IS 'Facts that were given with the order.';
+COMMENT ON COLUMN ecommerce_api.orders.items_amount IS
+'Sum of the lines, if the order has discounts, shipping or taxes.';
+COMMENT ON COLUMN ecommerce_api.orders.payment_due_at IS
+'Until when it has to be paid, if it has to be paid in advance.';
+
+COMMENT ON VIEW ecommerce_api.order_lines IS
+'Lines of orders, the products as they were sold: your own, or all of them for who acts for any '
+'user.';
+COMMENT ON COLUMN ecommerce_api.order_lines.order_id IS 'Order.';
+COMMENT ON COLUMN ecommerce_api.order_lines.line_number IS 'Number within the order, from 1.';
+COMMENT ON COLUMN ecommerce_api.order_lines.customer_id IS 'User who ordered.';
+COMMENT ON COLUMN ecommerce_api.order_lines.product_id IS
+'Product; it may have been deleted since.';
+COMMENT ON COLUMN ecommerce_api.order_lines.product_name IS 'Name the product had.';
+COMMENT ON COLUMN ecommerce_api.order_lines.product_description IS 'Description it had.';
+COMMENT ON COLUMN ecommerce_api.order_lines.sku IS 'Stock keeping unit it had.';
+COMMENT ON COLUMN ecommerce_api.order_lines.options IS 'Options it had.';
+COMMENT ON COLUMN ecommerce_api.order_lines.category_id IS 'Category it had, if any.';
+COMMENT ON COLUMN ecommerce_api.order_lines.category_name IS 'Name the category had.';
+COMMENT ON COLUMN ecommerce_api.order_lines.unit_price IS
+'Price of one unit, exact, in the currency of the order.';
+COMMENT ON COLUMN ecommerce_api.order_lines.quantity IS 'Units ordered.';
+COMMENT ON COLUMN ecommerce_api.order_lines.line_amount IS
+'unit_price times quantity, rounded to a unit of the currency, before discounts.';
+COMMENT ON COLUMN ecommerce_api.order_lines.discount_amount IS
+'Share of the discounts; null if there are none.';
+COMMENT ON COLUMN ecommerce_api.order_lines.tax_rate IS 'Percent of tax; null if it is not taxed.';
+COMMENT ON COLUMN ecommerce_api.order_lines.tax_amount IS
+'Share of the taxes, included or added; null if it is not taxed.';
+
+-- What PostgREST embeds lines in orders by. A function leads one way only: with a foreign
+-- key, a request could go from orders to lines and back, without end.
+CREATE FUNCTION ecommerce_api.order_lines(placed ecommerce_api.orders)
+    RETURNS SETOF ecommerce_api.order_lines
+    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 10
+    AS $$
+    SELECT * FROM ecommerce_api.order_lines AS line
+     WHERE line.customer_id = placed.customer_id AND line.order_id = placed.id
+$$;
+REVOKE EXECUTE ON FUNCTION ecommerce_api.order_lines FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce_api.order_lines IS
+'Lines of an order
+
+For embedding: orders?select=*,order_lines(*). placed: the order.';
+
+
+-- Details of errors, spelt as all others
+
+CREATE OR REPLACE FUNCTION ecommerce.keep_history() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'history of orders cannot be changed'
+        USING ERRCODE = 'restrict_violation',
+              DETAIL = format('{"code": "history_is_kept", "table": %s, "operation": "%s"}',
+                              to_json(TG_TABLE_NAME), TG_OP),
+              HINT = 'Cancel orders with cancel_order; remove personal data with erase_user.';
+END
+$$;
 
 END
 $migration$;

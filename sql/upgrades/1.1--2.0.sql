@@ -25,10 +25,10 @@ SELECT set_config('ecommerce_migrations.before', json_agg(granted)::text, true)
 -- Schemas
 
 COMMENT ON SCHEMA ecommerce IS
-'Shop, for staff
+'Shop, for staff: the tables, and functions for any user';
 
-The shop of all customers: functions that take a user_id, for roles that act for any user, and '
-'the tables.';
+COMMENT ON SCHEMA ecommerce_api IS
+'Shop, for customers: the catalogue, and functions for the user of the token';
 
 
 -- Functions
@@ -38,6 +38,7 @@ The shop of all customers: functions that take a user_id, for roles that act for
 DROP FUNCTION ecommerce.migration_1();
 DROP FUNCTION ecommerce.migration_2();
 DROP FUNCTION ecommerce.migrate();
+DROP FUNCTION ecommerce.order_integrity();
 DROP FUNCTION ecommerce.place_order(bigint, text, text, numeric);
 DROP FUNCTION ecommerce_api.place_order(text, text, numeric);
 

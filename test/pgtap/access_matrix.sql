@@ -6,7 +6,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(1042);
+SELECT plan(1072);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -67,8 +67,8 @@ INSERT INTO expected VALUES
     ('ecommerce.stock_levels',                 'siudtrg', 'siu', '(s)', '(s)', 's', ''),
     ('ecommerce.carts',                        'siudtrg', 's',  '',    '',    's', ''),
     ('ecommerce.cart_items',                   'siudtrg', 's',  '',    '',    's', ''),
-    ('ecommerce.orders',                       'siudtrg', 'sr', '',    '',    's', ''),
-    ('ecommerce.order_details',                'siudtrg', 's',  '',    '',    's', ''),
+    ('ecommerce.orders',                       'siudtrg', 'sr', '(s)', '',    's', ''),
+    ('ecommerce.order_details',                'siudtrg', 's',  '(s)', '',    's', ''),
     ('ecommerce.order_adjustments',            'siudtrg', 's',  '',    '',    's', ''),
     ('ecommerce.order_payments',               'siudtrg', 's',  '',    '',    's', ''),
     ('ecommerce.order_balances',               'siudtrg', 's',  '',    '',    's', ''),
@@ -82,6 +82,8 @@ INSERT INTO expected VALUES
     ('ecommerce.schema_migrations',            'siudtrg', '',   '',    '',    's', ''),
     ('ecommerce_api.categories',               'siudtrg', 's',  's',   's',   '',  ''),
     ('ecommerce_api.products',                 'siudtrg', 's',  's',   's',   '',  ''),
+    ('ecommerce_api.orders',                   'siudtrg', 's',  's',   '',    '',  ''),
+    ('ecommerce_api.order_lines',              'siudtrg', 's',  's',   '',    '',  ''),
     ('ecommerce.users_id_seq',                 'Usu',     'U',  '',    '',    '',  ''),
     ('ecommerce.categories_id_seq',            'Usu',     'U',  '',    '',    '',  ''),
     ('ecommerce.products_id_seq',              'Usu',     'U',  '',    '',    '',  ''),
@@ -132,6 +134,7 @@ INSERT INTO expected VALUES
     ('ecommerce_api.set_cart_coupons()',       'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.set_cart_shipping()',      'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.cart_json()',              'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.order_lines()',            'X',       'X',  'X',   '',    '',  ''),
     ('ecommerce_api.place_order()',            'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.order_listing_json()',     'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.order_json()',             'X',       '',   'X',   '',    '',  ''),
@@ -189,9 +192,10 @@ SELECT cmp_ok((SELECT count(*) FROM (SELECT name, regexp_split_to_table('siud', 
                                      UNION SELECT name, '' FROM objects WHERE kind <> 'table') AS cells), '>=', 30::bigint, 'at least 30 objects and verbs');
 SELECT is(pg_temp.verbs('regress_shopper', 'table', 'ecommerce.products'::regclass)
           || (SELECT string_agg(attname, ' ' ORDER BY attname) FROM pg_attribute
-               WHERE attrelid IN ('ecommerce.products'::regclass, 'ecommerce.categories'::regclass, 'ecommerce.stock_levels'::regclass)
+               WHERE attrelid IN ('ecommerce.products'::regclass, 'ecommerce.categories'::regclass, 'ecommerce.stock_levels'::regclass,
+                                  'ecommerce.orders'::regclass, 'ecommerce.order_details'::regclass)
                  AND attnum > 0 AND NOT has_column_privilege('regress_shopper', attrelid, attnum, 'SELECT')),
-          '(s)bucket tax_class weight', 'the columns behind the views, and no others');
+          '(s)bucket fingerprint idempotency_key stock_bucket tax_class weight', 'the columns behind the views, and no others');
 SELECT is_empty($$ SELECT privilege FROM pg_temp.privileges() WHERE privilege ~ '^ecommerce.* t$' AND privilege !~ '(regress_owner|postgres|regress_root) [A-Z]+ t$'
                    AND privilege ~ 'regress_(staff|shopper|anonymous)' $$, 'nothing is granted with grant option');
 SELECT is_empty($$ SELECT privilege FROM pg_temp.privileges() EXCEPT SELECT privilege FROM at_first

@@ -23,7 +23,7 @@ DECLARE
     command text;
 BEGIN
     FOR command IN
-        SELECT format('DROP VIEW %s', oid::regclass) FROM pg_class
+        SELECT format('DROP VIEW %s CASCADE', oid::regclass) FROM pg_class
         WHERE relkind = 'v' AND relnamespace = to_regnamespace('ecommerce_api')
         UNION ALL
         SELECT format('DROP POLICY %I ON %s', polname, polrelid::regclass) FROM pg_policy

@@ -38,6 +38,7 @@ ALTER SEQUENCE ecommerce.orders_id_seq RESTART 9007199254740993;
 SELECT ecommerce.add_to_cart(1, 11, 4) IS NOT NULL AS added;
 SELECT ecommerce.place_order(1) -> 'id' AS id;
 ALTER TABLE ecommerce.order_details DROP CONSTRAINT order_details_order_exists;
+DROP VIEW ecommerce_api.order_lines CASCADE;
 ALTER TABLE ecommerce.order_details ALTER order_id TYPE double precision;
 SELECT * FROM listing;
 SELECT ecommerce.order_json(1, 9007199254740993) -> 'order_details' AS order_details;

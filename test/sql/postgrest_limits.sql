@@ -9,7 +9,7 @@ RESET SESSION AUTHORIZATION;
 
 -- The embeddings that PostgREST derives in a schema: of relations whose columns are those of a
 -- foreign key, and those that it refers to. A column of a view is the one of the table that
--- the server notes as its origin, and none if it is an expression.
+-- the server notes as its origin, and none if it is an expression, or that of a UNION.
 CREATE FUNCTION regress_postgrest.embeddings(schema text) RETURNS SETOF text
     LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
     WITH columns AS (
@@ -21,6 +21,7 @@ CREATE FUNCTION regress_postgrest.embeddings(schema text) RETURNS SETOF text
           FROM pg_rewrite JOIN pg_class ON pg_class.oid = ev_class,
                regexp_matches(ev_action, ':resorigtbl (\d+) :resorigcol (\d+)', 'g') AS origin
          WHERE relkind = 'v' AND relnamespace = schema::regnamespace AND origin[1] <> '0'
+           AND ev_action::text !~ ':setOperations \{(?!.*:setOperations )'
     )
     SELECT format('%s and %s', referring.relation::regclass, referred.relation::regclass)
       FROM pg_constraint
