@@ -249,7 +249,7 @@ refuse_taken_email(void)
 {
 	ereport(ERROR,
 			errcode(ERRCODE_CONFLICT),
-			errmsg("e-mail address is another user's"),
+			errmsg("email address is taken"),
 			errdetail_internal("{\"code\": \"email_taken\"}"),
 			errhint("Log in with this address, or give another one."));
 }

@@ -260,8 +260,8 @@ BEGIN
     END IF;
     RAISE EXCEPTION 'history of orders cannot be changed'
         USING ERRCODE = 'restrict_violation',
-              DETAIL = json_build_object('code', 'history_is_kept', 'table', TG_TABLE_NAME,
-                                         'operation', TG_OP),
+              DETAIL = format('{"code": "history_is_kept", "table": %s, "operation": "%s"}',
+                              to_json(TG_TABLE_NAME), TG_OP),
               HINT = 'Cancel orders with cancel_order; remove personal data with erase_user; archive '
                      'what is old with archive_orders.';
 END

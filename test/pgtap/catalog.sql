@@ -24,8 +24,10 @@ SELECT results_eq(
     $$VALUES ('acknowledge_order_events', 'ids bigint[]', 'integer', 'volatile', 'unsafe'),
              ('add_to_cart', 'user_id bigint, product_id bigint, quantity integer DEFAULT 1',
               'jsonb', 'volatile', 'unsafe'),
+             ('archive_orders', 'before timestamp with time zone, max integer DEFAULT 1000', 'integer', 'volatile', 'unsafe'),
              ('cancel_order', 'user_id bigint, order_id bigint, reason text', 'jsonb', 'volatile', 'unsafe'),
              ('cart_json', 'user_id bigint', 'jsonb', 'stable', 'restricted'),
+             ('clear_abandoned_carts', 'before timestamp with time zone, max integer DEFAULT 1000', 'integer', 'volatile', 'unsafe'),
              ('clear_cart', 'user_id bigint', 'jsonb', 'volatile', 'unsafe'),
              ('currency_digits', 'currency text', 'integer', 'immutable', 'safe'),
              ('current_user_id', '', 'bigint', 'stable', 'safe'),
@@ -33,7 +35,10 @@ SELECT results_eq(
              ('fail_order_events', 'ids bigint[], reason text', 'integer', 'volatile', 'unsafe'),
              ('grant_api', 'anonymous text DEFAULT NULL::text, shopper text DEFAULT NULL::text, staff text DEFAULT NULL::text',
               'void', 'volatile', 'unsafe'),
+             ('import_orders', 'orders jsonb', 'jsonb', 'volatile', 'unsafe'),
+             ('merge_carts', 'from_user_id bigint, into_user_id bigint', 'jsonb', 'volatile', 'unsafe'),
              ('migrate', 'owner text DEFAULT NULL::text', 'integer', 'volatile', 'unsafe'),
+             ('order_again', 'user_id bigint, order_id bigint', 'jsonb', 'volatile', 'unsafe'),
              ('order_integrity', '',
               'TABLE(invariant text, customer_id bigint, order_id bigint, product_id bigint, details jsonb)',
               'stable', 'restricted'),
@@ -45,6 +50,7 @@ SELECT results_eq(
               'expected_amount numeric DEFAULT NULL::numeric, fingerprint text DEFAULT NULL::text, '
               'shipping_address text DEFAULT NULL::text, metadata jsonb DEFAULT NULL::jsonb',
               'jsonb', 'volatile', 'unsafe'),
+             ('profile_json', 'user_id bigint', 'jsonb', 'stable', 'restricted'),
              ('receive_stock', 'product_ids bigint[], quantities integer[]', 'jsonb', 'volatile', 'unsafe'),
              ('release_order_events', 'ids bigint[]', 'integer', 'volatile', 'unsafe'),
              ('revoke_api', 'anonymous text DEFAULT NULL::text, shopper text DEFAULT NULL::text, staff text DEFAULT NULL::text',
@@ -59,6 +65,8 @@ SELECT results_eq(
               'jsonb', 'volatile', 'unsafe'),
              ('set_order_status', 'user_id bigint, order_id bigint, status text', 'jsonb', 'volatile', 'unsafe'),
              ('set_owner', 'owner text', 'void', 'volatile', 'unsafe'),
+             ('set_profile', 'user_id bigint, name text DEFAULT NULL::text, email text DEFAULT NULL::text, '
+              'shipping_address text DEFAULT NULL::text, address jsonb DEFAULT NULL::jsonb', 'jsonb', 'volatile', 'unsafe'),
              ('set_promotion_limit', 'promotion_id bigint, usage_limit bigint', 'bigint', 'volatile', 'unsafe'),
              ('take_order_events', 'max integer, event text DEFAULT NULL::text, lease_seconds integer DEFAULT 300',
               'jsonb', 'volatile', 'unsafe')$$,
@@ -66,7 +74,7 @@ SELECT results_eq(
 SELECT results_eq(
     $$SELECT relname::text COLLATE "default" FROM pg_class
       WHERE relnamespace = 'ecommerce'::regnamespace AND relkind NOT IN ('i', 'S') ORDER BY relname$$,
-    $$VALUES ('cart_items'), ('carts'), ('categories'), ('order_adjustments'), ('order_balances'), ('order_details'),
+    $$VALUES ('archived_orders'), ('cart_items'), ('carts'), ('categories'), ('order_adjustments'), ('order_balances'), ('order_details'),
              ('order_events'), ('order_payments'), ('order_return_lines'), ('order_returns'), ('orders'),
              ('products'), ('promotion_levels'), ('promotions'), ('schema_migrations'), ('shipping_rates'),
              ('stock_levels'), ('tax_rates'), ('users')$$,
@@ -75,7 +83,8 @@ SELECT results_eq(
     $$SELECT conrelid::regclass::text, pg_get_constraintdef(pg_constraint.oid)
       FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
       WHERE contype IN ('p', 'u') AND connamespace = 'ecommerce'::regnamespace ORDER BY relname, contype$$,
-    $$VALUES ('ecommerce.cart_items', 'PRIMARY KEY (user_id, product_id)'),
+    $$VALUES ('ecommerce.archived_orders', 'PRIMARY KEY (customer_id, order_id)'),
+             ('ecommerce.cart_items', 'PRIMARY KEY (user_id, product_id)'),
              ('ecommerce.carts', 'PRIMARY KEY (user_id)'),
              ('ecommerce.categories', 'PRIMARY KEY (id)'),
              ('ecommerce.order_adjustments', 'PRIMARY KEY (customer_id, order_id, adjustment_number)'),

@@ -212,7 +212,8 @@ foreach my $kept (
 	[ 'DELETE', 'carts' ],
 	[ 'DELETE', 'cart_items' ],
 	[ 'UPDATE', 'users' ],
-	[ 'UPDATE', 'orders' ])
+	[ 'UPDATE', 'orders' ],
+	[ 'UPDATE', 'archived_orders' ])
 {
 	my ($stdout, $stderr);
 
@@ -222,6 +223,7 @@ foreach my $kept (
 		SELECT ecommerce.add_to_cart(2, 1);
 		SELECT ecommerce.place_order(2, 'key', shipping_address => 'Street');
 		SELECT ecommerce.add_to_cart(2, 1);
+		INSERT INTO ecommerce.archived_orders (customer_id, order_id, order_date, document) VALUES (2, 99, now(), '{}');
 		CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 		CREATE TRIGGER a BEFORE $kept->[0] ON ecommerce.$kept->[1]
 		FOR EACH ROW EXECUTE FUNCTION keep();
