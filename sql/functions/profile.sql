@@ -28,12 +28,12 @@ CREATE FUNCTION ecommerce.set_profile(
     AS 'MODULE_PATHNAME';
 REVOKE EXECUTE ON FUNCTION ecommerce.set_profile FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.set_profile IS
-'Changes what is given of the user, and returns the user as profile_json() does. What is null stays '
-'as it is; an email or shipping_address that is blank, and an address without fields, are taken '
-'away. Orders that were placed keep what they have.
-Errors: 22004 for a null user_id; 22023 for a blank name, one of more than 500 characters, an email '
-'that is no e-mail address, or an address with other fields or longer ones; PT404 for an unknown '
-'user; PT409 for an email that another user has (email_taken).';
+'Changes what is given of the user, and returns the user as profile_json() does. What is null '
+'stays as it is; an email or shipping_address that is blank, and an address without fields, are '
+'taken away. Orders that were placed keep what they have.
+Errors: 22004 for a null user_id; 22023 for a blank name, one of more than 500 characters, an '
+'email that is no e-mail address, or an address with other fields or longer ones; PT404 for an '
+'unknown user; PT409 for an email that another user has (email_taken).';
 
 CREATE FUNCTION ecommerce_api.set_profile(
     name text DEFAULT NULL,

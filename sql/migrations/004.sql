@@ -262,8 +262,8 @@ BEGIN
         USING ERRCODE = 'restrict_violation',
               DETAIL = format('{"code": "history_is_kept", "table": %s, "operation": "%s"}',
                               to_json(TG_TABLE_NAME), TG_OP),
-              HINT = 'Cancel orders with cancel_order; remove personal data with erase_user; archive '
-                     'what is old with archive_orders.';
+              HINT = 'Cancel orders with cancel_order; remove personal data with erase_user; '
+                     'archive what is old with archive_orders.';
 END
 $$;
 REVOKE EXECUTE ON FUNCTION ecommerce.keep_unless_archived FROM PUBLIC;

@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(204);
+SELECT plan(218);
 
 CREATE ROLE regress_owner;
 CREATE ROLE regress_shopper;

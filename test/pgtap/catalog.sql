@@ -254,7 +254,7 @@ INSERT INTO rules (rule, query) VALUES
              ('check_order_change', 'ecommerce.check_order_change'), ('check_event_change', 'ecommerce.check_event_change'),
              ('keep_orders', 'ecommerce.keep_history'), ('keep_lines', 'ecommerce.keep_history'),
              ('keep_events', 'ecommerce.keep_history'), ('keep_history', 'ecommerce.keep_history'), ('keep_adjustments', 'ecommerce.keep_history'),
-             ('cut_blanks', 'ecommerce.cut_blanks'))$$),
+             ('keep_unless_archived', 'ecommerce.keep_unless_archived'), ('cut_blanks', 'ecommerce.cut_blanks'))$$),
     ('no rule',
      $$SELECT rulename FROM pg_rewrite JOIN relations ON relation = ev_class WHERE rulename <> '_RETURN'$$),
     ('tables are logged and not parts of others',
