@@ -232,7 +232,17 @@ sub make_shop
 			  UNION ALL
 			  SELECT product_id, -quantity FROM ecommerce.order_details
 			  JOIN ecommerce.orders USING (customer_id)
-			  WHERE order_id = orders.id AND order_status <> 'CANCELLED') AS units
+			  WHERE order_id = orders.id AND order_status <> 'CANCELLED' AND number IS NULL
+			  UNION ALL
+			  -- What was imported, and so has a number, was never in stock.
+			  SELECT product_id, quantity FROM ecommerce.order_details
+			  JOIN ecommerce.orders USING (customer_id)
+			  WHERE order_id = orders.id AND order_status = 'CANCELLED' AND number IS NOT NULL
+			  UNION ALL
+			  SELECT (line -> 'product_id')::bigint, -(line -> 'quantity')::bigint
+			  FROM ecommerce.archived_orders,
+				   jsonb_array_elements(document -> 'order_details') AS line
+			  WHERE document ->> 'order_status' <> 'CANCELLED' AND number IS NULL) AS units
 		GROUP BY product_id HAVING sum(quantity) <> 0;
 	});
 	return;
