@@ -47,7 +47,9 @@ REVOKE EXECUTE ON FUNCTION ecommerce_api.set_profile FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce_api.set_profile IS
 'Changes your name, e-mail address and addresses
 
-What is left out stays as it is; a blank email or shipping_address, and an address without fields, '
-'are taken away. Returns your profile.
+name: 1 to 500 characters. email: your e-mail address; a blank one takes it away. '
+'shipping_address: where orders go, as text; a blank one takes it away. address: the same as an '
+'object of texts: name, phone, email, company, line1, line2, city, state, postal_code, country; '
+'one without fields takes it away. What is left out stays as it is. Returns your profile.
 Errors: 401 without a user; 409 for an e-mail address that another user has; 400 for a bad name, '
 'e-mail address or address.';
