@@ -43,7 +43,13 @@
 	"                  WHERE adjustment.customer_id = placed.customer_id" \
 	"                    AND adjustment.order_id = placed.id" \
 	"                    AND (usage_limit IS NOT NULL" \
-	"                         OR customer_limit IS NOT NULL))"
+	"                         OR customer_limit IS NOT NULL))" \
+	" AND NOT EXISTS (SELECT FROM ecommerce.order_details AS line" \
+	"                   JOIN ecommerce.products AS product" \
+	"                     ON product.id = line.product_id" \
+	"                  WHERE line.customer_id = placed.customer_id" \
+	"                    AND line.order_id = placed.id" \
+	"                    AND product.customer_limit IS NOT NULL)"
 
 static Statement lock_orders_for_update = {
 	.query =

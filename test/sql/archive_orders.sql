@@ -7,6 +7,7 @@ CREATE EXTENSION ecommerce;
 SELECT ecommerce.migrate(owner => current_user);
 
 INSERT INTO ecommerce.users (name) VALUES ('Ann'), ('Ben');
+INSERT INTO ecommerce.products (name, price, customer_limit) VALUES ('Limited', 10, 1);
 INSERT INTO ecommerce.promotions (code, name, kind, value, customer_limit) VALUES ('ONCE', 'Once', 'percent', 10, 1), ('TEN', 'Ten', 'percent', 10, NULL);
 CREATE FUNCTION pg_temp.placed(number text, changes jsonb DEFAULT '{}') RETURNS jsonb LANGUAGE sql AS $$
     SELECT jsonb_build_object('number', number, 'customer_id', 1, 'order_date', '2010-01-01', 'order_amount', 18, 'currency', 'USD',
@@ -23,10 +24,11 @@ SELECT ecommerce.import_orders(jsonb_build_array(
     pg_temp.placed('under way', '{"order_status": "PROCESSING"}'),
     pg_temp.placed('sent', '{"order_status": "SHIPPED"}'),
     pg_temp.placed('delivered late', '{"history": [{"order_status": "SHIPPED", "created_at": "2010-01-02"}, {"order_status": "DELIVERED", "created_at": "2019-01-01"}]}'),
-    pg_temp.placed('to be told'), pg_temp.placed('unpaid'), pg_temp.placed('to be refunded'), pg_temp.placed('once'))) AS imported;
-UPDATE ecommerce.order_events SET delivered_at = NULL WHERE order_id = (SELECT id FROM ecommerce.orders WHERE number = 'to be told') AND event_number = 3;
+    pg_temp.placed('to be told'), pg_temp.placed('unpaid'), pg_temp.placed('to be refunded'), pg_temp.placed('once'),
+    pg_temp.placed('one each', '{"order_details": [{"unit_price": 10, "quantity": 2, "product_order_details": {"id": 1, "name": "Limited"}}]}'))) AS imported;
+UPDATE ecommerce.order_events SET delivered_at = NULL WHERE order_id = (SELECT id FROM ecommerce.orders WHERE number = 'to be told') AND event_number = 2;
 UPDATE ecommerce.order_events SET delivered_at = NULL, failed_at = now(), failure = 'no such address'
- WHERE order_id = (SELECT id FROM ecommerce.orders WHERE number = 'delivered') AND event_number = 3;
+ WHERE order_id = (SELECT id FROM ecommerce.orders WHERE number = 'delivered') AND event_number = 2;
 INSERT INTO ecommerce.order_balances (customer_id, order_id, due_at) SELECT customer_id, id, '2010-02-01' FROM ecommerce.orders WHERE number = 'unpaid';
 INSERT INTO ecommerce.order_balances (customer_id, order_id, paid_amount, refund_pending_amount)
 SELECT customer_id, id, 18, 18 FROM ecommerce.orders WHERE number = 'to be refunded';
@@ -71,7 +73,7 @@ SELECT ecommerce.order_json(1, 1) AS order_1, jsonb_array_length(ecommerce.order
 DELETE FROM ecommerce.orders;
 DELETE FROM ecommerce.order_details WHERE line_number = 1;
 DELETE FROM ecommerce.order_adjustments WHERE order_id = (SELECT max(id) FROM ecommerce.orders);
-DELETE FROM ecommerce.order_events WHERE event_number = 3;
+DELETE FROM ecommerce.order_events WHERE event_number = 2;
 INSERT INTO ecommerce.order_returns (customer_id, order_id, return_number, amount, is_restocked, actor)
 SELECT customer_id, id, 1, 9, true, 'shop' FROM ecommerce.orders WHERE number = 'new';
 DELETE FROM ecommerce.order_returns;
