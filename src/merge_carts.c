@@ -136,7 +136,7 @@ static void
 move_choices(const Checkout *from, const Checkout *into)
 {
 	bool		has_address = !from->carts_address.isnull ||
-		!from->billing_address.isnull;
+	!from->billing_address.isnull;
 	const Checkout *way = has_address ? from : into;
 	NullableDatum values[] = {
 		bigint_value(into->user_id),

@@ -24,30 +24,28 @@
 #define EMAIL_MAX_LENGTH	320 /* RFC 5321, 4.5.3.1: 64, @ and 255 */
 #define ADDRESS_MAX_LENGTH	10000
 
-#define PROFILE_COLUMNS(COLUMN) \
-	COLUMN(id, bigint, INT8OID) \
-	COLUMN(name, text, TEXTOID) \
-	COLUMN(email, text, TEXTOID) \
-	COLUMN(shipping_address, text, TEXTOID) \
-	COLUMN(address, jsonb, JSONBOID) \
-	COLUMN(created_at, timestamptz, TIMESTAMPTZOID)
+#define PROFILE_COLUMNS \
+	" id::bigint, name::text, email::text, shipping_address::text," \
+	" address::jsonb, created_at::timestamptz"
 
-#define PROFILE_NCOLUMNS	(0 PROFILE_COLUMNS(COLUMN_COUNT))
+#define PROFILE_NCOLUMNS	6
 
-/* A list of selected columns begins with a comma: there is one in front. */
 typedef union Profile
 {
 	struct
 	{
-		NullableDatum found;
-		PROFILE_COLUMNS(COLUMN_FIELD)
+		NullableDatum id;
+		NullableDatum name;
+		NullableDatum email;
+		NullableDatum shipping_address;
+		NullableDatum address;
+		NullableDatum created_at;
 	};
-	NullableDatum columns[1 + PROFILE_NCOLUMNS];
+	NullableDatum columns[PROFILE_NCOLUMNS];
 } Profile;
 
 #define SELECT_PROFILE \
-	"SELECT true" PROFILE_COLUMNS(COLUMN_SELECTED) \
-	" FROM ecommerce.users WHERE id = $1"
+	"SELECT" PROFILE_COLUMNS " FROM ecommerce.users WHERE id = $1"
 
 static Statement select_profile = {
 	.query = SELECT_PROFILE,
@@ -65,7 +63,7 @@ static Statement update_profile = {
 	.query =
 	"UPDATE ecommerce.users"
 	"   SET name = $2, email = $3, shipping_address = $4, address = $5"
-	" WHERE id = $1 RETURNING true" PROFILE_COLUMNS(COLUMN_SELECTED),
+	" WHERE id = $1 RETURNING" PROFILE_COLUMNS,
 	.result = SPI_OK_UPDATE_RETURNING,
 	PARAMETERS(INT8OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID)
 };
