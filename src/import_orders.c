@@ -291,10 +291,10 @@ import_all(NullableDatum orders)
 
 		CHECK_FOR_INTERRUPTS();
 		import.position++;
-		import.number = NULL_VALUE;
 		read_row(documents, i, &document, 1);
 		SPI_connect();
 		import_order(&access, &import, document);
+		import.number = NULL_VALUE; /* it goes with the connection */
 		SPI_finish();
 	}
 	error_context_stack = teller.previous;
