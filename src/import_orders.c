@@ -139,7 +139,10 @@ enum history_column
 	STEP_STATUS, STEP_CREATED_AT, STEP_PAYLOAD, STEP_UNKNOWN_KEY, STEP_NCOLUMNS
 };
 
-/* A row for each order of the number, and whether it is this one. */
+/*
+ * A row for each order of the number, and whether it is this one.  An index is
+ * the shop's to make, for every placement would pay for it.
+ */
 static Statement select_numbered = {
 	.query =
 	"SELECT (customer_id = $2 AND order_date = $3 AND order_amount = $4)"

@@ -312,12 +312,6 @@ COMMENT ON COLUMN ecommerce.carts.changed_at IS
 'changed_at of its own.';
 
 
--- Import
-
--- A shop without numbers pays nothing for it.
-CREATE INDEX orders_number_idx ON ecommerce.orders (number) WHERE number IS NOT NULL;
-
-
 -- Retention
 
 -- Whoever ordered may be gone by then: no foreign key.
