@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "../src/blank_characters.h"
+#include "report.h"
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define DIGITS "0123456789"
@@ -291,4 +292,33 @@ is_clean(const char *text)
 		text += length;
 	}
 	return true;
+}
+
+FILE *
+open_memory(char **memory, size_t *length)
+{
+	FILE	   *out = open_memstream(memory, length);
+
+	if (out == NULL)
+		out_of_memory();
+	return out;
+}
+
+void
+close_memory(FILE *out)
+{
+	bool		failed = ferror(out);
+
+	if (fclose(out) != 0 || failed)
+		out_of_memory();
+}
+
+char *
+copy(const char *text)
+{
+	char	   *copied = strdup(text);
+
+	if (copied == NULL)
+		out_of_memory();
+	return copied;
 }

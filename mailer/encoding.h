@@ -34,4 +34,13 @@ extern bool is_blank(const char *text);
 /* Whether the text is UTF-8, without controls and line breaks. */
 extern bool is_clean(const char *text);
 
+/* A stream whose content is found in *memory when it is closed. */
+extern FILE *open_memory(char **memory, size_t *length);
+
+/* Half a message is never sent: ends the program if there was no memory. */
+extern void close_memory(FILE *out);
+
+/* A copy that is the caller's to free. */
+extern char *copy(const char *text);
+
 #endif							/* MAILER_ENCODING_H */

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * events.c
- *		Takes events of placed orders from the database, and says what became
- *		of them.
+ *		Takes events of orders from the database, and says what became of
+ *		them.
  *
  * Each statement is a transaction of its own: what is taken is known to be
  * taken before anything is sent, and no transaction is open while a server is
@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "encoding.h"
 #include "report.h"
 #include "wait.h"
 
@@ -46,29 +47,35 @@
 	"      min_scale((" document " ->> '" key "')::numeric)))"
 
 /*
- * The database takes its JSON apart itself.  Each row is a line of an order or,
- * after the lines, a charge; only the first says what holds of the whole order.  OFFSET 0 has the planner
- * leave the sub-select alone: otherwise the order is copied for each of its
- * lines, once for each column.  An order that has come in past the constraints,
- * with no such currency, must not keep the others from being taken.
+ * The database takes its JSON apart itself.  Each row is a line of an order, or
+ * what came back of one, or, after the lines, a charge; only the first says
+ * what holds of the whole order.  OFFSET 0 has the planner leave the sub-select
+ * alone: otherwise the order is copied for each of its lines, once for each
+ * column.  An order that has come in past the constraints, with no such
+ * currency, must not keep the others from being taken.
  */
 #define TAKE_EVENTS \
 	"SELECT event ->> 'id'," \
 	"       to_char(timezone('UTC', (head ->> 'created_at')::timestamptz)," \
 	"               'YYYYMMDDHH24MISSUS')," \
+	"       head ->> 'event', head," \
 	"       whole ->> 'id', coalesce(whole ->> 'number', whole ->> 'id')," \
-	"       whole ->> 'order_status'," \
+	"       whole ->> 'order_status', head ->> 'new_status'," \
 	"       to_char((whole ->> 'order_date')::timestamptz," \
 	"               'YYYY-MM-DD HH24:MI TZ')," \
 	"       " AMOUNT("whole", "order_amount") ", whole ->> 'currency'," \
 	"       whole ->> 'shipping_address'," \
+	"       " AMOUNT("(head -> 'payload')", "amount") "," \
+	"       head #>> '{payload,carrier}'," \
+	"       head #>> '{payload,tracking_number}'," \
+	"       head #>> '{payload,tracking_url}'," \
 	"       head -> 'customer' ->> 'name', head -> 'customer' ->> 'email'," \
 	"       is_line, line #>> '{product_order_details,name}'," \
 	"       line ->> 'quantity', " AMOUNT("line", "unit_price") "," \
 	"       " AMOUNT("line", "line_amount") ", line ->> 'name'," \
 	"       " AMOUNT("line", "amount") ", line ->> 'is_included'" \
 	"  FROM jsonb_array_elements(ecommerce.take_order_events(max => $1," \
-	"           event => 'order_placed', lease_seconds => $2))" \
+	"           event => $3, lease_seconds => $2))" \
 	"           WITH ORDINALITY AS taken (event, event_number)" \
 	" CROSS JOIN LATERAL (SELECT event -> 'order'," \
 	"           CASE WHEN event #>> '{order,currency}' ~ '^[A-Z]{3}$'" \
@@ -78,17 +85,34 @@
 	"  LEFT JOIN LATERAL (SELECT true, part, number" \
 	"           FROM jsonb_array_elements(document -> 'order_details')" \
 	"                WITH ORDINALITY AS ordered_lines (part, number)" \
+	"          WHERE event ->> 'event' <> 'order_items_returned'" \
+	"           UNION ALL" \
+	"          SELECT true, jsonb_build_object('quantity', part -> 'quantity'," \
+	"                                          'line_amount', part -> 'amount'," \
+	"                                          'product_order_details'," \
+	"                                          ordered_line -> 'product_order_details')," \
+	"                 number" \
+	"           FROM jsonb_array_elements(event #> '{payload,items}')" \
+	"                WITH ORDINALITY AS returned_lines (part, number)" \
+	"           LEFT JOIN jsonb_array_elements(document -> 'order_details')" \
+	"                AS ordered_lines (ordered_line)" \
+	"             ON ordered_line -> 'id' = part -> 'line'" \
+	"          WHERE event ->> 'event' = 'order_items_returned'" \
 	"           UNION ALL" \
 	"          SELECT false, part, number +" \
 	"                 jsonb_array_length(document -> 'order_details')" \
 	"           FROM jsonb_array_elements(document #> '{charges,adjustments}')" \
-	"                WITH ORDINALITY AS charges (part, number))" \
+	"                WITH ORDINALITY AS charges (part, number)" \
+	"          WHERE event ->> 'event' <> 'order_items_returned')" \
 	"           AS detail (is_line, line, line_number) ON true" \
 	" CROSS JOIN LATERAL (SELECT" \
 	"           CASE WHEN line_number > 1 THEN NULL ELSE event END," \
 	"           CASE WHEN line_number > 1 THEN NULL ELSE document END)" \
 	"           AS parts (head, whole)" \
 	" ORDER BY event_number, line_number"
+
+#define WORD_EVENT(function) \
+	"SELECT subject, text, html FROM " function "($1::jsonb)"
 
 #define ACKNOWLEDGE_EVENT \
 	"SELECT ecommerce.acknowledge_order_events(ARRAY[$1::bigint])"
@@ -99,9 +123,11 @@
 /* Columns of TAKE_EVENTS. */
 enum
 {
-	EVENT_ID, EVENT_TIME,
-	ORDER_ID, ORDER_NUMBER, ORDER_STATUS, ORDER_DATE, ORDER_AMOUNT, CURRENCY,
-	SHIPPING_ADDRESS, CUSTOMER_NAME, CUSTOMER_EMAIL,
+	EVENT_ID, EVENT_TIME, EVENT_NAME, EVENT_JSON,
+	ORDER_ID, ORDER_NUMBER, ORDER_STATUS, EVENT_STATUS, ORDER_DATE,
+	ORDER_AMOUNT, CURRENCY, SHIPPING_ADDRESS,
+	EVENT_AMOUNT, CARRIER, TRACKING_NUMBER, TRACKING_URL,
+	CUSTOMER_NAME, CUSTOMER_EMAIL,
 	IS_LINE, PRODUCT_NAME, QUANTITY, UNIT_PRICE, LINE_AMOUNT,
 	CHARGE_NAME, CHARGE_AMOUNT, CHARGE_IS_INCLUDED
 };
@@ -125,17 +151,18 @@ static void read_charges(const PGresult *rows, int first, int nrows,
 						 Charge *charges);
 
 int
-take_events(int most, int lease, EventReceiver receiver, void *data)
+take_events(const char *name, int most, int lease, EventReceiver receiver,
+			void *data)
 {
 	char		most_text[16];
 	char		lease_text[16];
-	const char *values[] = {most_text, lease_text};
+	const char *values[] = {most_text, lease_text, name};
 	PGresult   *rows;
 	int			nevents = 0;
 
 	snprintf(most_text, sizeof(most_text), "%d", most);
 	snprintf(lease_text, sizeof(lease_text), "%d", lease);
-	rows = query(TAKE_EVENTS, 2, values, true);
+	rows = query(TAKE_EVENTS, 3, values, true);
 	if (rows == NULL)
 		return -1;
 
@@ -153,6 +180,30 @@ take_events(int most, int lease, EventReceiver receiver, void *data)
 	}
 	PQclear(rows);
 	return nevents;
+}
+
+int
+word_event(const char *function, const char *event, Texts *texts)
+{
+	char		statement[256];
+	PGresult   *rows;
+	int			nrows;
+
+	snprintf(statement, sizeof(statement), WORD_EVENT("%s"), function);
+	rows = query(statement, 1, &event, true);
+	if (rows == NULL)
+		return -1;
+	/* A subject that is null, too, says that there is nothing to send. */
+	nrows = PQntuples(rows) > 0 && !PQgetisnull(rows, 0, 0) ? 1 : 0;
+	if (nrows > 0)
+	{
+		texts->subject = copy(PQgetvalue(rows, 0, 0));
+		texts->text = copy(PQgetvalue(rows, 0, 1));
+		texts->html = PQgetisnull(rows, 0, 2) ? NULL :
+			copy(PQgetvalue(rows, 0, 2));
+	}
+	PQclear(rows);
+	return nrows;
 }
 
 int
@@ -300,7 +351,8 @@ hand_over(const PGresult *rows, int first, int nrows, EventReceiver receiver,
 	int			nlines = count_lines(rows, first, nrows);
 	Line	   *lines = calloc(nrows, sizeof(Line));
 	Charge	   *charges = calloc(nrows, sizeof(Charge));
-	Confirmation confirmation = {
+	Notice		notice = {
+		.event = PQgetvalue(rows, first, EVENT_NAME),
 		.event_id = PQgetvalue(rows, first, EVENT_ID),
 		.event_time = PQgetvalue(rows, first, EVENT_TIME),
 		.order_id = PQgetvalue(rows, first, ORDER_ID),
@@ -311,6 +363,12 @@ hand_over(const PGresult *rows, int first, int nrows, EventReceiver receiver,
 		.shipping_address = PQgetvalue(rows, first, SHIPPING_ADDRESS),
 		.cancelled = strcmp(PQgetvalue(rows, first, ORDER_STATUS),
 							"CANCELLED") == 0,
+		.not_sent = strcmp(PQgetvalue(rows, first, EVENT_STATUS),
+						   "PROCESSING") == 0,
+		.amount = PQgetvalue(rows, first, EVENT_AMOUNT),
+		.carrier = PQgetvalue(rows, first, CARRIER),
+		.tracking_number = PQgetvalue(rows, first, TRACKING_NUMBER),
+		.tracking_url = PQgetvalue(rows, first, TRACKING_URL),
 		.name = PQgetvalue(rows, first, CUSTOMER_NAME),
 		.recipient = PQgetvalue(rows, first, CUSTOMER_EMAIL),
 		.nlines = nlines,
@@ -331,7 +389,7 @@ hand_over(const PGresult *rows, int first, int nrows, EventReceiver receiver,
 		line->line_amount = PQgetvalue(rows, first + i, LINE_AMOUNT);
 	}
 	read_charges(rows, first + nlines, nrows - nlines, charges);
-	receiver(&confirmation, data);
+	receiver(&notice, PQgetvalue(rows, first, EVENT_JSON), data);
 	free(lines);
 	free(charges);
 }

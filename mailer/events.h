@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * events.h
- *		Takes events of placed orders from the database, and says what became
- *		of them.
+ *		Takes events of orders from the database, and says what became of
+ *		them.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,17 +18,23 @@
  * is "" if there is none, and may not be an address.  Valid only during the
  * call.
  */
-typedef void (*EventReceiver) (const Confirmation *confirmation,
+typedef void (*EventReceiver) (const Notice *notice, const char *event,
 							   void *data);
 
 /*
- * Takes at most so many events for so many seconds, hands each to the
- * receiver and returns how many there were.  All functions connect if need be;
- * if the database fails them they say so, close the connection and return
- * -1.
+ * Takes at most so many events of a name for so many seconds, hands each to
+ * the receiver, which also gets it as JSON, and returns how many there were.
+ * All functions connect if need be; if the database fails them they say so,
+ * close the connection and return -1.
  */
-extern int	take_events(int most, int lease, EventReceiver receiver,
-						void *data);
+extern int	take_events(const char *name, int most, int lease,
+						EventReceiver receiver, void *data);
+
+/*
+ * Has the shop's own function put an event, which is JSON, into words.
+ * Returns how many messages it makes of it: 1, or 0.
+ */
+extern int	word_event(const char *function, const char *event, Texts *texts);
 
 /* Returns 1, or 0 if the event had been acknowledged before. */
 extern int	acknowledge_event(const char *id);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * main.c
- *		ecommerce-mailer: sends the confirmation of each order, at least once.
+ *		ecommerce-mailer: tells customers by mail of their orders, at least once.
  *
  * An event is acknowledged when the SMTP server has accepted its message, and
  * not before, so no crash of anything loses one.  One whose message can never be
@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "address.h"
+#include "encoding.h"
 #include "events.h"
 #include "message.h"
 #include "report.h"
@@ -66,6 +67,7 @@ typedef struct Mailer
 	bool		given_up;		/* and nothing more is tried */
 	int			nevents;
 	Event		events[MOST_IN_HAND];
+	int			next_name;		/* of an event to take */
 	long long	take_due;		/* when to take more */
 	int			take_failures;
 	long long	lease_end;		/* of what is being taken */
@@ -76,17 +78,20 @@ typedef struct Mailer
 
 static void run(Mailer *mailer);
 static void take(Mailer *mailer, int most);
-static void receive(const Confirmation *confirmation, void *data);
+static int	take_of_each_name(Mailer *mailer, int most);
+static void receive(const Notice *notice, const char *json, void *data);
+static bool word(Mailer *mailer, const Notice *notice, const char *json,
+				 Texts *texts);
 static Event *next_to_send(Mailer *mailer);
 static void deliver(Mailer *mailer, Event *event);
+static void send_copy(Mailer *mailer, const Event *event);
 static void refused(Mailer *mailer, Event *event, const char *reason);
 static void unreachable(Mailer *mailer, Event *event, const char *reason);
 static void pause_sending(Mailer *mailer);
 static void conclude(Mailer *mailer, const char *event_id,
-					 const char *order_id, const char *failure);
+					 const char *order_id, const char *what, bool failed);
 static void leave(Mailer *mailer, Event *event, const char *reason);
 static void forget(Mailer *mailer, Event *event);
-static char *copy(const char *text);
 
 int
 main(int argc, char **argv)
@@ -96,7 +101,7 @@ main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "--help") == 0)
 	{
 		printf("Usage: ecommerce-mailer [--once]\n"
-			   "Mails a confirmation of each order that is placed.\n"
+			   "Tells customers by mail what happens to their orders.\n"
 			   "With --once, tries what there is once and ends, with status\n"
 			   "1 if something is left.\n\n%s", settings_help);
 		return 0;
@@ -175,10 +180,7 @@ take(Mailer *mailer, int most)
 	/* An order that is too large or too slow takes no others with it. */
 	if (mailer->take_failures > 0)
 		most = 1;
-
-	/* Counted from before the database counts. */
-	mailer->lease_end = current_time() + mailer->settings.lease * 1000LL;
-	taken = take_events(most, mailer->settings.lease, receive, mailer);
+	taken = take_of_each_name(mailer, most);
 
 	mailer->take_due = current_time();
 	if (taken < 0)
@@ -193,36 +195,98 @@ take(Mailer *mailer, int most)
 		mailer->left_any = true;
 }
 
+/*
+ * The next time begins with the name at which this time ended, so that none
+ * with a backlog keeps the others waiting.  Returns how many were taken, or -1
+ * if the database has failed.
+ */
+static int
+take_of_each_name(Mailer *mailer, int most)
+{
+	const Settings *settings = &mailer->settings;
+	int			taken = 0;
+
+	for (int i = 0; i < settings->nevents && taken < most; i++)
+	{
+		const char *name = settings->events[mailer->next_name];
+		int			n;
+
+		/* Counted from before the database counts. */
+		mailer->lease_end = current_time() + settings->lease * 1000LL;
+		n = take_events(name, most - taken, settings->lease, receive, mailer);
+		mailer->next_name = (mailer->next_name + 1) % settings->nevents;
+		if (n < 0)
+			return -1;
+		taken += n;
+	}
+	return taken;
+}
+
 static void
-receive(const Confirmation *confirmation, void *data)
+receive(const Notice *notice, const char *json, void *data)
 {
 	Mailer	   *mailer = data;
 	Event	   *event = &mailer->events[mailer->nevents];
-	Confirmation addressed = *confirmation;
+	Notice		addressed = *notice;
+	Texts		texts;
 	char	   *recipient;
 
 	if (mailer->given_up)
 		return;
 
-	recipient = smtp_address(confirmation->recipient);
+	recipient = smtp_address(notice->recipient);
 	if (recipient == NULL)
 	{
-		conclude(mailer, confirmation->event_id, confirmation->order_id,
-				 *confirmation->recipient == '\0' ? "no e-mail address" :
-				 "unusable e-mail address");
+		conclude(mailer, notice->event_id, notice->order_id,
+				 *notice->recipient == '\0' ? "no e-mail address" :
+				 "unusable e-mail address", true);
+		return;
+	}
+	if (!word(mailer, notice, json, &texts))
+	{
+		free(recipient);
 		return;
 	}
 	addressed.recipient = recipient;
 
 	mailer->nevents++;
-	event->id = copy(confirmation->event_id);
-	event->order_id = copy(confirmation->order_id);
+	event->id = copy(notice->event_id);
+	event->order_id = copy(notice->order_id);
 	event->recipient = recipient;
-	event->message = compose_message(&addressed, &mailer->settings.sender,
+	event->message = compose_message(&addressed, &texts,
+									 &mailer->settings.sender,
 									 time(NULL), &event->length);
 	event->lease_end = mailer->lease_end;
 	event->due = mailer->send_due;
 	event->failures = 0;
+	free_texts(&texts);
+}
+
+/*
+ * Returns false if there is nothing to send: the shop has no words for the
+ * event, or its function fails, when others still get their mail.
+ */
+static bool
+word(Mailer *mailer, const Notice *notice, const char *json, Texts *texts)
+{
+	const Settings *settings = &mailer->settings;
+	int			nmessages;
+
+	if (settings->texts == NULL)
+	{
+		*texts = compose_texts(notice, settings->sender.name);
+		return true;
+	}
+	nmessages = word_event(settings->texts, json, texts);
+	if (nmessages == 0)
+		conclude(mailer, notice->event_id, notice->order_id, "not mailed", false);
+	if (nmessages < 0)
+	{
+		report("event %s of order %s: %s fails, left", notice->event_id,
+			   notice->order_id, settings->texts);
+		mailer->left_any = true;
+	}
+	return nmessages > 0;
 }
 
 /*
@@ -272,7 +336,8 @@ deliver(Mailer *mailer, Event *event)
 	switch (outcome)
 	{
 		case ACCEPTED:
-			conclude(mailer, event->id, event->order_id, NULL);
+			conclude(mailer, event->id, event->order_id, "sent", false);
+			send_copy(mailer, event);
 			forget(mailer, event);
 			break;
 		case REFUSED:
@@ -295,12 +360,29 @@ deliver(Mailer *mailer, Event *event)
 	}
 }
 
+/*
+ * The customer's message is accounted for, so one that fails keeps nobody
+ * waiting, and is not tried again.
+ */
+static void
+send_copy(Mailer *mailer, const Event *event)
+{
+	const Settings *settings = &mailer->settings;
+	const char *reason;
+
+	if (settings->copy != NULL &&
+		send_message(settings, settings->copy, event->message, event->length,
+					 &reason) != ACCEPTED)
+		report("event %s of order %s: no copy for the shop, %s", event->id,
+			   event->order_id, reason);
+}
+
 static void
 refused(Mailer *mailer, Event *event, const char *reason)
 {
 	if (++mailer->refusals < MOST_REFUSALS)
 	{
-		conclude(mailer, event->id, event->order_id, reason);
+		conclude(mailer, event->id, event->order_id, reason, true);
 		forget(mailer, event);
 		return;
 	}
@@ -346,23 +428,22 @@ pause_sending(Mailer *mailer)
 }
 
 /*
- * The message was sent or, if there is a failure, never can be.  Nothing else is
+ * The message was sent, or is not to be, or, if that failed, never can be.  Nothing else is
  * done until the database knows, as long as the program may run, and one more
  * attempt when it may not.
  */
 static void
 conclude(Mailer *mailer, const char *event_id, const char *order_id,
-		 const char *failure)
+		 const char *what, bool failed)
 {
-	const char *what = failure == NULL ? "sent" : failure;
 	int			marked;
 
-	if (failure != NULL)
+	if (failed)
 		mailer->left_any = true;
 	for (int failures = 0;; failures++)
 	{
-		marked = failure == NULL ? acknowledge_event(event_id) :
-			fail_event(event_id, failure);
+		marked = failed ? fail_event(event_id, what) :
+			acknowledge_event(event_id);
 		if (marked >= 0)
 			break;
 		if (failures > 0 && (mailer->once || stop_requested()))
@@ -376,7 +457,7 @@ conclude(Mailer *mailer, const char *event_id, const char *order_id,
 		wait_until(current_time() + back_off(failures));
 	}
 	report("event %s of order %s: %s%s%s", event_id, order_id, what,
-		   failure == NULL ? "" : ", given up",
+		   failed ? ", given up" : "",
 		   marked == 0 ? ", as another mailer did" : "");
 }
 
@@ -400,14 +481,4 @@ forget(Mailer *mailer, Event *event)
 	free(event->recipient);
 	free(event->message);
 	memmove(event, event + 1, (char *) end - (char *) (event + 1));
-}
-
-static char *
-copy(const char *text)
-{
-	char	   *copied = strdup(text);
-
-	if (copied == NULL)
-		out_of_memory();
-	return copied;
 }

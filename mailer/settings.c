@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "encoding.h"
 #include "report.h"
 
 const char	settings_help[] =
@@ -23,6 +24,11 @@ const char	settings_help[] =
 "  SMTP_TIMEOUT    seconds that sending a message may take (default 120)\n"
 "  MAIL_FROM       address of the sender\n"
 "  MAIL_FROM_NAME  name of the shop\n"
+"  MAIL_EVENTS     what to tell customers of: names of events, with spaces\n"
+"                  between them (default order_placed)\n"
+"  MAIL_COPY       address that gets a copy of each message\n"
+"  MAIL_TEXTS      function of the shop's, schema.name(jsonb), that returns\n"
+"                  subject, text and html of an event\n"
 "  MAIL_LEASE      seconds for which an event is this mailer's (default 300)\n"
 "  MAIL_POLL       seconds between looks into an empty outbox (default 5)\n";
 
@@ -55,6 +61,50 @@ read_seconds(const char *name, int otherwise, int *seconds)
 	return true;
 }
 
+/* Names that a query can have as they are. */
+static bool
+is_qualified_name(const char *name)
+{
+	const char *characters = "abcdefghijklmnopqrstuvwxyz0123456789_";
+	size_t		schema = strspn(name, characters);
+	size_t		function;
+
+	if (schema == 0 || schema > 63 || name[schema] != '.')
+		return false;
+	function = strspn(name + schema + 1, characters);
+	return function > 0 && function <= 63 &&
+		name[schema + 1 + function] == '\0';
+}
+
+/* Takes the variable apart, for good. */
+static bool
+read_events(Settings *settings)
+{
+	const char *value = read_text("MAIL_EVENTS");
+	char	   *names = copy(value == NULL ? "order_placed" : value);
+
+	settings->nevents = 0;
+	for (char *name = strtok(names, " ,\n"); name != NULL;
+		 name = strtok(NULL, " ,\n"))
+	{
+		if (settings->nevents == MOST_NAMES)
+		{
+			report("MAIL_EVENTS must have at most %d names", MOST_NAMES);
+			return false;
+		}
+		if (settings->texts == NULL && !can_tell_of(name))
+		{
+			report("MAIL_EVENTS: there are no words for %s, so it needs MAIL_TEXTS",
+				   name);
+			return false;
+		}
+		settings->events[settings->nevents++] = name;
+	}
+	if (settings->nevents == 0)
+		report("MAIL_EVENTS must have a name");
+	return settings->nevents > 0;
+}
+
 bool
 read_settings(Settings *settings)
 {
@@ -63,6 +113,7 @@ read_settings(Settings *settings)
 	const char *from = read_text("MAIL_FROM");
 	const char *name = read_text("MAIL_FROM_NAME");
 	const char *password = read_text("SMTP_PASSWORD");
+	const char *copies = read_text("MAIL_COPY");
 
 	if (url == NULL ||
 		(strncmp(url, "smtp://", 7) != 0 && strncmp(url, "smtps://", 8) != 0))
@@ -88,6 +139,20 @@ read_settings(Settings *settings)
 		report("MAIL_FROM must be an e-mail address, before the @ in ASCII");
 		return false;
 	}
+	settings->copy = copies == NULL ? NULL : smtp_address(copies);
+	if (copies != NULL && settings->copy == NULL)
+	{
+		report("MAIL_COPY must be an e-mail address");
+		return false;
+	}
+	settings->texts = read_text("MAIL_TEXTS");
+	if (settings->texts != NULL && !is_qualified_name(settings->texts))
+	{
+		report("MAIL_TEXTS must be schema.function, in small letters, digits and _");
+		return false;
+	}
+	if (!read_events(settings))
+		return false;
 	if (!read_seconds("SMTP_TIMEOUT", 120, &settings->smtp_timeout) ||
 		!read_seconds("MAIL_LEASE", 300, &settings->lease) ||
 		!read_seconds("MAIL_POLL", 5, &settings->poll))

@@ -14,6 +14,9 @@
 
 #include "message.h"
 
+/* More names of events are not of any use. */
+#define MOST_NAMES 20
+
 typedef struct Settings
 {
 	const char *smtp_url;
@@ -25,6 +28,10 @@ typedef struct Settings
 	int			lease;			/* seconds an event is ours */
 	int			poll;			/* seconds before another look at the outbox */
 	Sender		sender;
+	const char *copy;			/* address of the shop's copies; NULL: none */
+	const char *texts;			/* function of the shop's; NULL: our texts */
+	int			nevents;
+	const char *events[MOST_NAMES]; /* to take */
 } Settings;
 
 /* Returns false, having said why, if the program cannot work with them. */

@@ -1,5 +1,5 @@
 -- What PostgREST needs for the clients of the FastAPI service. Run it as a superuser, after
--- migrate() and grant_api(), with the roles of README.md: shop, anonymous, shopper.
+-- migrate() and grant_api(), with the roles of docs/postgrest.md: shop, anonymous, shopper.
 
 -- Products as they were listed, each with its category.
 CREATE VIEW ecommerce_api.product_listing WITH (security_invoker = true) AS

@@ -2,7 +2,7 @@
 """
 check_messages.py PROGRAM SEED
 
-Composes confirmations of extreme and of random texts with PROGRAM, which is compose.c,
+Composes messages of extreme and of random texts with PROGRAM, which is compose.c,
 reads them as a mail program does, and compares what it reads with what was to be said.
 Prints what is wrong, if anything, and then how many messages there were.
 """
@@ -74,18 +74,42 @@ def mailbox(name, address):
     return f"<{address}>" if is_blank(name) else f"{phrase(name)} <{address}>"
 
 
+# The subject, the sentence around number and date, and what is shown of the order.
+WORDINGS = {
+    "order_placed": ("Your order", "thank you for your order {}.", "order"),
+    "order_paid": ("Payment for your order", "we have received your payment for your order {}.", ""),
+    "order_shipped": ("Shipping of your order", "your order {} is on its way.", "order"),
+    "order_delivered": ("Delivery of your order", "your order {} has been delivered.", ""),
+    "order_cancelled": ("Cancellation of your order", "your order {} has been cancelled.", "order"),
+    "order_returned": ("Return of your order", "your order {} has come back to us.", ""),
+    "order_items_returned": ("Return of items of your order", "we have received these items of your order {}:", "lines"),
+    "order_items_returned not sent": ("Cancellation of items of your order",
+                                      "these items of your order {} have been cancelled:", "lines"),
+    "order_refunded": ("Refund for your order", "we have refunded 1.10 EUR for your order {}.", ""),
+}
+
+
+def wording(order):
+    not_sent = order["event"] == "order_items_returned" and order["not_sent"]
+    return WORDINGS[order["event"] + (" not sent" if not_sent else "")]
+
+
 def expected_text(order, lines):
+    _, sentence, shown = wording(order)
     text = "Hello,\n\n" if is_blank(order["name"]) else f"Hello {clean(order['name'], ' ')},\n\n"
-    text += f"thank you for your order {clean(order['number'], ' ')} of {order['date']}.\n"
-    text += "It has been cancelled since.\n" if order["cancelled"] else ""
+    text += sentence.format(f"{clean(order['number'], ' ')} of {order['date']}") + "\n"
+    text += "It has been cancelled since.\n" if order["cancelled"] and order["event"] == "order_placed" else ""
+    for label, value in zip(["Carrier", "Tracking number", "Tracking"], order["tracking"]):
+        text += "" if is_blank(value) else f"{label}: {clean(value, ' ')}\n"
     text += "\n"
-    for name, quantity, price, amount in lines:
+    for name, quantity, price, amount in lines if shown else []:
         text += clean(name, " ") + "\n"
-        text += f"    {quantity} x {price} = {amount} EUR\n\n"
-    for name, amount, included in order["charges"]:
-        text += f"{clean(name, ' ')}: {amount} EUR{' (included)' if included else ''}\n"
-    text += "\n" if order["charges"] else ""
-    text += f"Total: {order['amount']} EUR\n\nShipping address:\n{clean(order['address'], chr(10))}\n\n"
+        text += (f"    {quantity} x {price} = " if price else f"    quantity {quantity}, ") + f"{amount} EUR\n\n"
+    if shown == "order":
+        for name, amount, included in order["charges"]:
+            text += f"{clean(name, ' ')}: {amount} EUR{' (included)' if included else ''}\n"
+        text += "\n" if order["charges"] else ""
+        text += f"Total: {order['amount']} EUR\n\nShipping address:\n{clean(order['address'], chr(10))}\n\n"
     return text + clean(order["sender"], " ") + "\n"
 
 
@@ -93,9 +117,9 @@ def compose(cases):
     """The messages, all from one process."""
     fields = []
     for order, lines in cases:
-        fields += [str(len(lines)), str(len(order["charges"])), "shop@example.test", order["sender"], order["event"], "20261123",
+        fields += [str(len(lines)), str(len(order["charges"])), "shop@example.test", order["sender"], order["event"], "7", "20261123",
                    order["id"], order["number"], order["date"], order["amount"], "EUR", order["address"],
-                   order["cancelled"], order["name"], "customer@example.test"]
+                   order["cancelled"], order["not_sent"], "1.10", *order["tracking"], order["name"], "customer@example.test"]
         for part in lines + order["charges"]:
             fields += part
     data = b"".join((text if isinstance(text, bytes) else text.encode()) + b"\0" for text in fields)
@@ -136,18 +160,22 @@ def check(order, lines, raw):
 
     equal(header(raw, "To"), mailbox(order["name"], "customer@example.test"))
     equal(header(raw, "From"), mailbox(order["sender"], "shop@example.test"))
-    equal(header(raw, "Subject"), f"Your order {phrase(order['number'])}" +
-          ("" if is_blank(order["sender"]) else " at " + phrase(order["sender"])))
-    equal(message["Message-ID"], f"<ecommerce.order-event.{order['event']}.20261123@example.test>")
+    subject, sentence, shown = wording(order)
+    equal(header(raw, "Subject"), phrase(f"{subject} {clean(order['number'], ' ')}" +
+                                         ("" if is_blank(order["sender"]) else " at " + clean(order["sender"], " "))))
+    equal(message["Message-ID"], "<ecommerce.order-event.7.20261123@example.test>")
     equal(text, expected_text(order, lines))
     assert set(page.tags) <= TAGS, set(page.tags) - TAGS
-    equal(str(page.tags.count("tr")), str(len(lines) + len(order["charges"]) + 1))
-    assert is_blank(order["name"]) == ("Hello,\nthank" in page.text), page.text[:200]
-    texts = [order["name"], order["number"], order["address"], order["sender"]]
-    for part in lines:
+    rows = {"order": len(lines) + len(order["charges"]) + 1, "lines": len(lines), "": 0}[shown]
+    equal(str(page.tags.count("tr")), str(rows))
+    assert is_blank(order["name"]) == (f"Hello,\n{sentence[:4]}" in page.text), page.text[:200]
+    texts = [order["name"], order["number"], order["sender"], *order["tracking"], *sentence.split("{}")]
+    for part in lines if shown else []:
         texts += part
-    for name, amount, included in order["charges"]:
-        texts += [name, f"{amount} EUR{' (included)' if included else ''}"]
+    if shown == "order":
+        texts.append(order["address"])
+        for name, amount, included in order["charges"]:
+            texts += [name, f"{amount} EUR{' (included)' if included else ''}"]
     for text in texts:
         # After a <br> there is a line break. A name that shows nothing is left out.
         assert clean(text, "\n") in page.text or clean(text, " ") in page.text or is_blank(text), repr(text)
@@ -161,7 +189,7 @@ def check_all(number):
         return "".join(choice.choices(alphabet, k=choice.choice([0, 1, 5, 30, 80, 200])))
 
     def order(**given):
-        return {"sender": "Shop", "event": "7", "id": "12", "number": "12", "date": "2026-11-23 09:26 CET", "name": "Jo",
+        return {"sender": "Shop", "event": "order_placed", "not_sent": "", "tracking": ["", "", ""], "id": "12", "number": "12", "date": "2026-11-23 09:26 CET", "name": "Jo",
                 "amount": "3.30", "address": "Street 1", "cancelled": "", "charges": [], **given}
 
     def line(name):
@@ -171,9 +199,12 @@ def check_all(number):
     for extreme in EXTREMES:
         cases += [(order(name=extreme), [line("a")]), (order(sender=extreme), [line("a")]),
                   (order(address=extreme), [line("a")]), (order(number=extreme), [line("a")]),
-                  (order(), [line(extreme)]), (order(charges=[[extreme, "-4.90", ""], ["VAT", "0.53", "1"]]), [line("a")])]
+                  (order(), [line(extreme)]), (order(event="order_shipped", tracking=[extreme] * 3), [line("a")]), (order(charges=[[extreme, "-4.90", ""], ["VAT", "0.53", "1"]]), [line("a")])]
+    cases += [(order(event=event, not_sent=not_sent, cancelled="1"), [["a", "3", "", "3.30"]])
+              for event in WORDINGS if " " not in event for not_sent in ["", "1"]]
     while len(cases) < number:
-        cases.append((order(name=text(), sender=text(), address=text(), number=text(), cancelled=choice.choice(["", "1"]),
+        cases.append((order(event=choice.choice([event for event in WORDINGS if " " not in event]),
+                            not_sent=choice.choice(["", "1"]), tracking=[text(), text(), text()], name=text(), sender=text(), address=text(), number=text(), cancelled=choice.choice(["", "1"]),
                             charges=[[text(), "1.20", choice.choice(["", "1"])] for _ in range(choice.randrange(3))]),
                       [line(text()) for _ in range(choice.randrange(4))]))
     for case, raw in zip(cases, compose(cases)):
@@ -186,7 +217,7 @@ def check_all(number):
     cases = []
     for _ in range(100):
         noise = bytes(choice.choices(range(1, 256), k=200))
-        cases.append((order(name=noise, sender=noise, address=noise, number=noise, charges=[[noise, "1.20", ""]]), [line(noise)]))
+        cases.append((order(tracking=[noise] * 3, name=noise, sender=noise, address=noise, number=noise, charges=[[noise, "1.20", ""]]), [line(noise)]))
     for raw in compose(cases):
         check_form(raw)
 
@@ -218,4 +249,4 @@ def check_all(number):
     print(f"{number + 100} messages, {len(addresses)} addresses")
 
 
-check_all(300)
+check_all(400)

@@ -1,6 +1,6 @@
 /*
  * compose.c
- *		Composes the confirmations whose fields come from standard input.
+ *		Composes the messages whose fields come from standard input.
  *
  * compose				writes each message with its length in a line before it
  * compose ADDRESS...	writes a line for each: what the SMTP server is given, if anything
@@ -30,49 +30,58 @@ field(void)
 static void
 compose(void)
 {
-	Confirmation confirmation = {.nlines = atoi(field())};
-	Line	   *lines = calloc(confirmation.nlines + 1, sizeof(Line));
+	Notice		notice = {.nlines = atoi(field())};
+	Line	   *lines = calloc(notice.nlines + 1, sizeof(Line));
 	Charge	   *charges;
 	Sender		sender;
+	Texts		texts;
 	char	   *message;
 	size_t		length;
 
-	confirmation.ncharges = atoi(field());
-	charges = calloc(confirmation.ncharges + 1, sizeof(Charge));
+	notice.ncharges = atoi(field());
+	charges = calloc(notice.ncharges + 1, sizeof(Charge));
 	assert(lines != NULL && charges != NULL);
 	sender.address = field();
 	sender.name = field();
-	confirmation.event_id = field();
-	confirmation.event_time = field();
-	confirmation.order_id = field();
-	confirmation.order_number = field();
-	confirmation.order_date = field();
-	confirmation.order_amount = field();
-	confirmation.currency = field();
-	confirmation.shipping_address = field();
-	confirmation.cancelled = *field() != '\0';
-	confirmation.name = field();
-	confirmation.recipient = field();
-	for (int i = 0; i < confirmation.nlines; i++)
+	notice.event = field();
+	notice.event_id = field();
+	notice.event_time = field();
+	notice.order_id = field();
+	notice.order_number = field();
+	notice.order_date = field();
+	notice.order_amount = field();
+	notice.currency = field();
+	notice.shipping_address = field();
+	notice.cancelled = *field() != '\0';
+	notice.not_sent = *field() != '\0';
+	notice.amount = field();
+	notice.carrier = field();
+	notice.tracking_number = field();
+	notice.tracking_url = field();
+	notice.name = field();
+	notice.recipient = field();
+	for (int i = 0; i < notice.nlines; i++)
 	{
 		lines[i].name = field();
 		lines[i].quantity = field();
 		lines[i].unit_price = field();
 		lines[i].line_amount = field();
 	}
-	for (int i = 0; i < confirmation.ncharges; i++)
+	for (int i = 0; i < notice.ncharges; i++)
 	{
 		charges[i].name = field();
 		charges[i].amount = field();
 		charges[i].is_included = *field() != '\0';
 	}
-	confirmation.lines = lines;
-	confirmation.charges = charges;
+	notice.lines = lines;
+	notice.charges = charges;
 
-	message = compose_message(&confirmation, &sender, 0, &length);
+	texts = compose_texts(&notice, sender.name);
+	message = compose_message(&notice, &texts, &sender, 0, &length);
 	printf("%zu\n", length);
 	fwrite(message, 1, length, stdout);
 	free(message);
+	free_texts(&texts);
 	free(lines);
 	free(charges);
 }

@@ -157,13 +157,14 @@ def parse(raw, utf8):
     if any("=?" in line and len(line) > 76 for line in headers.split("\r\n")):
         defects.append("a line with encoded words is too long")
     (to,) = message["To"].addresses
+    html = message.get_body(("html",))
     return {
         "names": message.keys(), "id": message["Message-ID"], "date": message["Date"],
         "to": to.addr_spec, "To": header(raw, "To"), "From": header(raw, "From"),
         "subject": header(raw, "Subject"), "auto": message["Auto-Submitted"],
         "parts": [part.get_content_type() for part in message.iter_parts()],
         "text": message.get_body(("plain",)).get_content().replace("\r\n", "\n"),
-        "html": message.get_body(("html",)).get_content().replace("\r\n", "\n"),
+        "html": html and html.get_content().replace("\r\n", "\n"),
         "defects": defects,
     }
 

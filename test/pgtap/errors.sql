@@ -1,6 +1,6 @@
 -- Every error that a function of ecommerce raises: SQLSTATE, message, data and hint.
 -- The message is a constant for each condition, all data is in DETAIL, as JSON, and
--- the errors are those that the comments of the functions and README.md name.
+-- the errors are those that the comments of the functions and docs/errors.md name.
 
 \set ON_ERROR_STOP 1
 SET client_min_messages = warning;
@@ -584,7 +584,7 @@ SELECT is_empty($$SELECT call FROM errors
                   WHERE code = 'not_migrated' AND given_hint !~ 'SELECT ecommerce.migrate\(\);'$$,
                 'the hint before migrate() is what to run');
 
--- What is true of every function is told once, in the README.
+-- What is true of every function is told once, in docs/errors.md.
 SELECT is_empty(
     $$SELECT DISTINCT caller, state FROM errors
       WHERE code NOT IN ('not_migrated', 'no_identity', 'other_user', 'malformed_identity', 'rows_not_written',
@@ -592,10 +592,10 @@ SELECT is_empty(
         AND (SELECT string_agg(obj_description(oid, 'pg_proc'), ' ') FROM pg_proc
              WHERE pronamespace = 'ecommerce'::regnamespace AND proname = caller) !~ ('Errors:.*' || state)$$,
     'the comment of a function names the SQLSTATEs of its errors');
-\set readme `cat README.md 2>/dev/null`
-SELECT :'readme' = '' AS is_missing \gset
+\set page `cat docs/errors.md 2>/dev/null`
+SELECT :'page' = '' AS is_missing \gset
 \if :is_missing
-SELECT skip('there is no README.md in the current directory', 1);
+SELECT skip('there is no docs/errors.md in the current directory', 1);
 \else
 -- But for those that take another session, database, version or no extension.
 SELECT bag_eq(
@@ -605,8 +605,8 @@ SELECT bag_eq(
                    ('55000', 'extension_not_updated'), ('42723', 'overloaded_function')$$,
     format($$SELECT unnest(regexp_split_to_array(cell[1], '[`, ]+')) AS state, code
              FROM regexp_matches(%L, '^\| `([A-Z\d`, ]{5,})` \| `([a-z_\d`, ]+)` \|', 'gn') AS cell,
-                  unnest(regexp_split_to_array(cell[2], '[`, ]+')) AS code$$, :'readme'),
-    'the README names the same');
+                  unnest(regexp_split_to_array(cell[2], '[`, ]+')) AS code$$, :'page'),
+    'docs/errors.md names the same');
 \endif
 
 SELECT * FROM finish();

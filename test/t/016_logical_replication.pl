@@ -119,7 +119,7 @@ like(
 
 
 # The subscriber takes over. Without the step that replication does not take (see
-# "Operations" in the README), it counts from 1.
+# "Replication" in docs/operations.md), it counts from 1.
 my $next_user =
   q{INSERT INTO ecommerce.users (name, shipping_address) VALUES ('Next', 'Here')};
 my $next_order = 'SELECT ecommerce.place_order(3)';

@@ -34,7 +34,7 @@ is( check_messages(
 		$mailer, '-Wall', '-Wextra',
 		'-fsanitize=address,undefined',
 		'-fno-sanitize-recover'),
-	"400 messages, 51 addresses\n",
+	"500 messages, 51 addresses\n",
 	"messages of extreme and of random texts are read as they are meant (seed $seed)"
 );
 like(
@@ -384,6 +384,148 @@ like(
 	qr{>Post &lt;fast&gt;</td><td></td>\n<td[^>]*>4[.]90 EUR</td></tr>},
 	'in HTML too');
 
+# What else happens to an order, and a copy for the shop.
+$node->safe_psql(
+	'postgres', q{
+	SELECT ecommerce.acknowledge_order_events(array_agg(id)) FROM ecommerce.order_events});
+my $told   = place('Told',   'told@example.test',   'Street');
+my $silent = place('Silent', 'silent@example.test', 'Street');
+my $parts  = q{order_delivered order_cancelled, order_items_returned};
+
+$node->safe_psql(
+	'postgres', qq{
+	CREATE FUNCTION tell(ordered bigint, name text, facts jsonb, old text, new text) RETURNS void
+	BEGIN ATOMIC
+		INSERT INTO ecommerce.order_events (customer_id, order_id, event_number, event, old_status,
+											new_status, payload, actor)
+		SELECT customer_id, order_id, max(event_number) + 1, name, old, new, facts, 'me'
+		FROM ecommerce.order_events WHERE order_id = ordered GROUP BY customer_id, order_id;
+	END;
+	SELECT tell($told, 'order_items_returned', '{"items": [{"line": 2, "quantity": 1, "amount": 4.99}], "amount": 4.99}',
+				'PROCESSING', 'PROCESSING');
+	SELECT tell($told, 'order_shipped', '{"carrier": "<DHL>", "tracking_number": "00340434161094", "tracking_url": "https://t.example/?a=1&b=2"}',
+				'PROCESSING', 'SHIPPED');
+	SELECT tell($told, 'order_items_returned', '{"items": [{"line": 1, "quantity": 2, "amount": 3.98}], "amount": 3.98}',
+				'SHIPPED', 'SHIPPED');
+	SELECT tell($told, 'order_refunded', '{"amount": 3.98}', 'SHIPPED', 'SHIPPED');
+	SELECT tell($told, 'order_delivered', NULL, 'SHIPPED', 'DELIVERED');
+});
+my $before = () = occurrences($smtp, 'accepted');
+
+is( run_mailer(
+		$mailer, $node, %login,
+		MAIL_COPY   => 'shop-copy@example.test',
+		MAIL_EVENTS => "order_placed $parts order_shipped order_refunded"),
+	0,
+	'several names of events') foreach 1 .. 2;
+@accepted = splice @{ [ occurrences($smtp, 'accepted') ] }, $before;
+is( join(' ',
+		sort map { $_->{recipients}->[0] } @accepted),
+	join(' ',
+		('shop-copy@example.test') x 7, 'silent@example.test',
+		('told@example.test') x 6),
+	'a mail for each event, and a copy of each');
+is(scalar(uniq map { $_->{id} } @accepted), 7, 'each with an id of its own');
+%mail = map { $_->{subject} => $_ }
+  grep { $_->{recipients}->[0] eq 'told@example.test' } @accepted;
+is_deeply(
+	[ sort keys %mail ],
+	[
+		map { "$_ $told" } 'Cancellation of items of your order',
+		'Delivery of your order',
+		'Refund for your order',
+		'Return of items of your order',
+		'Shipping of your order',
+		'Your order'
+	],
+	'subjects');
+like(
+	$mail{"Shipping of your order $told"}->{text},
+	qr{^your order $told of .* is on its way[.]\nCarrier: <DHL>\nTracking number: 00340434161094\nTracking: https://t[.]example/[?]a=1&b=2\n\nThing 1\n}m,
+	'where the parcel is');
+like(
+	$mail{"Shipping of your order $told"}->{html},
+	qr{<p>Carrier: <bdi>&lt;DHL&gt;</bdi></p>\n},
+	'in HTML too');
+like(
+	$mail{"Cancellation of items of your order $told"}->{text},
+	qr{^these items of your order $told of .* have been cancelled:\n\nThing 4\n    quantity 1, 4[.]99 USD\n\n\n}m,
+	'what was cancelled before it was sent');
+like(
+	$mail{"Return of items of your order $told"}->{text},
+	qr{^we have received these items of your order $told of .*:\n\nThing 1\n    quantity 2, 3[.]98 USD\n\n\n}m,
+	'what came back');
+like(
+	$mail{"Refund for your order $told"}->{text},
+	qr{^we have refunded 3[.]98 USD for your order $told of [^:]*:\d\d \w+[.]\n\n\n}m,
+	'what was paid back');
+
+# A copy that the server does not take is nobody's trouble but the shop's.
+place('Copy', 'copy@example.test', 'Street');
+is( run_mailer(
+		$mailer, $node, %login, MAIL_COPY => 'refused-1@example.test'),
+	0,
+	'a copy that is refused: status 0');
+like(mailer_log(), qr/: no copy for the shop, SMTP reply 550 5[.]1[.]1$/m,
+	'and the log says so');
+is( $node->safe_psql('postgres',
+		q{SELECT count(*) FROM ecommerce.order_events WHERE failed_at > now() - interval '10 s' AND failure ~ '550'}
+	),
+	$node->safe_psql('postgres',
+		q{SELECT count(*) FROM ecommerce.order_events WHERE failed_at > now() - interval '10 s' AND failure ~ '550' AND order_id < }
+		  . $told),
+	'and the customer has the mail');
+
+# The shop's own words, in two languages.
+$node->safe_psql('postgres',
+	slurp_file("$root/examples/order-mail/order_mail.sql"));
+my %words = (
+	%login,
+	MAIL_TEXTS  => 'shop_mail.order_mail',
+	MAIL_EVENTS => 'order_placed order_shipped order_address_changed');
+
+$told = place('Told', 'en@example.test', 'Street');
+$node->safe_psql('postgres', qq{
+	SELECT ecommerce.set_order_status(customer_id, id, 'SHIPPED') FROM ecommerce.orders WHERE id = $told;
+	UPDATE ecommerce.orders SET metadata = '{"language": "de"}' WHERE id = $told;
+	SELECT tell($told, 'order_address_changed', NULL, 'SHIPPED', 'SHIPPED');
+	});
+place('Told', 'de@example.test', 'Street');
+$before = () = occurrences($smtp, 'accepted');
+is(run_mailer($mailer, $node, %words), 0, 'the words of the shop');
+@accepted = splice @{ [ occurrences($smtp, 'accepted') ] }, $before;
+is_deeply(
+	[ sort map { "$_->{to} $_->{subject}" } @accepted ],
+	[
+		'de@example.test Order ' . ($told + 1),
+		"en\@example.test Bestellung $told",
+		"en\@example.test Bestellung $told ist unterwegs"
+	],
+	'each in its language, and nothing of what the shop has no words for');
+is("@{ $accepted[0]->{parts} }", 'text/plain', 'without HTML, as it returned none');
+like($accepted[0]->{text} // '', qr/^2 x Thing 1: 3.98 USD$/m, 'with its lines');
+
+# A function that fails for one order keeps nobody else waiting, and nothing is lost.
+$node->safe_psql('postgres', q{
+	CREATE FUNCTION shop_mail.fails(event jsonb) RETURNS TABLE (subject text, text text, html text)
+	LANGUAGE sql AS $$
+		SELECT 'x' || 1 / (event #>> '{customer,name}' <> 'Zero')::integer, E'a\r\n.\r\n\x7fb', '<p>ü</p>'
+	$$});
+place('Zero', 'zero@example.test', 'Street');
+place('One', 'one@example.test', 'Street');
+is( run_mailer($mailer, $node, %words, MAIL_TEXTS => 'shop_mail.fails'),
+	1,
+	'a function that fails: status 1');
+is((occurrences($smtp, 'accepted'))[-1]->{to},
+	'one@example.test', 'others have their mail');
+like(mailer_log(), qr/: shop_mail[.]fails fails, left$/m, 'and the log says so');
+$node->safe_psql('postgres', q{
+	SELECT ecommerce.release_order_events(array_agg(id)) FROM ecommerce.order_events
+	WHERE delivered_at IS NULL AND failed_at IS NULL AND event = 'order_placed'});
+is(run_mailer($mailer, $node, %login), 0, 'when it is mended');
+is((occurrences($smtp, 'accepted'))[-1]->{to}, 'zero@example.test', 'it is sent');
+like(mailer_log(), qr/: not mailed$/m, 'and the log says what was not to be');
+
 $log = mailer_log();
 like(
 	$log,
@@ -493,6 +635,9 @@ is(run_mailer($mailer, $node, %login, @$_), 2, "$_->[0] must make sense")
   foreach [ SMTP_URL => 'http://localhost' ], [ SMTP_URL => undef ],
   [ SMTP_URL   => 'smtp://shop:secret@localhost' ],
   [ MAIL_FROM  => "a\@b\r\nBcc: c\@d" ], [ SMTP_TLS => 'yes' ],
+  [ MAIL_COPY   => 'nobody' ], [ MAIL_EVENTS => 'order_shipped, order_eaten' ],
+  [ MAIL_EVENTS => ' ' ],
+  [ MAIL_TEXTS  => 'order_mail' ], [ MAIL_TEXTS => 'a.b(c); DROP TABLE x' ],
   [ MAIL_LEASE => '3' ], [ MAIL_LEASE => '60s' ], [ SMTP_TIMEOUT => '-1' ];
 is(run_mailer($mailer, $node, %login, options => ['--onc']),
 	2, 'options must make sense');
@@ -588,7 +733,7 @@ sub check_messages
 
 	system_or_bail('cc', '-g', @options, '-o', "$folder/compose",
 		"$root/test/mailer/compose.c",
-		(map { "$folder/$_.c" } qw(address message encoding report)), '-lidn2');
+		(map { "$folder/$_.c" } qw(address message texts encoding report)), '-lidn2');
 	return
 	  `/usr/bin/python3 $root/test/mailer/check_messages.py $folder/compose $seed 2>&1`;
 }

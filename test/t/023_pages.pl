@@ -1,0 +1,206 @@
+# Proves that the pages agree with the code: every function has one entry, with its
+# signature; every error has a row; every link leads somewhere; and what is made from the
+# database, tables and pictures, is as it would be made now.
+#
+# A section of a page that is made begins with the line <!-- generated: NAME --> and ends
+# with <!-- end of NAME -->; pictures of their own are in docs/pictures. Where one is not
+# as it is made, the page as it should be is in tmp_check/docs:
+#
+#   KEEP=1 test/run tap 23; cp -R .box/build/tmp_check/docs .
+
+use strict;
+use warnings;
+
+use File::Basename qw(dirname);
+use File::Path qw(make_path);
+use FindBin;
+use lib $FindBin::RealBin;
+use Pages;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Shop;
+use Test::More;
+
+my $root = "$FindBin::RealBin/../..";
+my @pages = map { s{^\Q$root\E/}{}r }
+  sort glob "$root/*.md $root/docs/*.md $root/examples/*/*.md $root/test/specs/*.md";
+my %text = map { $_ => slurp_file("$root/$_") } @pages;
+my $node = start_server('pages');
+
+check_readme();
+check_links();
+check_functions();
+check_errors();
+check_made();
+done_testing();
+
+sub check_readme
+{
+	my $lines = $text{'README.md'} =~ tr/\n//;
+	my %figures = map { $_->[0] => $_ } placings();
+	my @shown = rows_of($text{'README.md'},
+		'| lines | `place_order` | the same statements, prepared | PL/pgSQL, set by set | PL/pgSQL, row by row |');
+
+	cmp_ok($lines, '<=', 200, 'README.md has at most 200 lines');
+	is_deeply(
+		[ grep { $text{'README.md'} !~ /\]\(\Q$_\E/ } grep { m{^docs/} } @pages ],
+		[], 'README.md names every page of docs');
+	is_deeply(\@shown, [ map { $figures{$_} } 1, 5, 20, 100 ],
+		'README.md has the figures of docs/benchmarks.md');
+	return;
+}
+
+# Lines, and thousands of instructions: ours, a client's statements, PL/pgSQL by sets and rows.
+sub placings
+{
+	return map { [ @{$_}[ 0, 1, 3, 4, 5 ] ] } rows_of($text{'docs/benchmarks.md'},
+		'| lines | `place_order` | bare writes | the same statements | PL/pgSQL, set by set | row by row |');
+}
+
+sub check_links
+{
+	is_deeply([ map { broken_links($root, $_) } @pages ], [], 'every link leads somewhere');
+	foreach my $broken ('[a](nowhere.md)', '[a](functions.md#nowhere)', '[a](#nowhere)', '[a](docs/errors.md)')
+	{
+		is(scalar broken_links($root, 'docs/errors.md', "# Errors\n$broken\n[b](#errors)\n"),
+			1, "a broken link is found: $broken");
+	}
+	return;
+}
+
+sub check_functions
+{
+	open_shop($node);
+	my @catalogue = sort split /\n/, $node->safe_psql(
+		'postgres', q{
+		SELECT format('%s.%s(%s) RETURNS %s', nspname, proname,
+					  regexp_replace(pg_get_function_arguments(pg_proc.oid), '::\w+', '', 'g'),
+					  pg_get_function_result(pg_proc.oid))
+		FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
+		WHERE nspname IN ('ecommerce', 'ecommerce_api') AND prorettype <> 'trigger'::regtype});
+	my ($signatures, $misplaced) = signatures_in($text{'docs/functions.md'});
+
+	is_deeply([ sort @{$signatures} ],
+		\@catalogue, 'docs/functions.md has the signature of every function, once');
+	is_deeply($misplaced, [], 'in the entry that has its name');
+	is_deeply(
+		[ grep { $text{'README.md'} !~ m{\]\(docs/functions.md#$_\)} } map { /^ecommerce\.(\w+)/ } @catalogue ],
+		[], 'README.md names every function');
+
+	# Every way to be wrong.
+	my $entry = "### migrate\n\n```signature\necommerce.migrate(owner text DEFAULT NULL)\n    RETURNS integer\n```\n";
+	is_deeply([ signatures_in($entry) ],
+		[ ['ecommerce.migrate(owner text DEFAULT NULL) RETURNS integer'], [] ],
+		'a signature may have two lines');
+	is_deeply([ map { scalar @{$_} } signatures_in($entry . $entry) ],
+		[ 2, 0 ], 'a second entry is found');
+	is_deeply([ map { scalar @{$_} } signatures_in($entry =~ s/### migrate/### migrates/r) ],
+		[ 1, 1 ], 'an entry of another name is found');
+	return;
+}
+
+sub check_errors
+{
+	my @sources = glob "$root/src/*.c $root/src/*.h $root/sql/*.sql $root/sql/functions/*.sql $root/sql/migrations/*.sql";
+	my %raised = map { $_ => 1 } map { codes_in($_, slurp_file($_)) } grep { !m{/ecommerce--} } @sources;
+	my %told;
+
+	$told{$_}++ foreach codes_in('docs/errors.md', $text{'docs/errors.md'});
+	is_deeply([ sort keys %told ], [ sort keys %raised ], 'docs/errors.md has every code of the source, and no other');
+
+	my @unknown;
+	while ($text{'docs/functions.md'} =~ /\*\*(?:Errors|Warnings)\*\*: (.*)/g)
+	{
+		my $line = $1 =~ s/\([^)]*\)//gr;
+
+		push @unknown, grep { !$told{$_} } $line =~ /`([a-z_]+)`/g;
+	}
+	is_deeply(\@unknown, [], 'the entries of functions name codes that it has');
+
+	is_deeply([ codes_in('x.c', qq(errdetail_internal("{\\"code\\": \\"new_one\\", \\"a\\": %d}"))) ],
+		['new_one'], 'a new code in C is found');
+	is_deeply([ codes_in('x.sql', q{DETAIL = json_build_object('code', 'new_one')}) ],
+		['new_one'], 'and in SQL');
+	is_deeply([ codes_in('x.md', "| `PT409` | `new_one`, `other_one` | 409 | why |\n| `warned_of` | why |\n| no `code` |\n") ],
+		[ 'new_one', 'other_one', 'warned_of' ], 'and in a table');
+	return;
+}
+
+# Each section is made in a shop of its own, for the making leaves orders behind.
+sub check_made
+{
+	my %made;
+
+	foreach my $name ('tables', 'entities', 'order_states', 'event_states')
+	{
+		$made{$name} = sub { psql_in_a_new_shop($name) . "\n" };
+	}
+	if (-e "$ENV{PG_CONFIG}" && -e `$ENV{PG_CONFIG} --pkglibdir` =~ s/\n//r . '/auto_explain.so')
+	{
+		my (undef, $told) = psql_in_a_new_shop('statements');
+		my %statements = statements_of($told);
+		my %parents = parents();
+
+		$made{placement} = sub { sequence_of('place_order', $statements{place_order}, \%parents) };
+		$made{locks} = sub { locks_of(%statements) };
+	}
+	foreach my $page (grep { m{^docs/} } @pages)
+	{
+		check_page($page, $text{$page}, with_generated($text{$page}, %made))
+		  if $text{$page} =~ /<!-- generated: /;
+	}
+	check_page('docs/pictures/placing.svg',
+		-e "$root/docs/pictures/placing.svg" ? slurp_file("$root/docs/pictures/placing.svg") : '',
+		plot_of('Instructions of the server to place an order, place_order = 1',
+			[ 'place_order', 'the same statements', 'PL/pgSQL, sets', 'PL/pgSQL, rows' ],
+			map { [ "$_->[0] line" . ($_->[0] == 1 ? '' : 's'), @{$_}[ 1 .. 4 ] ] } placings()));
+
+	my $section = "<!-- generated: order_states -->\nold\n<!-- end of order_states -->\n";
+	isnt(with_generated($section, %made), $section, 'a section that is not as it is made is found');
+	return;
+}
+
+sub check_page
+{
+	my ($page, $is, $should_be) = @_;
+	my $copy = "$PostgreSQL::Test::Utils::tmp_check/$page";
+
+	if ($is ne $should_be)
+	{
+		make_path(dirname($copy));
+		append_to_file($copy, $should_be);
+	}
+	ok($is eq $should_be, "$page is as it is made now")
+	  or diag("the page as it should be: $copy");
+	return;
+}
+
+sub psql_in_a_new_shop
+{
+	my ($name) = @_;
+	my ($stdout, $stderr);
+
+	$node->safe_psql('postgres', "DROP DATABASE IF EXISTS $name");
+	$node->safe_psql('postgres', "CREATE DATABASE $name");
+	open_shop($node, $name);
+	$node->psql($name, slurp_file("$root/test/documents/$name.sql"),
+		stdout => \$stdout, stderr => \$stderr, on_error_die => 1);
+	return wantarray ? ($stdout, $stderr) : $stdout;
+}
+
+# By table, the tables that its foreign keys lock.
+sub parents
+{
+	my %parents;
+
+	foreach my $row (split /\n/, $node->safe_psql('postgres', q{
+		SELECT DISTINCT child.relname, parent.relname
+		FROM pg_constraint JOIN pg_class AS child ON child.oid = conrelid JOIN pg_class AS parent ON parent.oid = confrelid
+		WHERE contype = 'f' AND connamespace = 'ecommerce'::regnamespace ORDER BY 1, 2}))
+	{
+		my ($child, $parent) = split /\|/, $row;
+
+		push @{ $parents{$child} }, $parent;
+	}
+	return %parents;
+}
