@@ -30,6 +30,11 @@ FROM pg_class JOIN pg_temp.columns ON columns.relation = oid LEFT JOIN pg_temp.r
 WHERE relnamespace = 'ecommerce'::regnamespace AND relkind = 'r'
 ORDER BY oid;
 
+SELECT format(E'### ecommerce_api.%s\n\nA view. %s\n\n| column | type | | |\n|---|---|---|---|%s\n', relname, obj_description(oid, 'pg_class'), columns.lines)
+FROM pg_class JOIN pg_temp.columns ON columns.relation = oid
+WHERE relnamespace = 'ecommerce_api'::regnamespace AND relkind = 'v'
+ORDER BY oid;
+
 SELECT format(E'### Domains\n\n| domain | of | |\n|---|---|---|\n%s',
               string_agg(format('| `%s` | %s | %s |', typname, format_type(typbasetype, typtypmod),
                                 pg_temp.cell(obj_description(oid, 'pg_type'))), E'\n' ORDER BY typname COLLATE "C"))

@@ -165,7 +165,7 @@ sub result_of
 {
 	my ($example) = @_;
 
-	return $example->{stderr} =~ s/^NOTICE:.*\n//gmr if $example->{form} eq '';
+	return $example->{stderr} =~ s/^NOTICE:.*\n?//gmr if $example->{form} eq '';
 	return comparable_text($example->{stdout} . $example->{stderr}) if $example->{form} eq 'text';
 	return comparable_json(last_result($example) . $example->{stderr}, $example->{shown});
 }

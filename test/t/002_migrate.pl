@@ -84,7 +84,7 @@ is( $node->safe_psql(
 		$shop,
 		'SELECT ecommerce.migrate()',
 		extra_params => [ '-U', 'owner' ]),
-	3,
+	4,
 	'an ordinary role may migrate');
 is( $node->safe_psql(
 		$shop, q{
@@ -174,7 +174,7 @@ foreach my $how ('cancel', 'terminate')
 }
 $holder->quit;
 is( $node->safe_psql($shop, 'SELECT ecommerce.migrate(owner => current_user)'),
-	3,
+	4,
 	'the next migrate() does everything');
 is(relations($shop), $tables_and_sequences, 'and all tables are there');
 

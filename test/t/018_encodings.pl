@@ -65,7 +65,7 @@ $node->safe_psql(
 	INSERT INTO ecommerce.stock_levels (product_id, quantity) VALUES (1, 10);
 });
 is( answer('sql_ascii', $migrate),
-	"3\nWARNING:  0A000",
+	"4\nWARNING:  0A000",
 	'a shop that is there already is told, and migrated');
 is( answer(
 		'sql_ascii',
@@ -109,7 +109,7 @@ foreach my $encoding ('UTF8', 'LATIN1')
 	my $database = lc $encoding;
 
 	is( answer($database, $migrate),
-		$encoding eq 'UTF8' ? '3' : "3\nWARNING:  01000",
+		$encoding eq 'UTF8' ? '4' : "4\nWARNING:  01000",
 		"$encoding: migrate() says what is not possible");
 	is( answer($database, $open),
 		encode('UTF-8', 'Fauteuil « Crème »'),

@@ -291,9 +291,9 @@ cmp_ok($result{repeated}, '>=', 1,
 	build_mailer(
 		[
 			'main.c', '	const char *reason;
-', '	const char *reason;
+	Outcome ', '	const char *reason;
 	int ignored = acknowledge_event(event->id);
-'
+	Outcome '
 		],
 		[
 			'main.c', '	if (outcome == ACCEPTED)

@@ -29,8 +29,10 @@ my $node = start_server('pages');
 
 check_readme();
 check_links();
+check_shell();
 check_functions();
 check_errors();
+check_lists();
 check_made();
 done_testing();
 
@@ -57,6 +59,16 @@ sub placings
 		'| lines | `place_order` | bare writes | the same statements | PL/pgSQL, set by set | row by row |');
 }
 
+# Orders, and how many times the instructions of ours a scan, json_agg and jsonb_agg take.
+sub listings
+{
+	my $head = '| orders | instructions: scan to `order_listing_json` | `jsonb_agg` to it | `json_agg` to it |'
+	  . ' time: scan to it | `jsonb_agg` to it | memory at peak to result |';
+	my @rows = grep { $_->[1] =~ /^1 : / } rows_of($text{'docs/benchmarks.md'}, $head);
+
+	return map { [ "$_->[0] order" . ($_->[0] eq '1' ? '' : 's'), 1, 1 / ($_->[1] =~ s/^1 : //r), @{$_}[ 3, 2 ] ] } @rows;
+}
+
 sub check_links
 {
 	is_deeply([ map { broken_links($root, $_) } @pages ], [], 'every link leads somewhere');
@@ -66,6 +78,30 @@ sub check_links
 			1, "a broken link is found: $broken");
 	}
 	return;
+}
+
+# What is for a shell cannot be run here, but it can be read.
+sub check_shell
+{
+	my $file = PostgreSQL::Test::Utils::tempdir . '/example.sh';
+	my @unreadable;
+
+	foreach my $page (@pages)
+	{
+		push @unreadable, map { "$page: $_" } grep { !is_shell($file, $_) } $text{$page} =~ /^```sh\n(.*?)^```$/gms;
+	}
+	is_deeply(\@unreadable, [], 'what is for a shell is shell');
+	ok(!is_shell($file, "if true\n"), 'what is not is found');
+	return;
+}
+
+sub is_shell
+{
+	my ($file, $example) = @_;
+
+	unlink $file;
+	append_to_file($file, $example);
+	return run_log([ 'bash', '-n', $file ]);
 }
 
 sub check_functions
@@ -126,6 +162,24 @@ sub check_errors
 	return;
 }
 
+# What the source lists, and a page tells about.
+sub check_lists
+{
+	my ($names) = $text{'docs/events.md'} =~ /^(\| name .*?)\n\n/ms;
+	my ($variables) = $text{'docs/mailer.md'} =~ /^(\| variable .*?)\n\n/ms;
+	my %events = map { $_ => 1 }
+	  grep { /_/ } slurp_file("$root/src/order_lifecycle.h") =~ /EACH\((?:"[A-Z]+", )?"(\w+)"\)/g;
+
+	is_deeply(
+		[ sort { $a cmp $b } $names =~ /`(\w+_\w+)`/g ],
+		[ sort keys %events ], 'docs/events.md has every event');
+	is_deeply(
+		[ sort { $a cmp $b } map { /`((?:SMTP|MAIL)_\w+)`/g } map { /^\| ([^|]*)/ } split /\n/, $variables ],
+		[ sort { $a cmp $b } (slurp_file("$root/mailer/settings.c") =~ /\bread_\w+\("(\w+)"/g) ],
+		'docs/mailer.md has every variable');
+	return;
+}
+
 # Each section is made in a shop of its own, for the making leaves orders behind.
 sub check_made
 {
@@ -135,25 +189,29 @@ sub check_made
 	{
 		$made{$name} = sub { psql_in_a_new_shop($name) . "\n" };
 	}
-	if (-e "$ENV{PG_CONFIG}" && -e `$ENV{PG_CONFIG} --pkglibdir` =~ s/\n//r . '/auto_explain.so')
+	$made{placement} = $made{locks} = undef;
+  SKIP:
 	{
+		skip 'the server has no auto_explain', 1
+		  if $node->psql('postgres', "LOAD 'auto_explain'") != 0;
 		my (undef, $told) = psql_in_a_new_shop('statements');
 		my %statements = statements_of($told);
 		my %parents = parents();
 
 		$made{placement} = sub { sequence_of('place_order', $statements{place_order}, \%parents) };
 		$made{locks} = sub { locks_of(%statements) };
+		cmp_ok(scalar keys %statements, '>', 10, 'the server tells its statements');
 	}
 	foreach my $page (grep { m{^docs/} } @pages)
 	{
 		check_page($page, $text{$page}, with_generated($text{$page}, %made))
 		  if $text{$page} =~ /<!-- generated: /;
 	}
-	check_page('docs/pictures/placing.svg',
-		-e "$root/docs/pictures/placing.svg" ? slurp_file("$root/docs/pictures/placing.svg") : '',
-		plot_of('Instructions of the server to place an order, place_order = 1',
-			[ 'place_order', 'the same statements', 'PL/pgSQL, sets', 'PL/pgSQL, rows' ],
-			map { [ "$_->[0] line" . ($_->[0] == 1 ? '' : 's'), @{$_}[ 1 .. 4 ] ] } placings()));
+	check_picture('placing', 'Instructions of the server to place an order, place_order = 1',
+		[ 'place_order', 'the same statements', 'PL/pgSQL, sets', 'PL/pgSQL, rows' ],
+		map { [ "$_->[0] line" . ($_->[0] == 1 ? '' : 's'), @{$_}[ 1 .. 4 ] ] } placings());
+	check_picture('listing', 'Instructions of the server to list orders of 5 lines, order_listing_json = 1',
+		[ 'order_listing_json', 'reading the rows only', 'json_agg', 'jsonb_agg' ], listings());
 
 	my $section = "<!-- generated: order_states -->\nold\n<!-- end of order_states -->\n";
 	isnt(with_generated($section, %made), $section, 'a section that is not as it is made is found');
@@ -172,6 +230,15 @@ sub check_page
 	}
 	ok($is eq $should_be, "$page is as it is made now")
 	  or diag("the page as it should be: $copy");
+	return;
+}
+
+sub check_picture
+{
+	my ($name, @drawing) = @_;
+	my $page = "docs/pictures/$name.svg";
+
+	check_page($page, -e "$root/$page" ? slurp_file("$root/$page") : '', plot_of(@drawing));
 	return;
 }
 

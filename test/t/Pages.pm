@@ -105,18 +105,19 @@ sub codes_in
 	my ($path, $text) = @_;
 
 	return grep { defined } $text =~ /\\"code\\": \\"(\w+)\\"|^\t\t\.code = "(\w+)"/gm if $path =~ /\.[ch]$/;
-	return $text =~ /'code', '(\w+)'/g if $path =~ /\.sql$/;
+	return grep { defined } $text =~ /'code', '(\w+)'|"code": "(\w+)"/g if $path =~ /\.sql$/;
 	return map { /`(\w+)`/g }
 	  $text =~ /^\| (?:`\w{5}` \| )?((?:`[a-z_]{6,}`(?:, )?)+) \|/gm;
 }
 
-# The page with its generated sections made anew, from functions by their names.
+# The page with its generated sections made anew, from functions by their names. One whose
+# function is undefined is left as it is.
 sub with_generated
 {
 	my ($text, %made) = @_;
 
 	$text =~ s/(^<!-- generated: (\w+) -->\n).*?(^<!-- end of \g2 -->$)/
-		$made{$2} ? $1 . $made{$2}->() . $3 : "nothing makes $2"/gmse;
+		!exists $made{$2} ? "nothing makes $2" : $made{$2} ? $1 . $made{$2}->() . $3 : $&/gmse;
 	return $text;
 }
 
@@ -268,8 +269,8 @@ sub plot_of
 			my $width = 480 * $part / $widest;
 
 			push @shapes,
-			  sprintf('<rect x="80" y="%d" width="%.1f" height="11" fill="%s"/>', $y, $width, $colours[$i]),
-			  sprintf('<text x="%.1f" y="%d">%.2f</text>', 86 + $width, $y + 10, $part);
+			  sprintf('<rect x="90" y="%d" width="%.1f" height="11" fill="%s"/>', $y, $width, $colours[$i]),
+			  sprintf('<text x="%.1f" y="%d">%.2f</text>', 96 + $width, $y + 10, $part);
 			$y += 14;
 		}
 		$y += 12;
