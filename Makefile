@@ -41,7 +41,7 @@ EXTRA_CLEAN = results compile_flags.txt typedefs.list src/*.indented mailer/*.in
 
 # A build in another folder finds the tests as one in this folder does.
 ifdef VPATH
-$(shell mkdir -p src && ln -sfn $(VPATH)/test $(VPATH)/expected .)
+$(shell mkdir -p src && ln -sfn $(VPATH)/test $(VPATH)/expected $(VPATH)/docs .)
 endif
 
 PG_CONFIG ?= pg_config
