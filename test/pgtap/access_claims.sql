@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(308);
+SELECT plan(311);
 
 CREATE ROLE regress_owner;
 CREATE ROLE regress_shopper;
@@ -96,6 +96,7 @@ INSERT INTO staff_calls VALUES
     ('ecommerce.release_order_events(bigint[])', 'SELECT ecommerce.release_order_events(''{1}'')'),
     ('ecommerce.receive_stock(bigint[], integer[])', 'SELECT ecommerce.receive_stock(''{11}'', ''{1}'')'),
     ('ecommerce.set_promotion_limit(bigint, bigint)', 'SELECT ecommerce.set_promotion_limit(1, 1)'),
+    ('ecommerce.outbox_metrics()', 'SELECT count(*) FROM ecommerce.outbox_metrics()'),
     ('ecommerce.order_integrity()', 'SELECT count(*) FROM ecommerce.order_integrity()'),
     ('ecommerce.erase_user(bigint, boolean)', 'SELECT ecommerce.erase_user(1)');
 

@@ -6,7 +6,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(1072);
+SELECT plan(1087);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -111,6 +111,7 @@ INSERT INTO expected VALUES
     ('ecommerce.release_order_events()',       'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.receive_stock()',              'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.set_promotion_limit()',        'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.outbox_metrics()',             'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.order_integrity()',            'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.erase_user()',                 'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.grant_api()',                  'X',       '',   '',    '',    '',  ''),
@@ -257,6 +258,7 @@ SELECT is(pg_temp.attempt('regress_' || role_name, query), expected, format('%s:
     ('SELECT ecommerce.fail_order_events(''{1}'', ''x'')',         '1', '42501', '42501', '42501', '1'),
     ('SELECT ecommerce.release_order_events(''{1}'')',             '1', '42501', '42501', '42501', '1'),
     ('SELECT ecommerce.acknowledge_order_events(''{1}'')',         '1', '42501', '42501', '42501', '1'),
+    ('SELECT count(*) >= 10 FROM ecommerce.outbox_metrics()', 'true', '42501', '42501', '42501', 'true'),
     ('SELECT count(*) FROM ecommerce.order_integrity() WHERE order_id > 0', '0', '42501', '42501', '42501', '0'),
     ('SELECT ecommerce.erase_user(2)',                             '', '42501', '42501', '42501', ''),
     ('SELECT ecommerce.migrate()',                                 '42501', '42501', '42501', '42501', '4'),

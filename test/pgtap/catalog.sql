@@ -41,6 +41,8 @@ SELECT results_eq(
              ('order_listing_json', 'user_id bigint, page_size integer DEFAULT NULL::integer, '
               'before_id bigint DEFAULT NULL::bigint, status text DEFAULT NULL::text',
               'jsonb', 'stable', 'restricted'),
+             ('outbox_metrics', '',
+              'TABLE(event text, pending bigint, leased bigint, dead bigint, oldest_age interval)', 'stable', 'restricted'),
              ('place_order', 'user_id bigint, idempotency_key text DEFAULT NULL::text, '
               'expected_amount numeric DEFAULT NULL::numeric, fingerprint text DEFAULT NULL::text, '
               'shipping_address text DEFAULT NULL::text, metadata jsonb DEFAULT NULL::jsonb',

@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(204);
+SELECT plan(206);
 
 -- The error that a command ends with, undone; no row when it ends with none.
 CREATE FUNCTION pg_temp.error_of(command text)
@@ -56,7 +56,7 @@ FROM unnest(ARRAY['add_to_cart(1, 1)', 'set_cart_item(1, 1, 1)', 'cart_json(1)',
                   'fail_order_events(''{}'', ''x'')', 'release_order_events(''{}'')', 'set_cart_items(1, ''{1}'', ''{1}'')',
                   'clear_cart(1)', 'set_cart_coupons(1, ''{}'')', 'set_cart_shipping(1)', 'receive_stock(''{1}'', ''{1}'')',
                   'set_promotion_limit(1, 1)',
-                  'order_integrity()', 'erase_user(1)', 'grant_api()', 'revoke_api()',
+                  'outbox_metrics()', 'order_integrity()', 'erase_user(1)', 'grant_api()', 'revoke_api()',
                   'set_owner(current_user)']) AS call;
 CALL pg_temp.make_errors();
 SELECT ecommerce.migrate(owner => current_user) AS version \gset
@@ -456,6 +456,8 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.acknowledge_order_events('{1}')$$),
     ('42501', 'role may not do this', '{"code": "not_staff"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.order_integrity()$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.outbox_metrics()$$),
     ('42501', 'role may not do this', '{"code": "not_staff"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.erase_user(1)$$),
     ('55000', 'tables are older than the code', '{"code": "not_migrated"}',
