@@ -3,10 +3,10 @@ MODULE_big = ecommerce
 OBJS = src/ecommerce.o src/statement.o src/arguments.o src/jsonb_writer.o \
 	src/access.o src/tables.o src/users.o \
 	src/texts.o src/money.o src/addresses.o src/order_lifecycle.o src/stock.o src/order_lines.o \
-	src/order_adjustments.o src/checkout.o src/problems.o src/shipping.o \
+	src/order_adjustments.o src/checkout.o src/problems.o src/limits.o src/shipping.o \
 	src/discounts.o src/taxes.o src/pricing.o \
 	src/order_history.o src/order_document.o src/cart_document.o src/order_reader.o \
-	src/cart.o src/cart_choices.o src/place_order.o src/order_listing.o src/order_status.o src/receive_stock.o src/promotions.o src/outbox.o src/outbox_metrics.o \
+	src/cart.o src/cart_choices.o src/place_order.o src/order_listing.o src/order_status.o src/desk.o src/receive_stock.o src/promotions.o src/outbox.o src/outbox_metrics.o \
 	src/erase_user.o src/order_integrity.o src/grants.o src/migrate.o \
 	src/set_owner.o
 # Ours are ours: another library's global function of the same name would take over.
@@ -23,7 +23,7 @@ NEW_MIGRATIONS = $(MIGRATIONS)
 FUNCTIONS = sql/functions/migrate.sql sql/functions/set_owner.sql \
 	sql/functions/access.sql sql/functions/money.sql \
 	sql/functions/cart.sql sql/functions/cart_choices.sql sql/functions/place_order.sql \
-	sql/functions/order_listing.sql sql/functions/order_status.sql \
+	sql/functions/order_listing.sql sql/functions/order_status.sql sql/functions/desk.sql \
 	sql/functions/receive_stock.sql sql/functions/promotions.sql \
 	sql/functions/outbox.sql sql/functions/outbox_metrics.sql \
 	sql/functions/order_integrity.sql \
@@ -42,14 +42,14 @@ EXTRA_CLEAN = results compile_flags.txt typedefs.list src/*.indented mailer/*.in
 
 # A build in another folder finds the tests as one in this folder does.
 ifdef VPATH
-$(shell mkdir -p src && ln -sfn $(VPATH)/test $(VPATH)/expected $(VPATH)/docs .)
+$(shell mkdir -p src && ln -sfn $(VPATH)/docs $(VPATH)/test $(VPATH)/expected .)
 endif
 
 PG_CONFIG ?= pg_config
 export PG_CONFIG
 
 # The scripts install what they need, PostgreSQL too, so their targets do without PGXS.
-ifneq ($(filter-out demo test lint versions debian soak coverage memory bench mailer,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out demo test lint versions debian packages soak coverage memory bench mailer,$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(or $(PGXS),$(error there is no $(PG_CONFIG): install PostgreSQL's development files))
 endif
@@ -71,7 +71,7 @@ $(CURDIR)/src $(CURDIR)/sql:
 # PGXS does not track headers unless the server was built to, nor what is listed above.
 $(OBJS): $(wildcard $(srcdir)/src/*.h) Makefile
 
-.PHONY: demo test lint versions debian soak coverage memory bench mailer indent
+.PHONY: demo test lint versions debian packages soak coverage memory bench mailer indent
 
 # DATA=file.csv on the command line names a retailer's file to replay.
 demo:
@@ -91,6 +91,10 @@ versions:
 # The demo and the tests on a minimal system of Debian's present release.
 debian:
 	@test/debian/run
+
+# Debian's packages, built on a minimal system of its present release and used on another.
+packages:
+	@test/packages/run
 
 # The long form of the random tests. TIME is what each of them may take, in seconds.
 TIME = 3600

@@ -100,10 +100,17 @@ main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "--help") == 0)
 	{
-		printf("Usage: ecommerce-mailer [--once]\n"
-			   "Tells customers by mail what happens to their orders.\n"
-			   "With --once, tries what there is once and ends, with status\n"
-			   "1 if something is left.\n\n%s", settings_help);
+		printf("Usage: ecommerce-mailer [--once | --help | --version]\n"
+			   "Tells customers by mail what happens to their orders, until it is\n"
+			   "told to stop with SIGTERM or SIGINT.\n\n"
+			   "  --once          try what there is once, and end\n"
+			   "  --help          show a summary, and end\n"
+			   "  --version       show the version, and end\n\n"
+			   "%s\n"
+			   "The exit status is:\n"
+			   "  0               stopped, or with --once nothing is left\n"
+			   "  1               with --once something is left, or memory has run out\n"
+			   "  2               a wrong argument or setting\n", settings_help);
 		return 0;
 	}
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)

@@ -6,7 +6,7 @@
  * {id, currency, cart_amount, shipping_address, fingerprint,
  *	cart_items: [{id, quantity, line_amount, created_date,
  *		products: {id, name, description, price, currency, category_id,
- *			is_active, quantity (what is in stock)}}],
+ *			is_active, quantity (what is in stock; null if it is not counted)}}],
  *	problems: [{code, product_id, ...}]}
  *
  * As the web service had it that this replaces, with keys added.  A cart is
@@ -132,7 +132,10 @@ put_item(JsonbWriter *writer, const Checkout *checkout, int number,
 	jsonb_put_numeric(writer, line->unit_price);
 	jsonb_put_jsonb(writer, line->options);
 	jsonb_put_text(writer, item->currency);
-	jsonb_put_int64(writer, checkout->units[number].available);
+	if (checkout->units[number].is_uncounted)
+		jsonb_put_null(writer);
+	else
+		jsonb_put_int64(writer, checkout->units[number].available);
 	jsonb_put_bool(writer, item->is_active);
 	jsonb_put_int8(writer, line->category_id);
 	jsonb_put_text(writer, line->product_description);

@@ -94,10 +94,11 @@ static Statement insert_cart = {
 static Statement reset_choices = {
 	.query =
 	"UPDATE ecommerce.carts"
-	"   SET coupons = NULL, address = NULL, billing_address = NULL"
+	"   SET coupons = NULL, address = $2, billing_address = $2"
 	" WHERE user_id = $1",
 	.result = SPI_OK_UPDATE,
-	PARAMETERS(INT8OID)
+	PARAMETERS(INT8OID, JSONBOID),
+	DOMAINS(DOMAIN(2, "address", JSONBOID))
 };
 
 static void read_user_and_cart(Checkout *checkout, int64 user_id,
@@ -126,7 +127,7 @@ lock_checkout(Checkout *checkout, int64 user_id)
 void
 forget_choices(const Checkout *checkout)
 {
-	NullableDatum values[] = {bigint_value(checkout->user_id)};
+	NullableDatum values[] = {bigint_value(checkout->user_id), NULL_VALUE};
 
 	if (!checkout->coupons.isnull || !checkout->carts_address.isnull ||
 		!checkout->billing_address.isnull)

@@ -26,6 +26,11 @@ typedef struct CartItem
 	NullableDatum currency;
 	NullableDatum tax_class;
 	NullableDatum weight;		/* of one unit */
+	NullableDatum minimum_quantity; /* integers; null where there is none */
+	NullableDatum maximum_quantity;
+	NullableDatum quantity_step;
+	NullableDatum customer_limit;
+	int64		ordered;		/* earlier, if there is a limit */
 	Numeric		net;			/* what the line costs after discounts */
 } CartItem;
 

@@ -109,6 +109,15 @@ static Statement count_uses = {
 	PARAMETERS(INT8OID, INT8ARRAYOID)
 };
 
+/* One alone needs no order of locks, and so no lock before it is decided. */
+static Statement decrement_level = {
+	.query =
+	"UPDATE ecommerce.promotion_levels SET remaining = remaining - 1"
+	" WHERE bucket = 0 AND promotion_id = $1 AND remaining > 0",
+	.result = SPI_OK_UPDATE,
+	PARAMETERS(INT8OID)
+};
+
 static Statement lock_levels = {
 	.query =
 	"SELECT promotion_id::bigint, remaining::bigint"
@@ -144,6 +153,8 @@ static Statement select_used = {
 	PARAMETERS(INT8OID, INT8OID)
 };
 
+static bool take_single_use(const List *promotions);
+static bool lock_uses(Checkout *checkout, NullableDatum ids);
 static List *coupons_of(const Checkout *checkout);
 static List *read_promotions(Checkout *checkout, const List *coupons,
 							 Visibility visibility);
@@ -221,19 +232,48 @@ add_discount(Checkout *checkout, const char *kind, const Promotion *promotion,
 									unconstify(Promotion *, promotion));
 }
 
+/*
+ * What seems used up may be coming back just now from an order that is being
+ * cancelled, which is waited for.
+ */
 void
-lock_promotion_uses(Checkout *checkout)
+take_promotion_uses(Checkout *checkout)
 {
 	NullableDatum ids;
+
+	if (checkout->limited == NIL || take_single_use(checkout->limited))
+		return;
+	list_sort(checkout->limited, compare_ids);
+	ids = promotion_ids_value(checkout->limited);
+	if (lock_uses(checkout, ids))
+		require_written(execute(&decrement_levels, &ids, FRESH_SNAPSHOT),
+						list_length(checkout->limited));
+}
+
+static bool
+take_single_use(const List *promotions)
+{
+	const Promotion *promotion = linitial(promotions);
+	uint64		taken;
+
+	if (list_length(promotions) > 1)
+		return false;
+	taken = execute(&decrement_level, &promotion->id, FRESH_SNAPSHOT);
+	if (taken > 0)
+		require_written(taken, 1);
+	return taken > 0;
+}
+
+/* False, with a problem noted, when one is used up. */
+static bool
+lock_uses(Checkout *checkout, NullableDatum ids)
+{
+	bool		are_left = true;
 	uint64		nlevels;
 	ListCell   *cell;
 
-	if (checkout->limited == NIL)
-		return;
-	list_sort(checkout->limited, compare_ids);
 	foreach(cell, checkout->limited)
 		((Promotion *) lfirst(cell))->remaining = NULL_VALUE;
-	ids = promotion_ids_value(checkout->limited);
 	nlevels = execute(&lock_levels, &ids, FRESH_SNAPSHOT);
 	for (uint64 i = 0; i < nlevels; i++)
 	{
@@ -257,19 +297,9 @@ lock_promotion_uses(Checkout *checkout)
 									   DatumGetInt64(promotion->id.value)),
 					errhint("The transaction might succeed if retried."));
 		add_coupon_problem(checkout, promotion->code, COUPON_EXHAUSTED);
+		are_left = false;
 	}
-}
-
-void
-take_promotion_uses(const Checkout *checkout)
-{
-	NullableDatum ids;
-
-	if (checkout->limited == NIL)
-		return;
-	ids = promotion_ids_value(checkout->limited);
-	require_written(execute(&decrement_levels, &ids, FRESH_SNAPSHOT),
-					list_length(checkout->limited));
+	return are_left;
 }
 
 void

@@ -17,6 +17,7 @@
 
 #include "access.h"
 #include "arguments.h"
+#include "order_lifecycle.h"
 #include "users.h"
 
 static Statement lock_user_for_update = {
@@ -83,8 +84,16 @@ static Statement erase_orders = {
 	PARAMETERS(INT8OID, BOOLOID)
 };
 
-/* The names that the login service has for whoever acted. */
-#define OF_PERSON	" WHERE customer_id = $1 AND person IS NOT NULL"
+/*
+ * The names that the login service has for whoever acted, and what staff have
+ * said, such as the number of a parcel, a reason or the address before.
+ */
+#define SAID \
+	"event IN ('" EVENT_SHIPPED "', '" EVENT_DELIVERED "', '" EVENT_RETURNED "'," \
+	" '" EVENT_CORRECTED "', '" EVENT_ADDRESS_CHANGED "')"
+#define OF_PERSON \
+	" WHERE customer_id = $1" \
+	"   AND (person IS NOT NULL OR payload IS NOT NULL AND " SAID ")"
 
 static Statement select_events = {
 	.query = "SELECT 1 FROM ecommerce.order_events" OF_PERSON,
@@ -93,7 +102,10 @@ static Statement select_events = {
 };
 
 static Statement erase_events = {
-	.query = "UPDATE ecommerce.order_events SET person = NULL" OF_PERSON,
+	.query =
+	"UPDATE ecommerce.order_events"
+	"   SET person = NULL, payload = CASE WHEN " SAID " THEN NULL ELSE payload END"
+	OF_PERSON,
 	.result = SPI_OK_UPDATE,
 	PARAMETERS(INT8OID)
 };

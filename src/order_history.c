@@ -76,6 +76,14 @@ write_status_change(const Access *access, int64 user_id, int64 order_id,
 }
 
 void
+write_correction(const Access *access, int64 user_id, int64 order_id,
+				 const char *from, const char *to, Jsonb *payload)
+{
+	write_later_event(access, user_id, order_id, EVENT_CORRECTED, from, to,
+					  payload);
+}
+
+void
 write_note(const Access *access, int64 user_id, int64 order_id,
 		   const char *event, const char *status, Jsonb *payload)
 {

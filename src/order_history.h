@@ -22,6 +22,11 @@ extern void write_status_change(const Access *access, int64 user_id,
 								int64 order_id, const char *from,
 								const char *to, Jsonb *payload);
 
+/* The same of one that takes back a status that was set by mistake. */
+extern void write_correction(const Access *access, int64 user_id,
+							 int64 order_id, const char *from, const char *to,
+							 Jsonb *payload);
+
 /* The same of an event that leaves the order the status it has. */
 extern void write_note(const Access *access, int64 user_id, int64 order_id,
 					   const char *event, const char *status,

@@ -157,7 +157,7 @@ put_order(OrderDocument *document, int64 user_id, int64 order_id,
 }
 
 Jsonb *
-find_order(const Access *access, int64 user_id, int64 order_id,
+seek_order(const Access *access, int64 user_id, int64 order_id,
 		   Replayed replayed, Visibility visibility)
 {
 	OrderDocument document;
@@ -172,7 +172,7 @@ Jsonb *
 read_order(const Access *access, int64 user_id, int64 order_id,
 		   Replayed replayed, Visibility visibility)
 {
-	Jsonb	   *order = find_order(access, user_id, order_id, replayed,
+	Jsonb	   *order = seek_order(access, user_id, order_id, replayed,
 								   visibility);
 
 	if (order == NULL)

@@ -42,7 +42,7 @@ extern bool put_order(OrderDocument *document, int64 user_id, int64 order_id,
  * One order as a document, or NULL.  Called between begin_access() and
  * end_access(); the result is the caller's.
  */
-extern Jsonb *find_order(const Access *access, int64 user_id, int64 order_id,
+extern Jsonb *seek_order(const Access *access, int64 user_id, int64 order_id,
 						 Replayed replayed, Visibility visibility);
 
 /* The same; raises PT404 when the user has no such order. */

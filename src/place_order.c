@@ -242,10 +242,9 @@ place(const Access *access, const Request *request, bool *is_new)
 	check_what_was_seen(request, &checkout);
 	lock_stock(&stock, checkout.stock_bucket, checkout.units, checkout.count);
 	find_shortages(&checkout);
-	lock_promotion_uses(&checkout);
+	take_promotion_uses(&checkout);
 	refuse_problems(&checkout);
 	take_stock(&stock, checkout.units, checkout.count);
-	take_promotion_uses(&checkout);
 	write_order(&order, request, &checkout);
 	insert_order_lines(order.user_id, DatumGetInt64(order.id.value),
 					   checkout.lines, checkout.count);
@@ -290,7 +289,7 @@ find_earlier_order(const Access *access, const Request *request)
 	if (!agrees(jsonb_eq, request->metadata, row[KEY_METADATA]))
 		refuse_key(order_id, "metadata");
 
-	order = find_order(access, request->user_id, order_id, PLACED_EARLIER,
+	order = seek_order(access, request->user_id, order_id, PLACED_EARLIER,
 					   FRESH_SNAPSHOT);
 	if (order == NULL)
 		ereport(ERROR,

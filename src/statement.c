@@ -43,6 +43,7 @@ static int	execute_plan(Statement *statement, const NullableDatum *values,
 						 Visibility visibility);
 static bool is_index_of(const RowNumber *number, const ErrorData *error);
 static void check_domains(Statement *statement, const NullableDatum *values);
+static bool is_of_domain_before(const Statement *statement, int domain);
 static void forget_checks(Statement *statement);
 static void forget_rewritten(Statement *statement);
 pg_noreturn static void refuse_written(uint64 written, uint64 expected);
@@ -53,6 +54,8 @@ static bool are_usual(const RowInserter *inserter, const NullableDatum *rows,
 					  int nrows);
 static void make_statement(Statement *statement, const RowInserter *inserter,
 						   int ncolumns, int nrows);
+static void name_domains(Statement *statement, const RowInserter *inserter,
+						 int ncolumns, int nrows);
 static void prepare(const char *file, Statement *statement);
 static char *with_comment(const char *file, const char *query);
 static bool has_its_domains(const Statement *statement);
@@ -153,6 +156,8 @@ execute_plan(Statement *statement, const NullableDatum *values,
 static void
 check_domains(Statement *statement, const NullableDatum *values)
 {
+	void	  **check = NULL;
+
 	if (statement->domain_context != NULL &&
 		MemoryContextMemAllocated(statement->domain_context, true) >
 		DOMAINS_MAX_SIZE)
@@ -166,10 +171,20 @@ check_domains(Statement *statement, const NullableDatum *values)
 		DomainParameter *domain = &statement->domains[i];
 		const NullableDatum *value = &values[domain->number - 1];
 
+		if (!is_of_domain_before(statement, i))
+			check = &domain->check;
 		if (domain->type != domain->base_type)
 			domain_check(value->value, value->isnull, domain->type,
-						 &domain->check, statement->domain_context);
+						 check, statement->domain_context);
 	}
+}
+
+/* What is known of the domain of the parameter before need not be found again. */
+static bool
+is_of_domain_before(const Statement *statement, int domain)
+{
+	return domain > 0 &&
+		statement->domains[domain].type == statement->domains[domain - 1].type;
 }
 
 static void
@@ -252,7 +267,7 @@ insert_some_rows(const char *file, RowInserter *inserter, int64 customer_id,
 {
 	bool		usual = are_usual(inserter, rows, nrows);
 	Statement  *statement = usual ? &inserter->usual_statements[nrows - 1] :
-		&inserter->statements[nrows - 1];
+	&inserter->statements[nrows - 1];
 	int			ncolumns = usual ? inserter->nusual : inserter->ncolumns;
 	NullableDatum *values = palloc((2 + nrows * ncolumns) * sizeof(NullableDatum));
 
@@ -306,7 +321,35 @@ make_statement(Statement *statement, const RowInserter *inserter, int ncolumns,
 	statement->result = SPI_OK_INSERT;
 	statement->nparameters = nparameters;
 	statement->parameters = parameters;
+	if (inserter->domains != NULL)
+		name_domains(statement, inserter, ncolumns, nrows);
 	statement->query = MemoryContextStrdup(TopMemoryContext, query.data);
+}
+
+/* Those of one column, and so of one domain, are beside each other. */
+static void
+name_domains(Statement *statement, const RowInserter *inserter, int ncolumns,
+			 int nrows)
+{
+	DomainParameter *domains =
+	MemoryContextAllocZero(TopMemoryContext,
+						   nrows * ncolumns * sizeof(DomainParameter));
+	int			count = 0;
+
+	for (int column = 0; column < ncolumns; column++)
+	{
+		if (inserter->domains[column] == NULL)
+			continue;
+		for (int row = 0; row < nrows; row++)
+		{
+			domains[count].number = 2 + row * ncolumns + column + 1;
+			domains[count].name = inserter->domains[column];
+			domains[count].base_type = inserter->types[column];
+			count++;
+		}
+	}
+	statement->domains = domains;
+	statement->ndomains = count;
 }
 
 /*
@@ -442,7 +485,8 @@ static bool
 has_its_domains(const Statement *statement)
 {
 	for (int i = 0; i < statement->ndomains; i++)
-		if (!SearchSysCacheExists1(TYPEOID,
+		if (!is_of_domain_before(statement, i) &&
+			!SearchSysCacheExists1(TYPEOID,
 								   ObjectIdGetDatum(statement->domains[i].type)))
 			return false;
 	return true;

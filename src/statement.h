@@ -28,7 +28,7 @@ typedef struct DomainParameter
 	const char *name;			/* in the schema ecommerce */
 	Oid			base_type;
 	Oid			type;			/* base_type where there is no such domain */
-	void	   *check;
+	void	   *check;			/* of the first of several of one domain */
 } DomainParameter;
 
 /* Declared static beside the code that runs it; plan starts out NULL. */
@@ -63,6 +63,9 @@ typedef struct Statement
 #define COLUMN_SELECTED(name, type, oid)	", " #name "::" #type
 #define COLUMN_NAME(name, type, oid)		#name,
 #define COLUMN_OID(name, type, oid)			oid,
+
+/* The place of a column in the struct of fields that is made of the list. */
+#define COLUMN_INDEX(row, name)		(offsetof(row, name) / sizeof(NullableDatum))
 
 /*
  * What the statements of one call may see.  STABLE functions keep to the
@@ -166,6 +169,8 @@ typedef struct RowInserter
 	int			nusual;			/* of these; the others may be null */
 	const char *const *columns;
 	const Oid  *types;
+	const char *const *domains; /* ours; NULL for a column that has none, or
+								 * for all */
 	Statement	statements[MAX_ROWS_AT_ONCE];
 	Statement	usual_statements[MAX_ROWS_AT_ONCE];
 } RowInserter;

@@ -19,12 +19,14 @@ typedef struct StockUnits
 	int64		quantity;
 	int64		available;		/* in all buckets, once read; 0 without any */
 	int64		in_bucket;		/* in the bucket of the cart, once locked */
+	bool		is_uncounted;	/* there is always enough, and none is taken */
 } StockUnits;
 
-/* Stock of other buckets that was locked because the cart's had not enough. */
+/* Stock that was locked: of other buckets what the cart's has not. */
 typedef struct LockedStock
 {
 	int64		bucket;
+	NullableDatum places;		/* tid[]: where its levels are */
 	List	   *others;			/* of OtherLevel */
 } LockedStock;
 

@@ -11,7 +11,8 @@ BEGIN
 
 SET CONSTRAINTS ALL IMMEDIATE;
 LOCK TABLE ecommerce.users, ecommerce.carts, ecommerce.cart_items, ecommerce.orders,
-           ecommerce.stock_levels, ecommerce.order_details, ecommerce.order_events
+           ecommerce.products, ecommerce.stock_levels, ecommerce.order_details,
+           ecommerce.order_events
     IN ACCESS EXCLUSIVE MODE;
 
 
@@ -158,6 +159,148 @@ COMMENT ON COLUMN ecommerce.order_return_lines.amount IS
 
 -- The desk
 
+-- An order reads them with the product.
+ALTER TABLE ecommerce.products
+    ADD COLUMN is_counted       boolean NOT NULL DEFAULT true,
+    ADD COLUMN minimum_quantity integer,
+    ADD COLUMN maximum_quantity integer,
+    ADD COLUMN quantity_step    integer,
+    ADD COLUMN customer_limit   integer,
+    ADD CONSTRAINT products_quantities_positive
+        CHECK (least(minimum_quantity, maximum_quantity, quantity_step, customer_limit) > 0),
+    ADD CONSTRAINT products_maximum_not_below_minimum
+        CHECK (maximum_quantity >= minimum_quantity);
+COMMENT ON COLUMN ecommerce.products.is_counted IS
+'Whether stock_levels counts the units. False for a download, a service or what is made to '
+'order: there is always enough of it.';
+COMMENT ON COLUMN ecommerce.products.minimum_quantity IS
+'Units of an order at least; null: no minimum.';
+COMMENT ON COLUMN ecommerce.products.maximum_quantity IS
+'Units of an order at most; null: no maximum.';
+COMMENT ON COLUMN ecommerce.products.quantity_step IS
+'Units of an order are a multiple of this; null: any number.';
+COMMENT ON COLUMN ecommerce.products.customer_limit IS
+'Units of all orders of a customer at most, of those that are neither cancelled nor returned; '
+'null: no limit.';
+
+-- A cancellation must know, whatever has become of the product.
+ALTER TABLE ecommerce.order_details ADD COLUMN is_counted boolean;
+COMMENT ON COLUMN ecommerce.order_details.is_counted IS
+'False if the product was not counted, so that no units of it were taken from stock and none go '
+'back; null if they were.';
+
+-- What is to be packed, oldest first. Costs an order 14,000 instructions, 0.9 % of 5 lines.
+CREATE INDEX orders_processing_idx ON ecommerce.orders (id) WHERE order_status = 'PROCESSING';
+
+-- As PostgREST shows it.
+CREATE OR REPLACE VIEW ecommerce_api.products WITH (security_invoker = true) AS
+    SELECT id, name, description, price, currency::text,
+           CASE WHEN true THEN category_id END AS category_id,
+           CASE WHEN is_counted IS NOT FALSE
+                THEN coalesce((SELECT sum(stock.quantity) FROM ecommerce.stock_levels AS stock
+                                WHERE stock.product_id = products.id), 0)::bigint
+           END AS quantity,
+           sku, options,
+           (SELECT categories.name FROM ecommerce.categories
+             WHERE categories.id = products.category_id) AS category_name,
+           minimum_quantity, maximum_quantity, quantity_step, customer_limit
+      FROM ecommerce.products
+     WHERE is_active;
+COMMENT ON COLUMN ecommerce_api.products.quantity IS
+'Units in stock; null if they are not counted: there is always enough.';
+COMMENT ON COLUMN ecommerce_api.products.minimum_quantity IS 'Units of an order at least, if any.';
+COMMENT ON COLUMN ecommerce_api.products.maximum_quantity IS 'Units of an order at most, if any.';
+COMMENT ON COLUMN ecommerce_api.products.quantity_step IS
+'Units of an order are a multiple of this, if any.';
+COMMENT ON COLUMN ecommerce_api.products.customer_limit IS
+'Units of all orders of a customer at most, if any.';
+
+-- An order that is picked up is delivered without being shipped. A status that was set by
+-- mistake is taken back with an event that says so.
+CREATE OR REPLACE FUNCTION ecommerce.check_order_change() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    change text := concat_ws(' ', OLD.order_status, NEW.order_status);
+    last   record;
+BEGIN
+    IF (NEW.customer_id, NEW.id, NEW.order_date, NEW.order_amount, NEW.currency, NEW.stock_bucket,
+        NEW.number, NEW.items_amount)
+       IS DISTINCT FROM
+       (OLD.customer_id, OLD.id, OLD.order_date, OLD.order_amount, OLD.currency, OLD.stock_bucket,
+        OLD.number, OLD.items_amount)
+       OR (NEW.idempotency_key IS NOT NULL
+           AND NEW.idempotency_key IS DISTINCT FROM OLD.idempotency_key)
+       OR (NEW.fingerprint IS NOT NULL AND NEW.fingerprint IS DISTINCT FROM OLD.fingerprint)
+    THEN
+        RAISE EXCEPTION 'history of orders cannot be changed'
+            USING ERRCODE = 'restrict_violation',
+                  DETAIL = format('{"code": "history_is_kept", "table": %s, "operation": "%s", '
+                                  '"order_id": %s}', to_json(TG_TABLE_NAME), TG_OP, OLD.id),
+                  HINT = 'Only the status, the addresses, the metadata and columns of your own can '
+                         'be changed, and the key taken away.';
+    END IF;
+    IF NEW.order_status IS NOT DISTINCT FROM OLD.order_status THEN
+        RETURN NEW;
+    END IF;
+    SELECT event, new_status INTO last FROM ecommerce.order_events
+     WHERE customer_id = NEW.customer_id AND order_id = NEW.id
+     ORDER BY event_number DESC LIMIT 1;
+    IF (CASE WHEN last.event = 'order_corrected' AND last.new_status = NEW.order_status::text
+             THEN change NOT IN
+                  ('SHIPPED PROCESSING', 'DELIVERED PROCESSING', 'DELIVERED SHIPPED',
+                   'RETURNED SHIPPED', 'RETURNED DELIVERED')
+             ELSE change NOT IN
+                  ('PROCESSING SHIPPED', 'PROCESSING DELIVERED', 'PROCESSING CANCELLED',
+                   'SHIPPED DELIVERED', 'SHIPPED RETURNED', 'DELIVERED RETURNED') END)
+    THEN
+        RAISE EXCEPTION 'order cannot change to this status'
+            USING ERRCODE = 'PT409',
+                  DETAIL = format('{"code": "illegal_status_change", "order_id": %s, "from": %s, '
+                                  '"to": %s}', OLD.id,
+                                  coalesce(to_json(OLD.order_status)::text, 'null'),
+                                  coalesce(to_json(NEW.order_status)::text, 'null')),
+                  HINT = 'Look at the order again: its status may have changed meanwhile.';
+    END IF;
+    IF last.new_status IS DISTINCT FROM NEW.order_status::text THEN
+        RAISE EXCEPTION 'status of an order changes with an event only'
+            USING ERRCODE = 'restrict_violation',
+                  DETAIL = format('{"code": "status_without_event", "order_id": %s, "from": %s, '
+                                  '"to": %s}', OLD.id,
+                                  coalesce(to_json(OLD.order_status)::text, 'null'),
+                                  coalesce(to_json(NEW.order_status)::text, 'null')),
+                  HINT = 'Use set_order_status or cancel_order, which write the event.';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+-- What staff and services have said of an order may be personal: erase_user() takes it away,
+-- but not a reason of ours, nor what is still to be done.
+CREATE OR REPLACE FUNCTION ecommerce.check_event_change() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF (NEW.customer_id, NEW.order_id, NEW.event_number, NEW.id, NEW.event, NEW.old_status,
+        NEW.new_status, NEW.actor, NEW.created_at)
+       IS DISTINCT FROM
+       (OLD.customer_id, OLD.order_id, OLD.event_number, OLD.id, OLD.event, OLD.old_status,
+        OLD.new_status, OLD.actor, OLD.created_at)
+       OR (NEW.payload IS DISTINCT FROM OLD.payload
+           AND (NEW.payload IS NOT NULL OR OLD.event IN ('order_cancelled', 'refund_requested')))
+       OR (NEW.person IS NOT NULL AND NEW.person IS DISTINCT FROM OLD.person)
+    THEN
+        RAISE EXCEPTION 'history of orders cannot be changed'
+            USING ERRCODE = 'restrict_violation',
+                  DETAIL = format('{"code": "history_is_kept", "table": %s, "operation": "%s", '
+                                  '"order_id": %s}', to_json(TG_TABLE_NAME), TG_OP,
+                                  OLD.order_id),
+                  HINT = 'Only the marks of delivery can be changed, and the person and the '
+                         'payload taken away.';
+    END IF;
+    RETURN NEW;
+END
+$$;
 
 
 -- Carts
@@ -172,8 +315,8 @@ COMMENT ON COLUMN ecommerce.order_return_lines.amount IS
 
 COMMENT ON COLUMN ecommerce.order_events.event IS
 'What happened: order_placed, order_shipped, order_delivered, order_cancelled or order_returned '
-'gave the order its status; order_paid, refund_requested, order_refunded, order_items_returned or '
-'order_address_changed left it.';
+'gave the order its status; order_corrected took back one that was set by mistake; order_paid, '
+'refund_requested, order_refunded, order_items_returned or order_address_changed left it.';
 
 
 -- Authority: everybody reads what is their own, staff all.

@@ -76,6 +76,10 @@ static const Values good_values[] = {
 			"=(SELECT min(id) FROM ecommerce.orders WHERE customer_id = 1 AND order_status = 'PROCESSING')"}},
 	{"before_id", 0, {"2", "100", "1000000"}},
 	{"quantity", 0, {"1", "2", "3", "10", "0"}},
+	{"after_id", 0, {"1", "100", "=NULL"}},
+	{"number", 0, {"=NULL", "=NULL", "N1"}},
+	{"newest_first", 0, {"true", "false"}},
+	{"payload", 0, {"=NULL", "{\"tracking_number\": \"1\"}"}},
 	{"max", 0, {"1", "5", "100"}},
 	{"lease_seconds", 0, {"1", "300"}},
 	{"page_size", 0, {"1", "5", "20", "500"}},
@@ -249,13 +253,16 @@ typedef struct Scene
 #define FILL_CART \
 	"SELECT ecommerce.clear_cart(2); SELECT ecommerce.set_cart_shipping(2);" \
 	" SELECT ecommerce.add_to_cart(2, 9)"
+#define PLACE	FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here')"
+#define LAST_ORDER	"SELECT max(id) FROM ecommerce.orders WHERE customer_id = 2"
+#define SHIP(status)	"SELECT ecommerce.set_order_status(2, (" LAST_ORDER "), '" status "')"
 #define BEGIN_SNAPSHOT \
 	"BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM ecommerce.carts"
 
 static const Scene scenes[] = {
 	{.beginning = "BEGIN; SELECT 1/0"},
 	{.beginning = "BEGIN; ALTER TABLE ecommerce.orders RENAME TO elsewhere"},
-	{.beginning = "BEGIN; ALTER TABLE ecommerce.orders RENAME items_amount TO sum",
+	{.beginning = "BEGIN; ALTER TABLE ecommerce.orders RENAME payment_due_at TO sum",
 	.call = "ecommerce.take_order_events(1)"},
 	{.beginning = "BEGIN; INSERT INTO ecommerce.schema_migrations VALUES (99, 'later')",
 	.call = "ecommerce.migrate()"},
@@ -277,6 +284,25 @@ static const Scene scenes[] = {
 	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here')",
 	.call = "ecommerce.set_order_status(2, (SELECT max(id) FROM ecommerce.orders"
 		" WHERE customer_id = 2), 'RETURNED')"},
+	{.beginning = "BEGIN; " PLACE "; " SHIP("SHIPPED"),
+	.call = "ecommerce.correct_order_status(2, (" LAST_ORDER "), 'PROCESSING', 'Mistake')"},
+	{.beginning = "BEGIN; " PLACE "; " SHIP("SHIPPED") "; " SHIP("RETURNED") ";"
+		" INSERT INTO ecommerce.order_returns (customer_id, order_id, return_number, amount, is_restocked, actor)"
+		" SELECT 2, (" LAST_ORDER "), 1, 0, false, 'me'",
+	.call = "ecommerce.correct_order_status(2, (" LAST_ORDER "), 'DELIVERED', 'Mistake')"},
+	{.beginning = "BEGIN; " PLACE "; " SHIP("DELIVERED"),
+	.call = "ecommerce.set_order_address(2, (" LAST_ORDER "), 'There')"},
+	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.set_cart_shipping(2, 'post');"
+		" SELECT ecommerce.place_order(2, shipping_address => 'Here')",
+	.call = "ecommerce.set_order_address(2, (" LAST_ORDER "), '{\"line1\": \"1\", \"country\": \"NL\"}')"},
+	{.beginning = "BEGIN; ALTER TABLE ecommerce.orders ALTER number SET DEFAULT 'N1'; " PLACE "; " PLACE,
+	.call = "ecommerce.find_order(number => 'N1')"},
+	{.beginning = "BEGIN; " FILL_CART "; UPDATE ecommerce.products SET minimum_quantity = 2 WHERE id = 9",
+	.call = "ecommerce.place_order(2, shipping_address => 'Here')"},
+	{.beginning = "BEGIN; " PLACE "; " FILL_CART "; UPDATE ecommerce.products SET customer_limit = 1 WHERE id = 9",
+	.call = "ecommerce.place_order(2, shipping_address => 'Here')"},
+	{.beginning = "BEGIN; " FILL_CART "; UPDATE ecommerce.products SET is_counted = false WHERE id = 9",
+	.call = "ecommerce.place_order(2, shipping_address => 'Here')"},
 	{.beginning = "BEGIN; " FILL_CART "; UPDATE ecommerce.stock_levels SET quantity = 0 WHERE product_id = 9",
 	.call = "ecommerce.place_order(2, shipping_address => 'Here')"},
 	{.beginning = "BEGIN; " FILL_CART "; DELETE FROM ecommerce.products WHERE id = 9",

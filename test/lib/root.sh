@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 #
 # A folder that is the root of what runs in it: other systems than this machine's, for
-# test/versions/run and test/debian/run. They come from the archive that this machine uses.
-# Nothing is installed on this machine for good, what is mounted is mounted for the script
-# alone, and the folder is removed at the end.
+# test/versions/run, test/debian/run and test/packages/run. They come from the archive that
+# this machine uses. Nothing is installed on this machine for good, what is mounted is
+# mounted for the script alone, and the folder is removed at the end.
 #
 # This needs root, Linux namespaces and Debian's archive. A script for which one of them is
 # missing says so, counts one skipped test, and has not failed. The last line counts as that

@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(311);
+SELECT plan(323);
 
 CREATE ROLE regress_owner;
 CREATE ROLE regress_shopper;
@@ -74,6 +74,7 @@ INSERT INTO calls VALUES
     ('ecommerce.order_listing_json(bigint, integer, bigint, text)', 'SELECT ecommerce.order_listing_json(1) #>> ''{0,customer_id}'''),
     ('ecommerce.order_json(bigint, bigint)', 'SELECT ecommerce.order_json(1, 1) ->> ''customer_id'''),
     ('ecommerce.cancel_order(bigint, bigint, text)', 'SELECT ecommerce.cancel_order(1, 1, ''customer'') ->> ''customer_id'''),
+    ('ecommerce.set_order_address(bigint, bigint, text)', 'SELECT ecommerce.set_order_address(1, 1, ''x'') ->> ''customer_id'''),
     ('ecommerce_api.add_to_cart(bigint, integer)', 'SELECT ecommerce_api.add_to_cart(11, 1) ->> ''id'''),
     ('ecommerce_api.set_cart_item(bigint, integer)', 'SELECT ecommerce_api.set_cart_item(11, 1) ->> ''id'''),
     ('ecommerce_api.set_cart_items(bigint[], integer[])', 'SELECT ecommerce_api.set_cart_items(''{11}'', ''{1}'') ->> ''id'''),
@@ -84,12 +85,18 @@ INSERT INTO calls VALUES
     ('ecommerce_api.place_order(text, numeric, text, text, jsonb)', 'SELECT ecommerce_api.place_order() ->> ''customer_id'''),
     ('ecommerce_api.order_listing_json(integer, bigint, text)', 'SELECT ecommerce_api.order_listing_json() #>> ''{0,customer_id}'''),
     ('ecommerce_api.order_json(bigint)', 'SELECT coalesce(ecommerce_api.order_json(1), ecommerce_api.order_json(2)) ->> ''customer_id'''),
+    ('ecommerce_api.set_order_address(bigint, text)',
+     'SELECT ecommerce_api.set_order_address((ecommerce_api.order_listing_json() #>> ''{0,id}'')::bigint, ''x'') ->> ''customer_id'''),
     ('ecommerce_api.cancel_order(bigint)',
      'SELECT ecommerce_api.cancel_order((ecommerce_api.order_listing_json() #>> ''{0,id}'')::bigint) ->> ''customer_id''');
 -- And those that no token is enough for.
 CREATE TABLE pg_temp.staff_calls (function regprocedure, query text);
 INSERT INTO staff_calls VALUES
-    ('ecommerce.set_order_status(bigint, bigint, text)', 'SELECT ecommerce.set_order_status(1, 1, ''SHIPPED'') ->> ''customer_id'''),
+    ('ecommerce.find_order(bigint, text)', 'SELECT ecommerce.find_order(1) #>> ''{order,customer_id}'''),
+    ('ecommerce.order_queue(text, integer, bigint, boolean)', 'SELECT ecommerce.order_queue() #>> ''{0,order,customer_id}'''),
+    ('ecommerce.correct_order_status(bigint, bigint, text, text)',
+     'SELECT ecommerce.correct_order_status(1, 1, ''PROCESSING'', ''x'') ->> ''customer_id'''),
+    ('ecommerce.set_order_status(bigint, bigint, text, jsonb)', 'SELECT ecommerce.set_order_status(1, 1, ''SHIPPED'') ->> ''customer_id'''),
     ('ecommerce.take_order_events(integer, text, integer)', 'SELECT ecommerce.take_order_events(1) #>> ''{0,customer_id}'''),
     ('ecommerce.acknowledge_order_events(bigint[])', 'SELECT ecommerce.acknowledge_order_events(''{1}'')'),
     ('ecommerce.fail_order_events(bigint[], text)', 'SELECT ecommerce.fail_order_events(''{1}'', ''x'')'),
@@ -265,7 +272,7 @@ SELECT is(pg_temp.acts_for_others(role_name), expected, format('%s acts for othe
 -- Who acts for anyone needs no claims for that, and no good ones, unless the person is noted.
 SELECT is(pg_temp.answers('regress_staff', claims, 'ecommerce'), '1', 'staff needs no claims: ' || coalesce(claims, 'null'))
   FROM unnest(ARRAY [NULL, '', '{"user_id": 2}', '{"user_id": "x"}', '{"sub": 7}', '[1]']) AS claims;
-SELECT is(pg_temp.answer('regress_staff', '{', query), CASE WHEN query ~ 'place_order|cancel_order' THEN '22P02' ELSE '1' END,
+SELECT is(pg_temp.answer('regress_staff', '{', query), CASE WHEN query ~ 'place_order|cancel_order|set_order_address' THEN '22P02' ELSE '1' END,
           'staff with claims that are no JSON: ' || query)
   FROM calls WHERE query ~ 'ecommerce\.';
 SELECT is(pg_temp.answer('regress_root', '', 'SELECT ecommerce_api.cart_json()'), 'PT401', 'in ecommerce_api a superuser is nobody without claims');

@@ -6,7 +6,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(1087);
+SELECT plan(1162);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -104,7 +104,11 @@ INSERT INTO expected VALUES
     ('ecommerce.check_event_change()',         'X',       '',   '',    '',    '',  ''),
     ('ecommerce.cut_blanks()',                 'X',       '',   '',    '',    '',  ''),
     ('ecommerce.set_order_status()',           'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.correct_order_status()',       'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.cancel_order()',               'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.find_order()',                 'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.order_queue()',                'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.set_order_address()',          'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.take_order_events()',          'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.acknowledge_order_events()',   'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.fail_order_events()',          'X',       'X',  '',    '',    '',  ''),
@@ -140,6 +144,7 @@ INSERT INTO expected VALUES
     ('ecommerce_api.order_listing_json()',     'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.order_json()',             'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.cancel_order()',           'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.set_order_address()',      'X',       '',   'X',   '',    '',  ''),
     ('ecommerce',                              'U',       'U',  '',    '',    'U', ''),
     ('ecommerce_api',                          'U',       'U',  'U',   'U',   '',  ''),
     ('ecommerce_migrations',                   '',        '',   '',    '',    '',  '');
@@ -196,7 +201,7 @@ SELECT is(pg_temp.verbs('regress_shopper', 'table', 'ecommerce.products'::regcla
                WHERE attrelid IN ('ecommerce.products'::regclass, 'ecommerce.categories'::regclass, 'ecommerce.stock_levels'::regclass,
                                   'ecommerce.orders'::regclass, 'ecommerce.order_details'::regclass)
                  AND attnum > 0 AND NOT has_column_privilege('regress_shopper', attrelid, attnum, 'SELECT')),
-          '(s)bucket fingerprint idempotency_key stock_bucket tax_class weight', 'the columns behind the views, and no others');
+          '(s)bucket fingerprint idempotency_key is_counted stock_bucket tax_class weight', 'the columns behind the views, and no others');
 SELECT is_empty($$ SELECT privilege FROM pg_temp.privileges() WHERE privilege ~ '^ecommerce.* t$' AND privilege !~ '(regress_owner|postgres|regress_root) [A-Z]+ t$'
                    AND privilege ~ 'regress_(staff|shopper|anonymous)' $$, 'nothing is granted with grant option');
 SELECT is_empty($$ SELECT privilege FROM pg_temp.privileges() EXCEPT SELECT privilege FROM at_first
@@ -252,6 +257,11 @@ SELECT is(pg_temp.attempt('regress_' || role_name, query), expected, format('%s:
     ('SELECT ecommerce.cart_json(1) ->> ''id''',                   '1', '42501', '42501', '42501', '1'),
     ('SELECT ecommerce.add_to_cart(2, 11) ->> ''id''',             '2', '42501', '42501', '42501', '2'),
     ('SELECT ecommerce.set_order_status(2, 2, ''SHIPPED'') ->> ''id''', '2', '42501', '42501', '42501', '2'),
+    ('SELECT ecommerce.correct_order_status(2, 2, ''PROCESSING'', ''x'') ->> ''id''', '2', '42501', '42501', '42501', '2'),
+    ('SELECT ecommerce.set_order_address(2, 2, ''x'') ->> ''id''', '2', '42501', '42501', '42501', '2'),
+    ('SELECT ecommerce_api.set_order_address(1, ''x'') ->> ''id''', '42501', '1', '42501', '42501', '1'),
+    ('SELECT ecommerce.find_order(2) #>> ''{order,id}''',          '2', '42501', '42501', '42501', '2'),
+    ('SELECT ecommerce.order_queue(NULL) #>> ''{0,order,id}''',    '1', '42501', '42501', '42501', '1'),
     ('SELECT ecommerce.cancel_order(2, 2, ''staff'') ->> ''id''',    '2', '42501', '42501', '42501', '2'),
     ('SELECT ecommerce_api.cancel_order(1) ->> ''id''',            '42501', '1', '42501', '42501', '1'),
     ('SELECT ecommerce.take_order_events(1) #>> ''{0,id}''',       '1', '42501', '42501', '42501', '1'),

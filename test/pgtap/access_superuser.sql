@@ -8,7 +8,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(58);
+SELECT plan(63);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -110,6 +110,8 @@ INSERT INTO calls VALUES
     ('ecommerce.place_order', 'SELECT ecommerce.place_order(1)', 'trigger'),
     ('ecommerce.cancel_order', 'SELECT ecommerce.cancel_order(1, 1, ''staff'')', 'trigger'),
     ('ecommerce.set_order_status', 'SELECT ecommerce.set_order_status(1, 1, ''SHIPPED'')', 'trigger'),
+    ('ecommerce.correct_order_status', 'SELECT ecommerce.set_order_status(1, 1, ''SHIPPED''), ecommerce.correct_order_status(1, 1, ''PROCESSING'', ''x'')', 'trigger'),
+    ('ecommerce.set_order_address', 'SELECT ecommerce.set_order_address(1, 1, ''x'')', 'trigger'),
     ('ecommerce.take_order_events', 'SELECT ecommerce.take_order_events(1)', 'trigger'),
     ('ecommerce.acknowledge_order_events', 'SELECT ecommerce.acknowledge_order_events(ARRAY(SELECT id FROM ecommerce.order_events))', 'trigger'),
     ('ecommerce.fail_order_events', 'SELECT ecommerce.fail_order_events(ARRAY(SELECT id FROM ecommerce.order_events), ''x'')', 'trigger'),
@@ -123,6 +125,9 @@ INSERT INTO calls VALUES
     ('ecommerce_api.set_cart_shipping', 'SELECT ecommerce_api.set_cart_shipping(''post'')', 'trigger'),
     ('ecommerce_api.place_order', 'SELECT ecommerce_api.place_order()', 'trigger'),
     ('ecommerce_api.cancel_order', 'SELECT ecommerce_api.cancel_order(1)', 'trigger'),
+    ('ecommerce_api.set_order_address', 'SELECT ecommerce_api.set_order_address(1, ''x'')', 'trigger'),
+    ('ecommerce.find_order', 'SELECT ecommerce.find_order(1)', 'view'),
+    ('ecommerce.order_queue', 'SELECT ecommerce.order_queue()', 'view'),
     ('ecommerce.cart_json', 'SELECT ecommerce.cart_json(1)', 'view'),
     ('ecommerce.order_json', 'SELECT ecommerce.order_json(1, 1)', 'view'),
     ('ecommerce.order_listing_json', 'SELECT ecommerce.order_listing_json(1)', 'view'),

@@ -27,10 +27,14 @@ SELECT results_eq(
              ('cancel_order', 'user_id bigint, order_id bigint, reason text', 'jsonb', 'volatile', 'unsafe'),
              ('cart_json', 'user_id bigint', 'jsonb', 'stable', 'restricted'),
              ('clear_cart', 'user_id bigint', 'jsonb', 'volatile', 'unsafe'),
+             ('correct_order_status', 'user_id bigint, order_id bigint, status text, reason text',
+              'jsonb', 'volatile', 'unsafe'),
              ('currency_digits', 'currency text', 'integer', 'immutable', 'safe'),
              ('current_user_id', '', 'bigint', 'stable', 'safe'),
              ('erase_user', 'user_id bigint, order_addresses boolean DEFAULT false', 'void', 'volatile', 'unsafe'),
              ('fail_order_events', 'ids bigint[], reason text', 'integer', 'volatile', 'unsafe'),
+             ('find_order', 'order_id bigint DEFAULT NULL::bigint, number text DEFAULT NULL::text',
+              'jsonb', 'stable', 'restricted'),
              ('grant_api', 'anonymous text DEFAULT NULL::text, shopper text DEFAULT NULL::text, staff text DEFAULT NULL::text',
               'void', 'volatile', 'unsafe'),
              ('migrate', 'owner text DEFAULT NULL::text', 'integer', 'volatile', 'unsafe'),
@@ -40,6 +44,9 @@ SELECT results_eq(
              ('order_json', 'user_id bigint, order_id bigint', 'jsonb', 'stable', 'restricted'),
              ('order_listing_json', 'user_id bigint, page_size integer DEFAULT NULL::integer, '
               'before_id bigint DEFAULT NULL::bigint, status text DEFAULT NULL::text',
+              'jsonb', 'stable', 'restricted'),
+             ('order_queue', 'status text DEFAULT ''PROCESSING''::text, page_size integer DEFAULT 50, '
+              'after_id bigint DEFAULT NULL::bigint, newest_first boolean DEFAULT false',
               'jsonb', 'stable', 'restricted'),
              ('outbox_metrics', '',
               'TABLE(event text, pending bigint, leased bigint, dead bigint, oldest_age interval)', 'stable', 'restricted'),
@@ -59,7 +66,9 @@ SELECT results_eq(
              ('set_cart_shipping', 'user_id bigint, shipping_code text DEFAULT NULL::text, '
               'address jsonb DEFAULT NULL::jsonb, billing_address jsonb DEFAULT NULL::jsonb',
               'jsonb', 'volatile', 'unsafe'),
-             ('set_order_status', 'user_id bigint, order_id bigint, status text', 'jsonb', 'volatile', 'unsafe'),
+             ('set_order_address', 'user_id bigint, order_id bigint, shipping_address text', 'jsonb', 'volatile', 'unsafe'),
+             ('set_order_status', 'user_id bigint, order_id bigint, status text, payload jsonb DEFAULT NULL::jsonb',
+              'jsonb', 'volatile', 'unsafe'),
              ('set_owner', 'owner text', 'void', 'volatile', 'unsafe'),
              ('set_promotion_limit', 'promotion_id bigint, usage_limit bigint', 'bigint', 'volatile', 'unsafe'),
              ('take_order_events', 'max integer, event text DEFAULT NULL::text, lease_seconds integer DEFAULT 300',
@@ -108,8 +117,6 @@ SELECT results_eq(
     $$VALUES ('cart_items_cart_exists',
               'FOREIGN KEY (user_id) REFERENCES ecommerce.carts(user_id) ON DELETE CASCADE'),
              ('carts_user_exists', 'FOREIGN KEY (user_id) REFERENCES ecommerce.users(id) ON DELETE CASCADE'),
-             ('order_adjustments_order_exists',
-              'FOREIGN KEY (customer_id, order_id) REFERENCES ecommerce.orders(customer_id, id)'),
              ('order_balances_order_exists',
               'FOREIGN KEY (customer_id, order_id) REFERENCES ecommerce.orders(customer_id, id)'),
              ('order_details_order_exists',
@@ -166,7 +173,7 @@ INSERT INTO rules (rule, query) VALUES
     ('the symbol of a C function is its name, or a new one where the arguments are others',
      $$SELECT signature FROM functions
        WHERE language = 'c' AND prosrc <> CASE schema_name WHEN 'ecommerce_api' THEN 'api_' ELSE '' END || name
-            || CASE name WHEN 'place_order' THEN '_2' ELSE '' END$$),
+            || CASE WHEN name IN ('place_order', 'set_order_status') THEN '_2' ELSE '' END$$),
     ('no function answers a null argument with a null result',
      $$SELECT signature FROM functions WHERE proisstrict$$),
     ('functions are not SECURITY DEFINER',

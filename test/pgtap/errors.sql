@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(206);
+SELECT plan(234);
 
 -- The error that a command ends with, undone; no row when it ends with none.
 CREATE FUNCTION pg_temp.error_of(command text)
@@ -52,7 +52,8 @@ INSERT INTO conditions (state, message, detail, call)
 SELECT '55000', 'ecommerce has no tables in this database', '{"code": "not_migrated"}', 'SELECT ecommerce.' || call
 FROM unnest(ARRAY['add_to_cart(1, 1)', 'set_cart_item(1, 1, 1)', 'cart_json(1)', 'place_order(1)',
                   'order_listing_json(1)', 'order_json(1, 1)', 'set_order_status(1, 1, ''SHIPPED'')',
-                  'cancel_order(1, 1, ''other'')', 'take_order_events(1)', 'acknowledge_order_events(''{}'')',
+                  'cancel_order(1, 1, ''other'')', 'correct_order_status(1, 1, ''SHIPPED'', ''x'')', 'find_order(1)',
+                  'order_queue()', 'set_order_address(1, 1, ''x'')', 'take_order_events(1)', 'acknowledge_order_events(''{}'')',
                   'fail_order_events(''{}'', ''x'')', 'release_order_events(''{}'')', 'set_cart_items(1, ''{1}'', ''{1}'')',
                   'clear_cart(1)', 'set_cart_coupons(1, ''{}'')', 'set_cart_shipping(1)', 'receive_stock(''{1}'', ''{1}'')',
                   'set_promotion_limit(1, 1)',
@@ -352,6 +353,20 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('PT409', 'cart has more than one currency', '{"code": "mixed_currencies", "currencies": ["\"\\\r\n", "EUR"]}',
      $$ALTER DOMAIN ecommerce.currency DROP CONSTRAINT currency_iso_4217;
        UPDATE ecommerce.products SET currency = E'"\\\r\n' WHERE id = 12; SELECT ecommerce.place_order(7)$$),
+    ('PT409', 'product is not sold in this quantity',
+     '{"code": "quantity_not_sold", "lines": [{"product_id": 11, "requested": 4, "minimum": null, "maximum": null, "multiple_of": 3}]}',
+     'UPDATE ecommerce.products SET quantity_step = 3 WHERE id = 11; SELECT ecommerce.place_order(1)'),
+    ('PT409', 'product is not sold in this quantity',
+     '{"code": "quantity_not_sold", "lines": [{"product_id": 11, "requested": 1, "minimum": 2, "maximum": 8, "multiple_of": null},
+                                              {"product_id": 12, "requested": 10001, "minimum": 2, "maximum": 8, "multiple_of": null},
+                                              {"product_id": 16, "requested": 1, "minimum": 2, "maximum": 8, "multiple_of": null}]}',
+     'UPDATE ecommerce.products SET minimum_quantity = 2, maximum_quantity = 8; SELECT ecommerce.place_order(5)'),
+    ('PT409', 'customer may not order so many units',
+     '{"code": "customer_limit_exceeded", "lines": [{"product_id": 11, "requested": 4, "ordered": 0, "limit": 3}]}',
+     'UPDATE ecommerce.products SET customer_limit = 3; SELECT ecommerce.place_order(1)'),
+    ('PT409', 'customer may not order so many units',
+     '{"code": "customer_limit_exceeded", "lines": [{"product_id": 11, "requested": 2, "ordered": 2, "limit": 3}]}',
+     'UPDATE ecommerce.products SET customer_limit = 3; SELECT ecommerce.add_to_cart(9, 11, 2); SELECT ecommerce.place_order(9)'),
     ('PT409', 'stock is insufficient',
      '{"code": "insufficient_stock", "lines": [{"product_id": 12, "requested": 10001, "available": 10000},
                                                {"product_id": 16, "requested": 1, "available": 0}]}',
@@ -373,8 +388,66 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('PT404', 'user does not exist', '{"code": "user_not_found", "user_id": 99}',
      $$SELECT ecommerce.erase_user(99)$$),
     ('PT409', 'order cannot change to this status',
-     '{"code": "illegal_status_change", "order_id": 100, "from": "PROCESSING", "to": "DELIVERED"}',
-     $$SELECT ecommerce.set_order_status(10, 100, 'DELIVERED')$$),
+     '{"code": "illegal_status_change", "order_id": 100, "from": "PROCESSING", "to": "RETURNED"}',
+     $$SELECT ecommerce.set_order_status(10, 100, 'RETURNED')$$),
+    ('PT409', 'order cannot change to this status',
+     '{"code": "illegal_status_change", "order_id": 100, "from": "PROCESSING", "to": "SHIPPED"}',
+     $$SELECT ecommerce.correct_order_status(10, 100, 'SHIPPED', 'Mistake')$$),
+    ('PT409', 'items of the order have been returned', '{"code": "items_returned", "user_id": 9, "order_id": 101}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address, order_status) VALUES (9, 101, 1, 'USD', '', 'RETURNED');
+       INSERT INTO ecommerce.order_returns (customer_id, order_id, return_number, amount, is_restocked, actor) VALUES (9, 101, 1, 1, true, 'me');
+       SELECT ecommerce.correct_order_status(9, 101, 'DELIVERED', 'Mistake')$$),
+    ('PT409', 'items of the order have been returned', '{"code": "items_returned", "user_id": 1, "order_id": 102}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address, order_status) VALUES (1, 102, 1, 'USD', '', 'RETURNED');
+       INSERT INTO ecommerce.order_returns (customer_id, order_id, return_number, amount, is_restocked, actor) VALUES (1, 102, 1, 1, true, 'me');
+       SELECT ecommerce.correct_order_status(1, 102, 'SHIPPED', 'Mistake')$$),
+    ('PT409', 'more than one order is meant',
+     '{"code": "ambiguous_order", "orders": [{"user_id": 1, "order_id": 101}, {"user_id": 2, "order_id": 102}]}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, number, order_amount, currency, shipping_address)
+       VALUES (1, 101, 'x', 1, 'USD', ''), (2, 102, 'x', 1, 'USD', ''); SELECT ecommerce.find_order(number => 'x')$$),
+    ('PT409', 'more than one order is meant',
+     '{"code": "ambiguous_order", "orders": [{"user_id": 1, "order_id": 103}, {"user_id": 2, "order_id": 103}]}',
+     $$DROP INDEX ecommerce.orders_id_key; INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address)
+       VALUES (1, 103, 1, 'USD', ''), (2, 103, 1, 'USD', ''); SELECT ecommerce.find_order(103)$$),
+    ('PT409', 'address of the order cannot change any more', '{"code": "address_is_final", "order_id": 101, "order_status": "SHIPPED"}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address, order_status) VALUES (9, 101, 1, 'USD', '', 'SHIPPED');
+       SELECT ecommerce.set_order_address(9, 101, 'Nine')$$),
+    ('PT409', 'address of the order cannot change any more', '{"code": "address_is_final", "order_id": 100, "order_status": "\"\r\n"}',
+     $$ALTER DOMAIN ecommerce.order_status DROP CONSTRAINT order_status_known; ALTER TABLE ecommerce.orders DISABLE TRIGGER USER;
+       UPDATE ecommerce.orders SET order_status = E'"\r\n' WHERE id = 100; SELECT ecommerce.set_order_address(10, 100, 'Ten')$$),
+    ('PT409', 'address would change what the order costs', '{"code": "address_changes_charges", "order_id": 100}',
+     $$ALTER TABLE ecommerce.orders DISABLE TRIGGER USER; UPDATE ecommerce.orders SET items_amount = 1, address = '{"country": "NL"}' WHERE id = 100;
+       SELECT ecommerce.set_order_address(10, 100, '{"line1": "1", "country": "BE"}')$$),
+    ('PT409', 'address would change what the order costs', '{"code": "address_changes_charges", "order_id": 101}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, items_amount, order_amount, currency, shipping_address, address)
+       VALUES (9, 101, 1, 1, 'USD', 'x', '{"state": "CA"}'); SELECT ecommerce.set_order_address(9, 101, 'CA')$$),
+    ('PT404', 'order does not exist', '{"code": "order_not_found", "user_id": 1, "order_id": 100}',
+     $$SELECT ecommerce.set_order_address(1, 100, 'One')$$),
+    ('PT404', 'order does not exist', '{"code": "order_not_found", "user_id": 99, "order_id": 1}',
+     $$SELECT ecommerce.correct_order_status(99, 1, 'PROCESSING', 'Mistake')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "payload", "accepted": "an object of at most 16384 bytes"}',
+     $$SELECT ecommerce.set_order_status(10, 100, 'SHIPPED', '"x"')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "status", "accepted": "PROCESSING, SHIPPED or DELIVERED"}',
+     $$SELECT ecommerce.correct_order_status(10, 100, 'CANCELLED', 'Mistake')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "reason", "accepted": "1 to 1000 characters that are not all blank"}',
+     $$SELECT ecommerce.correct_order_status(10, 100, 'SHIPPED', E'\u3000')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "number", "accepted": "given if order_id is not"}',
+     $$SELECT ecommerce.find_order()$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "shipping_address", "accepted": "an address with something to read on a parcel"}',
+     $$SELECT ecommerce.set_order_address(10, 100, '{}')$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "newest_first"}',
+     $$SELECT ecommerce.order_queue(newest_first => NULL)$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.find_order(100)$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.order_queue()$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.correct_order_status(10, 100, 'PROCESSING', 'x')$$),
     ('PT409', 'order cannot change to this status',
      '{"code": "illegal_status_change", "order_id": 100, "from": "\"\r\n", "to": "SHIPPED"}',
      $$ALTER DOMAIN ecommerce.order_status DROP CONSTRAINT order_status_known; ALTER TABLE ecommerce.orders DISABLE TRIGGER USER;
@@ -411,7 +484,7 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$SELECT ecommerce.set_order_status(10, 100, 'CANCELLED')$$),
     ('22023', 'argument is out of range',
      '{"code": "argument_out_of_range", "argument": "event",
-       "accepted": "order_placed, order_shipped, order_delivered, order_cancelled, order_returned, order_paid, refund_requested, order_refunded, order_items_returned or order_address_changed"}',
+       "accepted": "order_placed, order_shipped, order_delivered, order_cancelled, order_returned, order_corrected, order_paid, refund_requested, order_refunded, order_items_returned or order_address_changed"}',
      $$SELECT ecommerce.take_order_events(1, 'ORDER_PLACED')$$),
     ('22023', 'argument is out of range',
      '{"code": "argument_out_of_range", "argument": "max", "accepted": "1 or more"}',
@@ -461,9 +534,9 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('42501', 'role may not do this', '{"code": "not_staff"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.erase_user(1)$$),
     ('55000', 'tables are older than the code', '{"code": "not_migrated"}',
-     $$ALTER TABLE ecommerce.orders DROP COLUMN items_amount CASCADE; SELECT ecommerce.take_order_events(1)$$),
+     $$ALTER TABLE ecommerce.orders DROP COLUMN payment_due_at CASCADE; SELECT ecommerce.take_order_events(1)$$),
     ('55000', 'tables are older than the code', '{"code": "not_migrated"}',
-     $$ALTER TABLE ecommerce.orders RENAME items_amount TO x; SELECT ecommerce.cart_json(1)$$),
+     $$ALTER TABLE ecommerce.orders RENAME payment_due_at TO x; SELECT ecommerce.cart_json(1)$$),
 
     ('PT422', 'idempotency key was used for another request',
      format('{"code": "idempotency_key_reused", "order_id": %s, "argument": "shipping_address"}', :earlier_id)::jsonb,

@@ -133,6 +133,16 @@ SELECT name AS product, wanted - cancelled AS wanted, in_cart, ordered, supplied
  WHERE was_wanted OR in_cart > 0 OR ordered > 0 OR in_stock <> supplied
  ORDER BY id;
 
+-- Of products that a customer may have so many of, how many somebody has.
+CREATE VIEW test.limits AS
+SELECT products.name AS product, customer_limit, users.name AS customer, sum(quantity) AS ordered,
+       greatest(sum(quantity) - customer_limit, 0) AS "units too many"
+  FROM ecommerce.products
+  JOIN ecommerce.order_details AS line ON line.product_id = products.id
+  JOIN ecommerce.users ON users.id = line.customer_id
+ WHERE customer_limit IS NOT NULL
+ GROUP BY products.id, users.id ORDER BY products.id, users.id;
+
 CREATE VIEW test.buckets AS
 SELECT name AS product, bucket, quantity
   FROM ecommerce.stock_levels JOIN test.products ON id = product_id
@@ -325,6 +335,14 @@ BEGIN
               WHERE NOT is_active;
             IF FOUND THEN
                 RAISE EXCEPTION 'product is not active';
+            END IF;
+        WHEN 'check limits' THEN
+            PERFORM FROM unnest(items) AS item JOIN ecommerce.products ON id = product_id
+              WHERE customer_limit < quantity + (
+                    SELECT coalesce(sum(quantity), 0) FROM ecommerce.order_details AS line
+                     WHERE line.customer_id = customer AND line.product_id = products.id);
+            IF FOUND THEN
+                RAISE EXCEPTION 'customer has too many';
             END IF;
         WHEN 'read active products' THEN
             products := ARRAY(SELECT product FROM ecommerce.products AS product

@@ -264,7 +264,7 @@ GROUP BY step ORDER BY step COLLATE "C";
 -- A table dropped and made anew, its columns in another sequence and one more of them.
 SELECT * FROM pg_temp.try_change($change$
     CREATE TABLE ecommerce.anew AS
-        SELECT 'new' AS note, tax_rate, tax_amount, discount_amount, options, sku, line_amount, quantity, unit_price, category_name, category_id, product_description,
+        SELECT 'new' AS note, is_counted, tax_rate, tax_amount, discount_amount, options, sku, line_amount, quantity, unit_price, category_name, category_id, product_description,
                product_name, product_id, line_number, order_id, customer_id FROM ecommerce.order_details;
     DROP TABLE ecommerce.order_details;
     ALTER TABLE ecommerce.anew RENAME TO order_details;

@@ -105,6 +105,7 @@ INSERT INTO pg_temp.damages (invariant, damage) VALUES
     ('event_follows_the_one_before', 'UPDATE ecommerce.order_events SET event = NULL WHERE order_id = 4'),
     ('event_follows_the_one_before', 'UPDATE ecommerce.order_events SET event = ''order_placed PROCESSING'', new_status = NULL WHERE order_id = 1 AND event_number = 1; '
      'UPDATE ecommerce.order_events SET old_status = NULL WHERE order_id = 1 AND event_number = 2'),
+    ('event_follows_the_one_before', 'UPDATE ecommerce.order_events SET event = ''order_corrected'' WHERE order_id = 1 AND event_number = 3'),
     ('event_follows_the_one_before', 'DELETE FROM ecommerce.order_events WHERE order_id = 1 AND event_number = 2'),
     ('status_is_that_of_the_last_event', 'UPDATE ecommerce.orders SET order_status = ''SHIPPED'' WHERE id = 4'),
     ('status_is_that_of_the_last_event', 'UPDATE ecommerce.orders SET order_status = ''PROCESSING'' WHERE id = 1'),

@@ -291,9 +291,9 @@ cmp_ok($result{repeated}, '>=', 1,
 	build_mailer(
 		[
 			'main.c', '	const char *reason;
-	Outcome ', '	const char *reason;
+	Outcome	', '	const char *reason;
 	int ignored = acknowledge_event(event->id);
-	Outcome '
+	Outcome	'
 		],
 		[
 			'main.c', '	if (outcome == ACCEPTED)
@@ -310,8 +310,8 @@ like(
 %result = storm(
 	build_mailer(
 		[
-			'message.c', 'confirmation->event_id, confirmation->event_time,
-', 'confirmation->event_id, (sprintf(formatted, "%ld", random()), formatted),
+			'message.c', 'notice->event_id, notice->event_time,
+', 'notice->event_id, (sprintf(formatted, "%ld", random()), formatted),
 '
 		]),
 	10);
