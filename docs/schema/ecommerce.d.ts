@@ -62,6 +62,21 @@ export type Problem =
           code: 'no_shipping_address';
       }
     | {
+          code: 'quantity_not_sold';
+          product_id: number;
+          requested: number;
+          minimum: number | null;
+          maximum: number | null;
+          multiple_of: number | null;
+      }
+    | {
+          code: 'customer_limit_exceeded';
+          product_id: number;
+          requested: number;
+          ordered: number;
+          limit: number | null;
+      }
+    | {
           code: 'insufficient_stock';
           product_id: number;
           requested: number;
@@ -163,6 +178,46 @@ export type ErrorDetail =
           promotion_id: number;
           usage_limit: number;
           uses: number;
+      }
+    | {
+          code: 'quantity_not_sold';
+          lines: {
+              product_id: number;
+              requested: number;
+              minimum: number | null;
+              maximum: number | null;
+              multiple_of: number | null;
+          }[];
+      }
+    | {
+          code: 'customer_limit_exceeded';
+          lines: {
+              product_id: number;
+              requested: number;
+              ordered: number;
+              limit: number | null;
+          }[];
+      }
+    | {
+          code: 'items_returned';
+          user_id: number;
+          order_id: number;
+      }
+    | {
+          code: 'ambiguous_order';
+          orders: {
+              user_id: number;
+              order_id: number;
+          }[];
+      }
+    | {
+          code: 'address_is_final';
+          order_id: number;
+          order_status: string;
+      }
+    | {
+          code: 'address_changes_charges';
+          order_id: number;
       }
     | {
           code: 'insufficient_stock';
@@ -349,6 +404,10 @@ export interface Answers {
     order_listing_json: Order[];
     cancel_order: Order;
     set_order_status: Order;
+    correct_order_status: Order;
+    set_order_address: Order;
+    find_order: FoundOrder | null;
+    order_queue: QueuedOrder[];
     take_order_events: OrderEvent[];
     receive_stock: StockLevel[];
 }
@@ -420,9 +479,9 @@ export interface CartProduct {
     sku: string | null;
     options: {} | null;
     /**
-     * Units in stock.
+     * Units in stock; null: they are not counted.
      */
-    quantity: number;
+    quantity: number | null;
 }
 export interface Charges {
     /**
@@ -552,6 +611,39 @@ export interface Category {
     id: number;
     name: string;
 }
+export interface FoundOrder {
+    order: Order;
+    customer: EventCustomer | null;
+    events: WhatHappened[];
+}
+export interface EventCustomer {
+    name: string;
+    email: string | null;
+}
+export interface WhatHappened {
+    id: number;
+    event:
+        | 'order_placed'
+        | 'order_shipped'
+        | 'order_delivered'
+        | 'order_cancelled'
+        | 'order_returned'
+        | 'order_paid'
+        | 'refund_requested'
+        | 'order_refunded'
+        | 'order_items_returned'
+        | 'order_address_changed';
+    payload: {} | null;
+    old_status: OrderStatus | null;
+    new_status: OrderStatus | null;
+    actor: string;
+    person: string | null;
+    created_at: string;
+}
+export interface QueuedOrder {
+    order: Order;
+    customer: EventCustomer | null;
+}
 export interface OrderEvent {
     /**
      * To recognise what has been done already.
@@ -584,10 +676,6 @@ export interface OrderEvent {
      */
     actor: string;
     created_at: string;
-}
-export interface EventCustomer {
-    name: string;
-    email: string | null;
 }
 export interface StockLevel {
     product_id: number;

@@ -245,9 +245,11 @@ def check(file, golden):
 
 
 if sys.argv[1] == "bundle":
+    # The answers are the schema itself, so their definitions are its own.
     schema = bundle()
     answers = schema["$defs"].pop("answers")
-    print(json.dumps({**answers, "$defs": schema["$defs"]}))
+    answers["$defs"].update(schema["$defs"])
+    print(json.dumps(answers).replace("#/$defs/answers/$defs/", "#/$defs/"))
 elif sys.argv[1] == "sample":
     print(json.dumps(sample(sys.argv[2])))
 else:
