@@ -246,7 +246,66 @@ export type ErrorDetail =
     | {
           code: 'idempotency_key_reused';
           order_id: number;
+          return_number?: number;
           argument: string;
+      }
+    | {
+          code: 'payment_reference_reused';
+          order_id?: number;
+          argument: string;
+      }
+    | {
+          code: 'refund_exceeds_payment';
+          order_id: number;
+          amount: number;
+          refundable_amount: number;
+      }
+    | {
+          code: 'provider_needed';
+          order_id: number;
+          providers: string[];
+      }
+    | {
+          code: 'return_is_newer';
+          order_id: number;
+          return_number: number;
+      }
+    | {
+          code: 'status_changed';
+          order_id: number;
+          expected_status: string;
+          order_status: string | null;
+      }
+    | {
+          code: 'not_returnable';
+          order_id: number;
+          order_status: string | null;
+      }
+    | {
+          code: 'line_not_found';
+          order_id: number;
+          lines: number[];
+      }
+    | {
+          code: 'insufficient_units';
+          order_id: number;
+          lines: {
+              line: number;
+              requested: number;
+              left: number;
+          }[];
+      }
+    | {
+          code: 'nothing_left';
+          order_id: number;
+      }
+    | {
+          code: 'not_paid';
+          order_id: number;
+          payment_status: string;
+          amount: number;
+          paid_amount: number;
+          authorized_amount: number;
       }
     | {
           code: 'no_identity';
@@ -405,6 +464,9 @@ export interface Answers {
     cancel_order: Order;
     set_order_status: Order;
     correct_order_status: Order;
+    record_payment: Order;
+    request_refund: Order;
+    return_items: Order;
     set_order_address: Order;
     find_order: FoundOrder | null;
     order_queue: QueuedOrder[];
@@ -556,11 +618,44 @@ export interface Order {
      * Null: goods only.
      */
     charges: Charges | null;
+    /**
+     * Null: it has no payment, return or deadline.
+     */
+    payment: Payment | null;
+    returns: OrderReturn[] | null;
     order_details: OrderLine[];
     /**
-     * Only from place_order: the key was used before, and this is that order.
+     * Only from functions that take a key or a reference: the same was done before.
      */
     replayed?: boolean;
+}
+export interface Payment {
+    status:
+        | 'UNPAID'
+        | 'AUTHORIZED'
+        | 'PARTIALLY_PAID'
+        | 'PAID'
+        | 'OVERPAID'
+        | 'PARTIALLY_REFUNDED'
+        | 'REFUNDED';
+    due_at: string | null;
+    authorized_amount: number;
+    paid_amount: number;
+    refunded_amount: number;
+    refund_pending_amount: number;
+}
+export interface OrderReturn {
+    return_number: number;
+    items: ReturnedItem[];
+    amount: number;
+    is_restocked: boolean;
+    reason: string | null;
+    created_at: string;
+}
+export interface ReturnedItem {
+    line: number;
+    quantity: number;
+    amount: number;
 }
 export interface OrderLine {
     /**
