@@ -37,8 +37,12 @@ SELECT ecommerce.receive_stock('{1,2}', '{1,1}');
 SELECT ecommerce.add_to_cart(1, 1);
 SELECT ecommerce.set_cart_shipping(1, 'parcel', '{"name": "Ada", "country": "DE"}');
 SELECT ecommerce.place_order(1) -> 'id' AS id \gset
+\warn call: set_order_address
+SELECT ecommerce.set_order_address(1, :id, '{"name": "Ada", "line1": "2 Main Street", "country": "DE"}');
 \warn call: set_order_status
 SELECT ecommerce.set_order_status(1, :id, 'SHIPPED');
+\warn call: correct_order_status
+SELECT ecommerce.correct_order_status(1, :id, 'PROCESSING', 'by mistake');
 \warn call: take_order_events
 SELECT ecommerce.take_order_events(1);
 \warn call: acknowledge_order_events
