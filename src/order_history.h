@@ -32,4 +32,7 @@ extern void write_note(const Access *access, int64 user_id, int64 order_id,
 					   const char *event, const char *status,
 					   Jsonb *payload);
 
+/* What an event has of which only the reason is to be told; NULL without one. */
+extern Jsonb *reason_payload(NullableDatum reason);
+
 #endif							/* ECOMMERCE_ORDER_HISTORY_H */

@@ -232,7 +232,15 @@ sub make_shop
 			  UNION ALL
 			  SELECT product_id, -quantity FROM ecommerce.order_details
 			  JOIN ecommerce.orders USING (customer_id)
-			  WHERE order_id = orders.id AND order_status <> 'CANCELLED') AS units
+			  WHERE order_id = orders.id AND order_status <> 'CANCELLED'
+			  UNION ALL
+			  SELECT product_id, CASE WHEN order_status <> 'CANCELLED' AND is_restocked THEN back.quantity
+									  WHEN order_status = 'CANCELLED' AND NOT is_restocked THEN -back.quantity
+									  ELSE 0 END
+			  FROM ecommerce.order_return_lines AS back
+			  JOIN ecommerce.order_returns USING (customer_id, order_id, return_number)
+			  JOIN ecommerce.order_details USING (customer_id, order_id, line_number)
+			  JOIN ecommerce.orders ON orders.customer_id = back.customer_id AND orders.id = back.order_id) AS units
 		GROUP BY product_id HAVING sum(quantity) <> 0;
 	});
 	return;
