@@ -357,6 +357,11 @@ static const Scene scenes[] = {
 	.call = "ecommerce.request_refund(2, (SELECT max(id) FROM ecommerce.orders"
 		" WHERE customer_id = 2), 'scene 2')"},
 	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here');"
+		" SELECT ecommerce.record_payment(2, max(id), 'card', 'scene 4', 'captured', 1)"
+		" FROM ecommerce.orders WHERE customer_id = 2",
+	.call = "ecommerce.request_refund(2, (SELECT max(id) FROM ecommerce.orders"
+		" WHERE customer_id = 2), 'scene 5', 0.5)"},
+	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here');"
 		" SELECT ecommerce.record_payment(2, max(id), 'card', 'scene 3', 'captured', 1)"
 		" FROM ecommerce.orders WHERE customer_id = 2",
 	.call = "ecommerce.record_payment(2, (SELECT max(id) FROM ecommerce.orders"
