@@ -72,9 +72,9 @@ static Statement increment_levels = {
 	.query =
 	"UPDATE ecommerce.stock_levels"
 	"   SET quantity = quantity + ($3)[width_bucket(product_id, $2)]"
-	" WHERE bucket = $1 AND product_id = ANY ($2)",
+	" WHERE ctid = ANY ($4) AND bucket = $1 AND product_id = ANY ($2)",
 	.result = SPI_OK_UPDATE,
-	PARAMETERS(INT8OID, INT8ARRAYOID, INT8ARRAYOID)
+	PARAMETERS(INT8OID, INT8ARRAYOID, INT8ARRAYOID, TIDARRAYOID)
 };
 
 static Statement increment_level = {
@@ -259,14 +259,17 @@ return_stock(int64 bucket, StockUnits *units, int count)
 	NullableDatum values[] = {
 		bigint_value(bucket),
 		product_ids_value(units, count),
-		quantities_value(units, count)
+		quantities_value(units, count),
+		NULL_VALUE
 	};
+	uint64		nlevels = execute(&lock_levels, values, FRESH_SNAPSHOT);
 
 	for (int i = 0; i < count; i++)
 		units[i].available = NO_LEVEL;
-	(void) lock_own(units, count,
-					execute(&lock_levels, values, FRESH_SNAPSHOT));
-	execute(&increment_levels, values, FRESH_SNAPSHOT);
+	values[3] = lock_own(units, count, nlevels);
+	if (nlevels > 0)
+		require_written(execute(&increment_levels, values, FRESH_SNAPSHOT),
+						nlevels);
 	for (int i = 0; i < count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();

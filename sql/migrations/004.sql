@@ -201,7 +201,7 @@ COMMENT ON COLUMN ecommerce.order_return_lines.amount IS
 
 -- An order reads them with the product.
 ALTER TABLE ecommerce.products
-    ADD COLUMN is_counted       boolean NOT NULL DEFAULT true,
+    ADD COLUMN is_counted       boolean,
     ADD COLUMN minimum_quantity integer,
     ADD COLUMN maximum_quantity integer,
     ADD COLUMN quantity_step    integer,
@@ -210,6 +210,11 @@ ALTER TABLE ecommerce.products
         CHECK (least(minimum_quantity, maximum_quantity, quantity_step, customer_limit) > 0),
     ADD CONSTRAINT products_maximum_not_below_minimum
         CHECK (maximum_quantity >= minimum_quantity);
+-- Rows are written anew: while a column is missing from rows, every scan of the table projects.
+ALTER TABLE ecommerce.products
+    ALTER COLUMN is_counted TYPE boolean USING true,
+    ALTER COLUMN is_counted SET DEFAULT true,
+    ALTER COLUMN is_counted SET NOT NULL;
 COMMENT ON COLUMN ecommerce.products.is_counted IS
 'Whether stock_levels counts the units. False for a download, a service or what is made to '
 'order: there is always enough of it.';

@@ -40,7 +40,10 @@ $node->safe_psql(
 			PERFORM ecommerce.add_to_cart(customer, 3, 4);
 		END LOOP;
 		PERFORM ecommerce.cancel_order(1, 2, 'fraud');
-		PERFORM ecommerce.set_order_status(1, 3, 'SHIPPED');
+		PERFORM ecommerce.set_order_address(1, 3, '1 Megadodo House');
+		PERFORM ecommerce.set_order_status(1, 3, 'SHIPPED', '{"tracking_number": "parcel of 1"}');
+		PERFORM ecommerce.correct_order_status(1, 3, 'PROCESSING', 'Zaphod 1 Beeblebrox called');
+		PERFORM ecommerce.set_order_status(2, 5, 'SHIPPED', '{"tracking_number": "parcel of 2"}');
 		PERFORM ecommerce.acknowledge_order_events('{1}');
 		PERFORM set_config('request.jwt.claims', '{"sub": "clerk of 1"}', true);
 		PERFORM ecommerce.record_payment(1, 1, 'card', 'pi_1', 'captured', 1.50, '{"cardholder": "Z. Beeblebrox of 1"}');
@@ -61,19 +64,20 @@ my @personal = (
 	'clerk of 1', 'Z. Beeblebrox of 1', 'third head of 1',
 	'stain of 1', 'return of 1');
 my @addresses = ('1 Restaurant Row', '1 Megadodo House');
+my @said = ('parcel of 1', 'old_shipping_address', 'Zaphod 1 Beeblebrox called');
 my @of_the_shop = ('555-0101');
 my @of_another = (
 	'Zaphod 2 Beeblebrox', 'zaphod2@example.com',
 	'2 Restaurant Row', '2 Megadodo House',
 	'first of 2', 'third of 2',
-	'clerk of 2', 'Z. Beeblebrox of 2', 'stain of 2', 'return of 2');
+	'clerk of 2', 'Z. Beeblebrox of 2', 'stain of 2', 'return of 2', 'parcel of 2');
 
 $before = rows_of('shop');
 
 # The real function, with and without the addresses of the orders.
 foreach my $order_addresses ('false', 'true')
 {
-	my @gone = (@personal, $order_addresses eq 'true' ? @addresses : ());
+	my @gone = (@personal, @said, $order_addresses eq 'true' ? @addresses : ());
 	my @left = ($order_addresses eq 'true' ? () : @addresses, @of_the_shop, @of_another);
 	my $call = "SELECT ecommerce.erase_user(1, order_addresses => $order_addresses)";
 	my $after;
@@ -161,7 +165,10 @@ my %step = (
 				 WHERE customer_id = erased;},
 	keys => 'UPDATE ecommerce.orders SET idempotency_key = NULL WHERE customer_id = erased;',
 	addresses => q{UPDATE ecommerce.orders SET shipping_address = 'erased'
-				   WHERE customer_id = erased;});
+				   WHERE customer_id = erased;},
+	said => q{UPDATE ecommerce.order_events SET payload = NULL
+			  WHERE customer_id = erased
+			  AND event IN ('order_shipped', 'order_corrected', 'order_address_changed');});
 my %mistake = (
 	'nothing, which is right' => [ {}, qr/^$/ ],
 	'the cart' => [ { cart => '' }, qr/^\+INSERT INTO ecommerce.cart_items VALUES \(1, 3, 4/m ],
@@ -173,6 +180,7 @@ my %mistake = (
 		{ returns => 'UPDATE ecommerce.order_returns SET idempotency_key = NULL, person = NULL WHERE customer_id = erased;' },
 		qr/^\+.*'stain of 1'/m ],
 	'the keys' => [ { keys => '' }, qr/^\+.*'first of 1'/m ],
+	'what was said' => [ { said => '' }, qr/^\+.*parcel of 1/m ],
 	'the addresses of orders' => [ { addresses => '' }, qr/^\+.*'1 Megadodo House'/m ],
 	'whom to erase' => [
 		{ keys => 'UPDATE ecommerce.orders SET idempotency_key = NULL;' },
@@ -188,7 +196,7 @@ my $number = 0;
 foreach my $name (sort keys %mistake)
 {
 	my ($steps, $found) = @{ $mistake{$name} };
-	my $body = join "\n", @{ { %step, %$steps } }{qw(cart user payments returns keys addresses)};
+	my $body = join "\n", @{ { %step, %$steps } }{qw(cart user payments returns keys addresses said)};
 
 	$database = 'mistake_' . ++$number;
 	$node->safe_psql('postgres', "CREATE DATABASE $database TEMPLATE shop");
@@ -234,6 +242,7 @@ foreach my $kept (
 	[ 'DELETE', 'cart_items' ],
 	[ 'UPDATE', 'users' ],
 	[ 'UPDATE', 'orders' ],
+	[ 'UPDATE', 'order_events' ],
 	[ 'UPDATE', 'order_payments' ],
 	[ 'UPDATE', 'order_returns' ])
 {
@@ -244,6 +253,8 @@ foreach my $kept (
 		BEGIN;
 		SELECT ecommerce.add_to_cart(2, 1);
 		SELECT ecommerce.place_order(2, 'key', shipping_address => 'Street');
+		SELECT ecommerce.set_order_status(2, max(id), 'SHIPPED', '{"tracking_number": "x"}')
+		FROM ecommerce.orders WHERE customer_id = 2 AND order_status = 'PROCESSING';
 		SELECT ecommerce.add_to_cart(2, 1);
 		SELECT ecommerce.record_payment(2, 4, 'card', 'pi_2', 'captured', 1, '{}');
 		CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
@@ -283,6 +294,7 @@ sub differences
 		$row =~ s/'(?:first|third) of 1'/NULL/;
 		$row =~ s/'(?:clerk of 1|\{"\w+": "(?:Z. Beeblebrox|third head) of 1"\})'/NULL/g;
 		$row =~ s/'(?:stain|return) of 1'/NULL/g;
+		$row =~ s/(order_events VALUES \(1, .*?)'\{"(?:tracking_number|old_address|reason": "Zaphod).*?\}'/$1NULL/;
 		$row =~ s/'1 (?:Restaurant Row|Megadodo House)'/'erased'/
 		  if $order_addresses eq 'true';
 		$should{$row} = 1;
