@@ -123,6 +123,16 @@ lock_checkout(Checkout *checkout, int64 user_id)
 					   &lock_cart_no_key_update, FRESH_SNAPSHOT);
 }
 
+void
+lock_or_make_cart(Checkout *checkout, int64 user_id)
+{
+	lock_checkout(checkout, user_id);
+	if (checkout->has_cart)
+		return;
+	require_cart(user_id);
+	lock_checkout(checkout, user_id);
+}
+
 /* What the customer chose for one order is not for the next. */
 void
 forget_choices(const Checkout *checkout)

@@ -156,6 +156,27 @@ static Statement erase_returns = {
 	PARAMETERS(INT8OID)
 };
 
+/* Keys, fingerprints and persons are not in the archive. */
+#define ADDRESSES_ERASED \
+	"'{\"shipping_address\": \"erased\", \"address\": null," \
+	"  \"billing_address\": null}'"
+
+static Statement select_archived = {
+	.query =
+	"SELECT 1 FROM ecommerce.archived_orders WHERE customer_id = $1 AND $2",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, BOOLOID)
+};
+
+static Statement erase_archived = {
+	.query =
+	"UPDATE ecommerce.archived_orders"
+	"   SET document = document || " ADDRESSES_ERASED
+	" WHERE customer_id = $1 AND $2",
+	.result = SPI_OK_UPDATE,
+	PARAMETERS(INT8OID, BOOLOID)
+};
+
 PG_FUNCTION_INFO_V1(erase_user);
 
 static void erase(int64 user_id, Datum order_addresses);
@@ -182,6 +203,7 @@ erase(int64 user_id, Datum order_addresses)
 	uint64		nevents;
 	uint64		nreturns;
 	uint64		npayments;
+	uint64		narchived;
 
 	begin_staff_access(&access);
 	if (execute(&lock_user_for_update, values, FRESH_SNAPSHOT) == 0)
@@ -204,5 +226,8 @@ erase(int64 user_id, Datum order_addresses)
 	npayments = execute(&select_payments, values, LATEST_SNAPSHOT);
 	require_written(execute(&erase_payments, values, LATEST_SNAPSHOT),
 					npayments);
+	narchived = execute(&select_archived, values, LATEST_SNAPSHOT);
+	require_written(execute(&erase_archived, values, LATEST_SNAPSHOT),
+					narchived);
 	end_access(&access);
 }

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 
@@ -33,6 +34,29 @@ static Statement insert_event = {
 	.result = SPI_OK_INSERT,
 	PARAMETERS(INT8OID, INT8OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID,
 			   TEXTOID, TEXTOID)
+};
+
+#define PAST_EVENT_COLUMNS(COLUMN) \
+	COLUMN(event_number, integer, INT4OID) \
+	COLUMN(event, text, TEXTOID) \
+	COLUMN(old_status, text, TEXTOID) \
+	COLUMN(new_status, text, TEXTOID) \
+	COLUMN(payload, jsonb, JSONBOID) \
+	COLUMN(actor, text, TEXTOID) \
+	COLUMN(created_at, timestamptz, TIMESTAMPTZOID) \
+	COLUMN(delivered_at, timestamptz, TIMESTAMPTZOID)
+
+#define PAST_EVENT_NCOLUMNS	(0 PAST_EVENT_COLUMNS(COLUMN_COUNT))
+
+static const char *const past_event_columns[] = {PAST_EVENT_COLUMNS(COLUMN_NAME)};
+static const Oid past_event_types[] = {PAST_EVENT_COLUMNS(COLUMN_OID)};
+
+static RowInserter past_event_inserter = {
+	.insert = "INSERT INTO ecommerce.order_events (customer_id, order_id",
+	.ncolumns = PAST_EVENT_NCOLUMNS,
+	.nusual = PAST_EVENT_NCOLUMNS,
+	.columns = past_event_columns,
+	.types = past_event_types
 };
 
 static void write_later_event(const Access *access, int64 user_id,
@@ -90,6 +114,33 @@ write_note(const Access *access, int64 user_id, int64 order_id,
 {
 	write_later_event(access, user_id, order_id, event, status, status,
 					  payload);
+}
+
+void
+write_past_events(const Access *access, int64 user_id, int64 order_id,
+				  const PastEvent *events, int count)
+{
+	NullableDatum *rows = palloc_extended(count * PAST_EVENT_NCOLUMNS * sizeof(NullableDatum),
+										  MCXT_ALLOC_HUGE);
+	NullableDatum actor = text_value(GetUserNameFromId(access->caller, false));
+	NullableDatum now = timestamptz_value(GetCurrentTransactionStartTimestamp());
+
+	for (int i = 0; i < count; i++)
+	{
+		NullableDatum row[PAST_EVENT_NCOLUMNS] = {
+			integer_value(i + 1),
+			text_value(event_of_status(events[i].status)),
+			i == 0 ? NULL_VALUE : text_value(events[i - 1].status),
+			text_value(events[i].status),
+			events[i].payload,
+			actor,
+			events[i].created_at,
+			now
+		};
+
+		memcpy(&rows[i * PAST_EVENT_NCOLUMNS], row, sizeof(row));
+	}
+	insert_rows(&past_event_inserter, user_id, order_id, rows, count);
 }
 
 static void

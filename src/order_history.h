@@ -34,5 +34,17 @@ extern void write_note(const Access *access, int64 user_id, int64 order_id,
 
 /* What an event has of which only the reason is to be told; NULL without one. */
 extern Jsonb *reason_payload(NullableDatum reason);
+/* An event of long ago, that gave an order of another shop's a status. */
+typedef struct PastEvent
+{
+	const char *status;
+	NullableDatum payload;
+	NullableDatum created_at;
+} PastEvent;
+
+/* All events of an order that was just written.  Nobody waits for them. */
+extern void write_past_events(const Access *access, int64 user_id,
+							  int64 order_id, const PastEvent *events,
+							  int count);
 
 #endif							/* ECOMMERCE_ORDER_HISTORY_H */

@@ -308,6 +308,13 @@ static Statement invariants[] = {
 			  " WHERE NOT EXISTS (SELECT FROM ecommerce.orders"
 			  "                    WHERE orders.customer_id = balance.customer_id"
 			  "                      AND orders.id = balance.order_id)"),
+	INVARIANT("archived_order_is_not_in_the_shop",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('archived_at', archived_at)"
+			  " FROM ecommerce.archived_orders AS archived"
+			  " WHERE EXISTS (SELECT FROM ecommerce.orders"
+			  "                WHERE orders.customer_id = archived.customer_id"
+			  "                  AND orders.id = archived.order_id)"),
 
 	/* History */
 

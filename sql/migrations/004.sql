@@ -350,9 +350,39 @@ $$;
 
 -- Carts
 
+-- Null, and so free, until something is chosen.
+ALTER TABLE ecommerce.carts ADD COLUMN changed_at timestamptz;
+COMMENT ON COLUMN ecommerce.carts.changed_at IS
+'When coupons, shipping or addresses were last chosen; null: never. What is in the cart has a '
+'changed_at of its own.';
 
 
--- Import
+-- Retention
+
+-- Whoever ordered may be gone by then: no foreign key.
+CREATE TABLE ecommerce.archived_orders (
+    customer_id bigint      NOT NULL,
+    order_id    bigint      NOT NULL,
+    number      text,
+    order_date  timestamptz NOT NULL,
+    document    jsonb       NOT NULL,
+    archived_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT archived_orders_pkey PRIMARY KEY (customer_id, order_id)
+);
+CREATE INDEX archived_orders_number_idx ON ecommerce.archived_orders (number)
+    WHERE number IS NOT NULL;
+COMMENT ON TABLE ecommerce.archived_orders IS
+'Orders that archive_orders() has moved out of the other tables. How long they stay is for the '
+'owner to say.';
+COMMENT ON COLUMN ecommerce.archived_orders.customer_id IS
+'User who ordered; the user may have been deleted since.';
+COMMENT ON COLUMN ecommerce.archived_orders.order_id IS 'Id that the order had.';
+COMMENT ON COLUMN ecommerce.archived_orders.number IS 'Number that was shown to people, if any.';
+COMMENT ON COLUMN ecommerce.archived_orders.order_date IS 'When it was placed.';
+COMMENT ON COLUMN ecommerce.archived_orders.document IS
+'The row of the order, with those of other tables under their names, without keys, fingerprints, '
+'persons, and what services and staff have said.';
+COMMENT ON COLUMN ecommerce.archived_orders.archived_at IS 'When it was moved.';
 
 
 
@@ -368,7 +398,7 @@ COMMENT ON COLUMN ecommerce.order_events.event IS
 
 FOR it IN
     SELECT relation FROM (VALUES ('order_payments'), ('order_balances'), ('order_returns'),
-                                 ('order_return_lines')) AS own (relation)
+                                 ('order_return_lines'), ('archived_orders')) AS own (relation)
 LOOP
     EXECUTE format('ALTER TABLE ecommerce.%I ENABLE ROW LEVEL SECURITY', it.relation);
     EXECUTE format($policy$CREATE POLICY own_rows ON ecommerce.%I FOR SELECT USING (customer_id =
@@ -422,6 +452,49 @@ CREATE TRIGGER check_payment_change BEFORE UPDATE ON ecommerce.order_payments
     FOR EACH ROW EXECUTE FUNCTION ecommerce.check_payment_change();
 CREATE TRIGGER keep_payments BEFORE DELETE OR TRUNCATE ON ecommerce.order_payments
     FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history();
+
+
+-- What is in the archive can go, and nothing else; a table is never truncated.
+
+CREATE FUNCTION ecommerce.keep_unless_archived() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    key bigint;
+BEGIN
+    IF TG_TABLE_NAME = 'orders' THEN
+        key := OLD.id;
+    ELSE
+        key := OLD.order_id;
+    END IF;
+    IF EXISTS (SELECT FROM ecommerce.archived_orders
+                WHERE customer_id = OLD.customer_id AND order_id = key)
+    THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'history of orders cannot be changed'
+        USING ERRCODE = 'restrict_violation',
+              DETAIL = format('{"code": "history_is_kept", "table": %s, "operation": "%s"}',
+                              to_json(TG_TABLE_NAME), TG_OP),
+              HINT = 'Cancel orders with cancel_order; remove personal data with erase_user; '
+                     'archive what is old with archive_orders.';
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ecommerce.keep_unless_archived FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce.keep_unless_archived IS
+'Trigger function: refuses with 23001 to delete a row of an order that is not in archived_orders.';
+
+FOR it IN
+    SELECT tgname, tgrelid::regclass AS relation, tgtype & 16 <> 0 AS is_for_update
+      FROM pg_trigger WHERE tgfoid = 'ecommerce.keep_history'::regproc AND tgtype & 8 <> 0
+LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', it.tgname, it.relation);
+    EXECUTE format('CREATE TRIGGER %I BEFORE %sTRUNCATE ON %s
+        FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history()', it.tgname,
+        CASE WHEN it.is_for_update THEN 'UPDATE OR ' END, it.relation);
+    EXECUTE format('CREATE TRIGGER keep_unless_archived BEFORE DELETE ON %s
+        FOR EACH ROW EXECUTE FUNCTION ecommerce.keep_unless_archived()', it.relation);
+END LOOP;
 
 
 -- Interfaces: views for clients that want rows

@@ -35,7 +35,7 @@
 enum type_oid
 {
 	BOOL = 16, INT8 = 20, INT4 = 23, TEXT = 25, INT4ARRAY = 1007, TEXTARRAY = 1009,
-	INT8ARRAY = 1016, NUMERIC = 1700, JSONB = 3802
+	INT8ARRAY = 1016, TIMESTAMPTZ = 1184, NUMERIC = 1700, JSONB = 3802
 };
 
 /* Text that grows up to its limit: what does not fit is cut off. */
@@ -68,6 +68,8 @@ typedef struct Values
 
 static const Values good_values[] = {
 	{"user_id", 0, {"1", "1", "1", "1", "2", "3", "4", "5", "6", "7"}},
+	{"from_user_id", 0, {"1", "2", "3", "4"}},
+	{"into_user_id", 0, {"1", "2", "3", "5"}},
 	{"product_id", 0, {"1", "1", "2", "2", "3", "3", "4", "4", "5", "6", "7", "8"}},
 	{"order_id", 0, {"1", "2", "5", "20",
 			"=(SELECT max(id) FROM ecommerce.orders)",
@@ -75,6 +77,11 @@ static const Values good_values[] = {
 			"=(SELECT min(id) FROM ecommerce.orders WHERE customer_id = 1 AND order_status = 'SHIPPED')",
 			"=(SELECT min(id) FROM ecommerce.orders WHERE customer_id = 1 AND order_status = 'PROCESSING')"}},
 	{"before_id", 0, {"2", "100", "1000000"}},
+	{"before", 0, {"2020-01-01", "epoch", "=now()", "=now() - interval '1 hour'"}},
+	{"name", 0, {"Edsger", "=NULL"}},
+	{"email", 0, {"='e' || pg_backend_pid() || '@example.com'", "=NULL", ""}},
+	{"orders", 0, {"[]", "=(SELECT jsonb_agg(placed || jsonb_build_object('number', clock_timestamp(), 'order_status', 'DELIVERED') - 'payment' - 'returns')"
+			" FROM jsonb_array_elements(ecommerce.order_listing_json(1, 3)) AS placed)"}},
 	{"quantity", 0, {"1", "2", "3", "10", "0"}},
 	{"after_id", 0, {"1", "100", "=NULL"}},
 	{"number", 0, {"=NULL", "=NULL", "N1"}},
@@ -141,6 +148,8 @@ static const Values extreme_values[] = {
 			"public", "postgres", "\"", "=chr(0)", "=E'\\xC3'", "=chr(65534)", "NULL",
 			"=(SELECT string_agg(chr(n), '') FROM generate_series(1, 55295) AS n)",
 			"=convert_from('\\xff', 'UTF8')", "='\\xff'::bytea::text"}},
+	{NULL, TIMESTAMPTZ, {"infinity", "-infinity", "294276-12-31", "4713-01-01 BC", "294277-01-01", "2020-02-30", "",
+			"24:00", "J2451187", "=now() + interval '200000 years'", "=to_timestamp('NaN')"}},
 	{NULL, BOOL, {"true", "f", "2", "maybe", ""}},
 	{NULL, JSONB, {"{", "[]", "null", "1", "\"x\"", "{\"line1\": null}", "{\"line1\": 1e1000}",
 			"{\"zip\": \"\"}", "{\"country\": \"nl\"}", "{\"line1\": \"\\u0000\"}",
@@ -534,7 +543,7 @@ choose_value(const Values *table, int size, const char *name, Oid type)
 static bool
 has_binary(Oid type)
 {
-	return type != JSONB && type != TEXTARRAY && type != INT4ARRAY;
+	return type != JSONB && type != TEXTARRAY && type != INT4ARRAY && type != TIMESTAMPTZ;
 }
 
 /* The binary form of a value, which need not be that of its type. */
@@ -639,7 +648,7 @@ append_argument(Text *call, const char *name, Oid type, bool good,
 		if (percent(30))
 			append(call, "::%s", type == INT8 ? "bigint" : type == INT4 ? "integer" :
 				   type == TEXT ? "text" : type == NUMERIC ? "numeric" :
-				   type == BOOL ? "boolean" : type == JSONB ? "jsonb" :
+				   type == BOOL ? "boolean" : type == JSONB ? "jsonb" : type == TIMESTAMPTZ ? "timestamptz" :
 				   type == TEXTARRAY ? "text[]" : type == INT4ARRAY ? "integer[]" : "bigint[]");
 	}
 }

@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(320);
+SELECT plan(341);
 
 CREATE ROLE regress_owner;
 CREATE ROLE regress_shopper;
@@ -70,6 +70,9 @@ INSERT INTO calls VALUES
     ('ecommerce.set_cart_coupons(bigint, text[])', 'SELECT ecommerce.set_cart_coupons(1, ''{}'') ->> ''id'''),
     ('ecommerce.set_cart_shipping(bigint, text, jsonb, jsonb)', 'SELECT ecommerce.set_cart_shipping(1) ->> ''id'''),
     ('ecommerce.cart_json(bigint)', 'SELECT ecommerce.cart_json(1) ->> ''id'''),
+    ('ecommerce.order_again(bigint, bigint)', 'SELECT ecommerce.order_again(1, 1) ->> ''id'''),
+    ('ecommerce.profile_json(bigint)', 'SELECT ecommerce.profile_json(1) ->> ''id'''),
+    ('ecommerce.set_profile(bigint, text, text, text, jsonb)', 'SELECT ecommerce.set_profile(1) ->> ''id'''),
     ('ecommerce.place_order(bigint, text, numeric, text, text, jsonb)', 'SELECT ecommerce.place_order(1) ->> ''customer_id'''),
     ('ecommerce.order_listing_json(bigint, integer, bigint, text)', 'SELECT ecommerce.order_listing_json(1) #>> ''{0,customer_id}'''),
     ('ecommerce.order_json(bigint, bigint)', 'SELECT ecommerce.order_json(1, 1) ->> ''customer_id'''),
@@ -82,6 +85,10 @@ INSERT INTO calls VALUES
     ('ecommerce_api.set_cart_coupons(text[])', 'SELECT ecommerce_api.set_cart_coupons(''{}'') ->> ''id'''),
     ('ecommerce_api.set_cart_shipping(text, jsonb, jsonb)', 'SELECT ecommerce_api.set_cart_shipping() ->> ''id'''),
     ('ecommerce_api.cart_json()', 'SELECT ecommerce_api.cart_json() ->> ''id'''),
+    ('ecommerce_api.order_again(bigint)',
+     'SELECT ecommerce_api.order_again((ecommerce_api.order_listing_json() #>> ''{0,id}'')::bigint) ->> ''id'''),
+    ('ecommerce_api.profile_json()', 'SELECT ecommerce_api.profile_json() ->> ''id'''),
+    ('ecommerce_api.set_profile(text, text, text, jsonb)', 'SELECT ecommerce_api.set_profile() ->> ''id'''),
     ('ecommerce_api.place_order(text, numeric, text, text, jsonb)', 'SELECT ecommerce_api.place_order() ->> ''customer_id'''),
     ('ecommerce_api.order_listing_json(integer, bigint, text)', 'SELECT ecommerce_api.order_listing_json() #>> ''{0,customer_id}'''),
     ('ecommerce_api.order_json(bigint)', 'SELECT coalesce(ecommerce_api.order_json(1), ecommerce_api.order_json(2)) ->> ''customer_id'''),
@@ -110,6 +117,10 @@ INSERT INTO staff_calls VALUES
      'SELECT ecommerce.return_items(1, 1, ''[{"line": 1, "quantity": 1}]'', true) ->> ''customer_id'''),
     ('ecommerce.receive_stock(bigint[], integer[])', 'SELECT ecommerce.receive_stock(''{11}'', ''{1}'')'),
     ('ecommerce.set_promotion_limit(bigint, bigint)', 'SELECT ecommerce.set_promotion_limit(1, 1)'),
+    ('ecommerce.merge_carts(bigint, bigint)', 'SELECT ecommerce.merge_carts(1, 2) ->> ''id'''),
+    ('ecommerce.clear_abandoned_carts(timestamp with time zone, integer)', 'SELECT ecommerce.clear_abandoned_carts(''-infinity'')'),
+    ('ecommerce.import_orders(jsonb)', 'SELECT ecommerce.import_orders(''[]'')'),
+    ('ecommerce.archive_orders(timestamp with time zone, integer)', 'SELECT ecommerce.archive_orders(''-infinity'')'),
     ('ecommerce.order_integrity()', 'SELECT count(*) FROM ecommerce.order_integrity()'),
     ('ecommerce.erase_user(bigint, boolean)', 'SELECT ecommerce.erase_user(1)');
 

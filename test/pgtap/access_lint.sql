@@ -262,7 +262,7 @@ CREATE FUNCTION pg_temp.unqualified(source text) RETURNS SETOF text LANGUAGE sql
     SELECT words[1] || ' ' || words[2]
       FROM regexp_matches(replace(regexp_replace(source, '/\*.*?\*/', '', 'g'), 'DISTINCT FROM', ''), '"((?:[^"\\\n]|\\.)*)"', 'g') AS literals (literal),
            regexp_matches(literal[1], '\m(FROM|JOIN|INTO|UPDATE|TABLE|USING)\s+([[:alnum:]_.]+)', 'g') AS words
-     WHERE words[2] !~ '^(ecommerce(_api)?\.|pg_[a-z_]+$|unnest$|json_to_recordset$|jsonb_each$|string_to_table$|SET$|LATERAL$|ON$|SKIP$)'
+     WHERE words[2] !~ '^(ecommerce(_api)?\.|pg_[a-z_]+$|unnest$|json_to_recordset$|jsonb_each$|jsonb_(to_record|object_keys|array_elements)$|substring$|string_to_table$|SET$|LATERAL$|ON$|SKIP$)'
        -- What WITH has given a name.
        AND source !~ format('(WITH| )%s( \([a-z, ]*\))? AS \(', words[2])
 $$;

@@ -6,7 +6,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(1152);
+SELECT plan(1267);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -74,6 +74,7 @@ INSERT INTO expected VALUES
     ('ecommerce.order_balances',               'siudtrg', 's',  '',    '',    's', ''),
     ('ecommerce.order_returns',                'siudtrg', 's',  '',    '',    's', ''),
     ('ecommerce.order_return_lines',           'siudtrg', 's',  '',    '',    's', ''),
+    ('ecommerce.archived_orders',              'siudtrg', 's',  '',    '',    's', ''),
     ('ecommerce.promotions',                   'siudtrg', 'siud', '',  '',    's', ''),
     ('ecommerce.promotion_levels',             'siudtrg', 'siud', '',  '',    's', ''),
     ('ecommerce.tax_rates',                    'siudtrg', 'siud', '',  '',    's', ''),
@@ -100,6 +101,7 @@ INSERT INTO expected VALUES
     ('ecommerce_migrations.migration_4()',     '',        '',   '',    '',    '',  ''),
     ('ecommerce_migrations.carry_grants()',    '',        '',   '',    '',    '',  ''),
     ('ecommerce.keep_history()',               'X',       '',   '',    '',    '',  ''),
+    ('ecommerce.keep_unless_archived()',       'X',       '',   '',    '',    '',  ''),
     ('ecommerce.check_order_change()',         'X',       '',   '',    '',    '',  ''),
     ('ecommerce.check_event_change()',         'X',       '',   '',    '',    '',  ''),
     ('ecommerce.check_payment_change()',       'X',       '',   '',    '',    '',  ''),
@@ -123,6 +125,8 @@ INSERT INTO expected VALUES
     ('ecommerce.set_promotion_limit()',        'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.order_integrity()',            'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.erase_user()',                 'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.import_orders()',              'X',       '',   '',    '',    '',  ''),
+    ('ecommerce.archive_orders()',             'X',       '',   '',    '',    '',  ''),
     ('ecommerce.grant_api()',                  'X',       '',   '',    '',    '',  ''),
     ('ecommerce.revoke_api()',                 'X',       '',   '',    '',    '',  ''),
     ('ecommerce.current_user_id()',            'X',       'X',  '',    '',    '',  ''),
@@ -134,6 +138,11 @@ INSERT INTO expected VALUES
     ('ecommerce.set_cart_coupons()',           'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.set_cart_shipping()',          'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.cart_json()',                  'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.merge_carts()',                'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.clear_abandoned_carts()',      'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.order_again()',                'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.profile_json()',               'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.set_profile()',                'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.place_order()',                'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.order_listing_json()',         'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.order_json()',                 'X',       'X',  '',    '',    '',  ''),
@@ -144,6 +153,9 @@ INSERT INTO expected VALUES
     ('ecommerce_api.set_cart_coupons()',       'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.set_cart_shipping()',      'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.cart_json()',              'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.order_again()',            'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.profile_json()',           'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.set_profile()',            'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.order_lines()',            'X',       'X',  'X',   '',    '',  ''),
     ('ecommerce_api.place_order()',            'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.order_listing_json()',     'X',       '',   'X',   '',    '',  ''),

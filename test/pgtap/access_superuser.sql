@@ -8,7 +8,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(61);
+SELECT plan(72);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -25,6 +25,10 @@ SET request.jwt.claims = '{"user_id": 1}';
 SELECT ecommerce.add_to_cart(1, 11, 3) IS NOT NULL AS filled, ecommerce.place_order(1) IS NOT NULL AS placed,
        ecommerce.add_to_cart(1, 11, 3) IS NOT NULL AS filled_again,
        ecommerce.record_payment(1, 1, 'card', 'pi_0', 'captured', 0.25) IS NOT NULL AS paid \gset
+-- An order that can be archived.
+SELECT ecommerce.add_to_cart(2, 11) IS NOT NULL AS filled, ecommerce.place_order(2) IS NOT NULL AS placed,
+       ecommerce.cancel_order(2, 2, 'other') IS NOT NULL AS cancelled \gset
+UPDATE ecommerce.order_events SET delivered_at = now() WHERE order_id = 2;
 INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address, payment_due_at) VALUES (2, 1000, 1, 'USD', 'Two', now());
 INSERT INTO ecommerce.order_balances (customer_id, order_id, due_at) VALUES (2, 1000, now());
 
@@ -124,6 +128,14 @@ INSERT INTO calls VALUES
     ('ecommerce.fail_order_events', 'SELECT ecommerce.fail_order_events(ARRAY(SELECT id FROM ecommerce.order_events), ''x'')', 'trigger'),
     ('ecommerce.release_order_events', 'SELECT ecommerce.release_order_events(ARRAY(SELECT id FROM ecommerce.order_events))', 'trigger'),
     ('ecommerce.erase_user', 'SELECT ecommerce.erase_user(1)', 'trigger'),
+    ('ecommerce.merge_carts', 'SELECT ecommerce.merge_carts(1, 2)', 'trigger'),
+    ('ecommerce.clear_abandoned_carts', 'SELECT ecommerce.clear_abandoned_carts(''infinity'')', 'trigger'),
+    ('ecommerce.order_again', 'SELECT ecommerce.order_again(1, 1)', 'trigger'),
+    ('ecommerce.set_profile', 'SELECT ecommerce.set_profile(1, name => ''Ada L.'')', 'trigger'),
+    ('ecommerce.import_orders', 'SELECT ecommerce.import_orders(jsonb_build_array(ecommerce.order_json(1, 1) || ''{"number": "7"}''))', 'trigger'),
+    ('ecommerce.archive_orders', 'SELECT ecommerce.archive_orders(''infinity'')', 'trigger'),
+    ('ecommerce_api.order_again', 'SELECT ecommerce_api.order_again(1)', 'trigger'),
+    ('ecommerce_api.set_profile', 'SELECT ecommerce_api.set_profile(name => ''Ada L.'')', 'trigger'),
     ('ecommerce_api.add_to_cart', 'SELECT ecommerce_api.add_to_cart(11, 1)', 'trigger'),
     ('ecommerce_api.set_cart_item', 'SELECT ecommerce_api.set_cart_item(11, 2)', 'trigger'),
     ('ecommerce_api.set_cart_items', 'SELECT ecommerce_api.set_cart_items(''{11}'', ''{2}'')', 'trigger'),
@@ -136,6 +148,8 @@ INSERT INTO calls VALUES
     ('ecommerce.find_order', 'SELECT ecommerce.find_order(1)', 'view'),
     ('ecommerce.order_queue', 'SELECT ecommerce.order_queue()', 'view'),
     ('ecommerce.cart_json', 'SELECT ecommerce.cart_json(1)', 'view'),
+    ('ecommerce.profile_json', 'SELECT ecommerce.profile_json(1)', 'view'),
+    ('ecommerce_api.profile_json', 'SELECT ecommerce_api.profile_json()', 'view'),
     ('ecommerce.order_json', 'SELECT ecommerce.order_json(1, 1)', 'view'),
     ('ecommerce.order_listing_json', 'SELECT ecommerce.order_listing_json(1)', 'view'),
     ('ecommerce.order_integrity', 'SELECT count(*) FROM ecommerce.order_integrity()', 'view'),
@@ -168,7 +182,7 @@ BEGIN
             EXECUTE format('CREATE TRIGGER a_trap BEFORE INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION evil.attack_by_trigger()', name);
         END LOOP;
     ELSE
-        FOREACH name IN ARRAY CASE kind WHEN 'view' THEN '{products, order_details}'::text[] ELSE '{schema_migrations}' END LOOP
+        FOREACH name IN ARRAY CASE kind WHEN 'view' THEN '{products, order_details, users}'::text[] ELSE '{schema_migrations}' END LOOP
             EXECUTE format('ALTER TABLE ecommerce.%I RENAME TO %I', name, 'real_' || name);
             EXECUTE format('CREATE VIEW ecommerce.%I AS SELECT * FROM ecommerce.%I WHERE evil.attack()', name, 'real_' || name);
         END LOOP;
@@ -204,7 +218,7 @@ SET LOCAL evil.call = 'careless';
 SAVEPOINT before;
 DELETE FROM evil.outcomes;
 SELECT evil.careless() AS lines \gset
-SELECT string_agg(what, ', ' ORDER BY what) AS done FROM evil.outcomes WHERE outcome = 'done' \gset
+SELECT string_agg(DISTINCT what, ', ' ORDER BY what) AS done FROM evil.outcomes WHERE outcome = 'done' \gset
 SELECT count(*) AS locks FROM pg_locks \gset
 SELECT 'x'::text AS letter \gset
 EXECUTE evil_statement \g /dev/null

@@ -24,8 +24,10 @@ SELECT results_eq(
     $$VALUES ('acknowledge_order_events', 'ids bigint[]', 'integer', 'volatile', 'unsafe'),
              ('add_to_cart', 'user_id bigint, product_id bigint, quantity integer DEFAULT 1',
               'jsonb', 'volatile', 'unsafe'),
+             ('archive_orders', 'before timestamp with time zone, max integer DEFAULT 1000', 'integer', 'volatile', 'unsafe'),
              ('cancel_order', 'user_id bigint, order_id bigint, reason text', 'jsonb', 'volatile', 'unsafe'),
              ('cart_json', 'user_id bigint', 'jsonb', 'stable', 'restricted'),
+             ('clear_abandoned_carts', 'before timestamp with time zone, max integer DEFAULT 1000', 'integer', 'volatile', 'unsafe'),
              ('clear_cart', 'user_id bigint', 'jsonb', 'volatile', 'unsafe'),
              ('correct_order_status', 'user_id bigint, order_id bigint, status text, reason text',
               'jsonb', 'volatile', 'unsafe'),
@@ -38,7 +40,10 @@ SELECT results_eq(
               'jsonb', 'stable', 'restricted'),
              ('grant_api', 'anonymous text DEFAULT NULL::text, shopper text DEFAULT NULL::text, staff text DEFAULT NULL::text',
               'void', 'volatile', 'unsafe'),
+             ('import_orders', 'orders jsonb', 'jsonb', 'volatile', 'unsafe'),
+             ('merge_carts', 'from_user_id bigint, into_user_id bigint', 'jsonb', 'volatile', 'unsafe'),
              ('migrate', 'owner text DEFAULT NULL::text', 'integer', 'volatile', 'unsafe'),
+             ('order_again', 'user_id bigint, order_id bigint', 'jsonb', 'volatile', 'unsafe'),
              ('order_integrity', '',
               'TABLE(invariant text, customer_id bigint, order_id bigint, product_id bigint, details jsonb)',
               'stable', 'restricted'),
@@ -53,6 +58,7 @@ SELECT results_eq(
               'expected_amount numeric DEFAULT NULL::numeric, fingerprint text DEFAULT NULL::text, '
               'shipping_address text DEFAULT NULL::text, metadata jsonb DEFAULT NULL::jsonb',
               'jsonb', 'volatile', 'unsafe'),
+             ('profile_json', 'user_id bigint', 'jsonb', 'stable', 'restricted'),
              ('receive_stock', 'product_ids bigint[], quantities integer[]', 'jsonb', 'volatile', 'unsafe'),
              ('record_payment', 'user_id bigint, order_id bigint, provider text, reference text, kind text, amount numeric, '
               'payload jsonb DEFAULT NULL::jsonb',
@@ -79,6 +85,8 @@ SELECT results_eq(
              ('set_order_status', 'user_id bigint, order_id bigint, status text, payload jsonb DEFAULT NULL::jsonb',
               'jsonb', 'volatile', 'unsafe'),
              ('set_owner', 'owner text', 'void', 'volatile', 'unsafe'),
+             ('set_profile', 'user_id bigint, name text DEFAULT NULL::text, email text DEFAULT NULL::text, '
+              'shipping_address text DEFAULT NULL::text, address jsonb DEFAULT NULL::jsonb', 'jsonb', 'volatile', 'unsafe'),
              ('set_promotion_limit', 'promotion_id bigint, usage_limit bigint', 'bigint', 'volatile', 'unsafe'),
              ('take_order_events', 'max integer, event text DEFAULT NULL::text, lease_seconds integer DEFAULT 300',
               'jsonb', 'volatile', 'unsafe')$$,
@@ -86,7 +94,7 @@ SELECT results_eq(
 SELECT results_eq(
     $$SELECT relname::text COLLATE "default" FROM pg_class
       WHERE relnamespace = 'ecommerce'::regnamespace AND relkind NOT IN ('i', 'S') ORDER BY relname$$,
-    $$VALUES ('cart_items'), ('carts'), ('categories'), ('order_adjustments'), ('order_balances'), ('order_details'),
+    $$VALUES ('archived_orders'), ('cart_items'), ('carts'), ('categories'), ('order_adjustments'), ('order_balances'), ('order_details'),
              ('order_events'), ('order_payments'), ('order_return_lines'), ('order_returns'), ('orders'),
              ('products'), ('promotion_levels'), ('promotions'), ('schema_migrations'), ('shipping_rates'),
              ('stock_levels'), ('tax_rates'), ('users')$$,
@@ -95,7 +103,8 @@ SELECT results_eq(
     $$SELECT conrelid::regclass::text, pg_get_constraintdef(pg_constraint.oid)
       FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
       WHERE contype IN ('p', 'u') AND connamespace = 'ecommerce'::regnamespace ORDER BY relname, contype$$,
-    $$VALUES ('ecommerce.cart_items', 'PRIMARY KEY (user_id, product_id)'),
+    $$VALUES ('ecommerce.archived_orders', 'PRIMARY KEY (customer_id, order_id)'),
+             ('ecommerce.cart_items', 'PRIMARY KEY (user_id, product_id)'),
              ('ecommerce.carts', 'PRIMARY KEY (user_id)'),
              ('ecommerce.categories', 'PRIMARY KEY (id)'),
              ('ecommerce.order_adjustments', 'PRIMARY KEY (customer_id, order_id, adjustment_number)'),
@@ -266,7 +275,7 @@ INSERT INTO rules (rule, query) VALUES
              ('check_payment_change', 'ecommerce.check_payment_change'),
              ('keep_orders', 'ecommerce.keep_history'), ('keep_lines', 'ecommerce.keep_history'),
              ('keep_events', 'ecommerce.keep_history'), ('keep_payments', 'ecommerce.keep_history'), ('keep_history', 'ecommerce.keep_history'), ('keep_adjustments', 'ecommerce.keep_history'),
-             ('cut_blanks', 'ecommerce.cut_blanks'))$$),
+             ('keep_unless_archived', 'ecommerce.keep_unless_archived'), ('cut_blanks', 'ecommerce.cut_blanks'))$$),
     ('no rule',
      $$SELECT rulename FROM pg_rewrite JOIN relations ON relation = ev_class WHERE rulename <> '_RETURN'$$),
     ('tables are logged and not parts of others',

@@ -152,6 +152,7 @@ INSERT INTO pg_temp.damages (invariant, damage) VALUES
     ('status_is_that_of_the_last_event', 'UPDATE ecommerce.orders SET order_status = ''PROCESSING'' WHERE id = 1'),
     ('cancellation_has_a_reason', 'UPDATE ecommerce.order_events SET payload = NULL WHERE event = ''order_cancelled'''),
     ('cancellation_has_a_reason', 'UPDATE ecommerce.order_events SET payload = ''{"reason": "whim"}'' WHERE event = ''order_cancelled'''),
+    ('archived_order_is_not_in_the_shop', 'INSERT INTO ecommerce.archived_orders VALUES (2, 1, NULL, ''2026-11-23'', ''{}'', ''2026-11-23'')'),
     ('event_has_an_order', 'INSERT INTO ecommerce.order_events SELECT (pg_temp.with(e, ''{"order_id": 99, "id": 9}'')).* FROM ecommerce.order_events AS e WHERE order_id = 4'),
     ('event_id_is_used_once', 'UPDATE ecommerce.order_events SET id = 1 WHERE order_id = 4'),
     ('attempts_are_counted', 'UPDATE ecommerce.order_events SET attempts = -1 WHERE order_id = 4'),

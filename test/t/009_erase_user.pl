@@ -244,7 +244,8 @@ foreach my $kept (
 	[ 'UPDATE', 'orders' ],
 	[ 'UPDATE', 'order_events' ],
 	[ 'UPDATE', 'order_payments' ],
-	[ 'UPDATE', 'order_returns' ])
+	[ 'UPDATE', 'order_returns' ],
+	[ 'UPDATE', 'archived_orders' ])
 {
 	my ($stdout, $stderr);
 
@@ -257,6 +258,7 @@ foreach my $kept (
 		FROM ecommerce.orders WHERE customer_id = 2 AND order_status = 'PROCESSING';
 		SELECT ecommerce.add_to_cart(2, 1);
 		SELECT ecommerce.record_payment(2, 4, 'card', 'pi_2', 'captured', 1, '{}');
+		INSERT INTO ecommerce.archived_orders (customer_id, order_id, order_date, document) VALUES (2, 99, now(), '{}');
 		CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 		CREATE TRIGGER a BEFORE $kept->[0] ON ecommerce.$kept->[1]
 		FOR EACH ROW EXECUTE FUNCTION keep();

@@ -74,7 +74,7 @@ $publisher->safe_psql(
 	CREATE PUBLICATION shop FOR TABLE ecommerce.users, ecommerce.categories,
 		ecommerce.products, ecommerce.carts, ecommerce.cart_items, ecommerce.stock_levels,
 		ecommerce.orders, ecommerce.order_details, ecommerce.order_adjustments, ecommerce.order_payments, ecommerce.order_balances,
-		ecommerce.order_returns, ecommerce.order_return_lines, ecommerce.order_events,
+		ecommerce.order_returns, ecommerce.order_return_lines, ecommerce.order_events, ecommerce.archived_orders,
 		ecommerce.promotions, ecommerce.promotion_levels, ecommerce.tax_rates, ecommerce.shipping_rates});
 is( $publisher->safe_psql(
 		'postgres', q{
