@@ -204,6 +204,17 @@ export type ErrorDetail =
           order_id: number;
       }
     | {
+          code: 'email_taken';
+      }
+    | {
+          code: 'order_not_importable';
+          position: number;
+          number: string | null;
+          field: string;
+          place?: number;
+          accepted: string;
+      }
+    | {
           code: 'ambiguous_order';
           orders: {
               user_id: number;
@@ -457,6 +468,8 @@ export interface Answers {
     clear_cart: Cart;
     set_cart_coupons: Cart;
     set_cart_shipping: Cart;
+    merge_carts: Cart;
+    order_again: Cart;
     cart_json: Cart;
     place_order: Order;
     order_json: Order | null;
@@ -464,6 +477,9 @@ export interface Answers {
     cancel_order: Order;
     set_order_status: Order;
     correct_order_status: Order;
+    profile_json: Profile;
+    set_profile: Profile;
+    import_orders: ImportedOrders;
     record_payment: Order;
     request_refund: Order;
     return_items: Order;
@@ -705,6 +721,19 @@ export interface SoldProduct {
 export interface Category {
     id: number;
     name: string;
+}
+export interface Profile {
+    id: number;
+    name: string;
+    email: string | null;
+    address: Address | null;
+    shipping_address: string | null;
+    created_at: string;
+}
+export interface ImportedOrders {
+    imported: number;
+    present: number;
+    out_of_sequence: number | null;
 }
 export interface FoundOrder {
     order: Order;
