@@ -28,11 +28,16 @@ $$;
 
 CREATE FUNCTION pg_temp.try(order_id bigint, function text, status text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
-    IF function = 'set_order_status' THEN
-        RETURN ecommerce.set_order_status(1, order_id, status) ->> 'order_status';
-    ELSE
-        RETURN ecommerce.cancel_order(1, order_id, 'customer') ->> 'order_status';
-    END IF;
+    CASE function
+        WHEN 'cancel_order' THEN
+            RETURN ecommerce.cancel_order(1, order_id, 'customer') ->> 'order_status';
+        WHEN 'set_order_status' THEN
+            RETURN ecommerce.set_order_status(1, order_id, status) ->> 'order_status';
+        WHEN 'correct_order_status' THEN
+            RETURN ecommerce.correct_order_status(1, order_id, status, 'by mistake') ->> 'order_status';
+        WHEN 'return_items' THEN
+            RETURN ecommerce.return_items(1, order_id, '[{"line": 1, "quantity": 1}]', true) ->> 'order_status';
+    END CASE;
 EXCEPTION WHEN SQLSTATE 'PT409' OR invalid_parameter_value THEN
     RETURN NULL;
 END
@@ -54,8 +59,8 @@ BEGIN
     WHILE reached <> '{}' LOOP
         before := reached[1];
         reached := reached[2:];
-        FOREACH wanted IN ARRAY statuses LOOP
-            FOREACH tried IN ARRAY '{cancel_order,set_order_status}'::text[] LOOP
+        FOREACH tried IN ARRAY '{cancel_order,set_order_status,correct_order_status,return_items}'::text[] LOOP
+            FOREACH wanted IN ARRAY statuses LOOP
                 result := pg_temp.try(pg_temp.order_in(before), tried, wanted);
                 IF result IS NULL OR result = before
                    OR EXISTS (SELECT FROM transitions WHERE old = before AND new = result AND function = tried) THEN
@@ -72,5 +77,6 @@ END
 $$;
 
 SELECT E'```mermaid\nstateDiagram-v2';
-SELECT format('    %s --> %s : %s', coalesce(old, '[*]'), new, function) FROM transitions ORDER BY number;
+SELECT format('    %s --> %s : %s', coalesce(old, '[*]'), new, string_agg(function, ', ' ORDER BY number))
+FROM transitions GROUP BY old, new ORDER BY min(number);
 SELECT '```';

@@ -6,6 +6,7 @@ INSERT INTO ecommerce.shipping_rates (code, name, country, price, currency) VALU
 INSERT INTO ecommerce.promotions (code, name, kind, value) VALUES ('TEN', '10 % off', 'percent', 10);
 UPDATE ecommerce.products SET tax_class = 'standard';
 SELECT ecommerce.add_to_cart(1, 1);
+SELECT ecommerce.add_to_cart(2, 1);
 
 LOAD 'auto_explain';
 SET auto_explain.log_level = notice;
@@ -37,7 +38,13 @@ SELECT ecommerce.receive_stock('{1,2}', '{1,1}');
 SELECT ecommerce.add_to_cart(1, 1);
 SELECT ecommerce.set_cart_shipping(1, 'parcel', '{"name": "Ada", "country": "DE"}');
 SELECT ecommerce.place_order(1) -> 'id' AS id \gset
+\warn call: set_order_address
+SELECT ecommerce.set_order_address(1, :id, '{"name": "Ada", "line1": "2 Main Street", "country": "DE"}');
 \warn call: set_order_status
+SELECT ecommerce.set_order_status(1, :id, 'SHIPPED');
+\warn call: correct_order_status
+SELECT ecommerce.correct_order_status(1, :id, 'PROCESSING', 'by mistake');
+\warn call: preparation
 SELECT ecommerce.set_order_status(1, :id, 'SHIPPED');
 \warn call: record_payment
 SELECT ecommerce.record_payment(1, :id, 'card', 'pi_1', 'captured', 1000);
@@ -62,5 +69,17 @@ SELECT ecommerce.acknowledge_order_events('{1}');
 SELECT ecommerce.fail_order_events('{2}', 'no such mailbox');
 \warn call: release_order_events
 SELECT ecommerce.release_order_events('{2}');
+\warn call: merge_carts
+SELECT ecommerce.merge_carts(2, 1);
+\warn call: order_again
+SELECT ecommerce.order_again(1, :id);
+\warn call: clear_abandoned_carts
+SELECT ecommerce.clear_abandoned_carts(now() + interval '1 day');
+\warn call: set_profile
+SELECT ecommerce.set_profile(1, name => 'Ada');
+\warn call: import_orders
+SELECT ecommerce.import_orders(jsonb_build_array(ecommerce.order_json(1, 1) - '{payment,returns}'::text[] || '{"number": "A1"}'));
+\warn call: archive_orders
+SELECT ecommerce.archive_orders(now() + interval '1 day');
 \warn call: erase_user
 SELECT ecommerce.erase_user(1);

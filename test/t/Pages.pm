@@ -162,7 +162,7 @@ sub action_of
 	else
 	{
 		1 while $main =~ s/\([^()]*\)//g;
-		($table) = $main =~ /ecommerce\.(\w+)/;
+		($table) = "$main $statement" =~ /ecommerce\.(\w+)(?![\w(])/;
 		$action = defined $strength ? "FOR $strength" : 'SELECT';
 		$action .= ' SKIP LOCKED' if $statement =~ /SKIP LOCKED/;
 	}
