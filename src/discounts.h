@@ -9,6 +9,7 @@
 #define ECOMMERCE_DISCOUNTS_H
 
 #include "checkout.h"
+#include "order_lock.h"
 #include "shipping.h"
 
 typedef struct Promotion Promotion;
@@ -34,7 +35,7 @@ extern void add_discount(Checkout *checkout, const char *kind,
  */
 extern void take_promotion_uses(Checkout *checkout);
 
-/* Gives the uses of a cancelled order back. */
-extern void return_promotion_uses(int64 user_id, int64 order_id);
+/* Gives the uses of orders that are being cancelled back, by promotion id. */
+extern void return_promotion_uses(const LockedOrder *orders, int count);
 
 #endif							/* ECOMMERCE_DISCOUNTS_H */

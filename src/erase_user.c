@@ -110,6 +110,52 @@ static Statement erase_events = {
 	PARAMETERS(INT8OID)
 };
 
+/* Whatever happens to an order holds its lock, and may write such a name. */
+static Statement lock_orders_no_key_update = {
+	.query =
+	"SELECT 1 FROM ecommerce.orders WHERE customer_id = $1"
+	" ORDER BY id FOR NO KEY UPDATE",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
+/* What a provider said, or the shop, of a payment is whatever they like. */
+#define PAYMENTS_OF_PERSON \
+	" WHERE customer_id = $1 AND (payload IS NOT NULL OR person IS NOT NULL)"
+
+static Statement select_payments = {
+	.query = "SELECT 1 FROM ecommerce.order_payments" PAYMENTS_OF_PERSON,
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
+static Statement erase_payments = {
+	.query =
+	"UPDATE ecommerce.order_payments SET payload = NULL, person = NULL"
+	PAYMENTS_OF_PERSON,
+	.result = SPI_OK_UPDATE,
+	PARAMETERS(INT8OID)
+};
+
+/* A reason is whatever staff wrote. */
+#define OF_RETURN \
+	" WHERE customer_id = $1" \
+	"   AND (reason IS NOT NULL OR idempotency_key IS NOT NULL OR person IS NOT NULL)"
+
+static Statement select_returns = {
+	.query = "SELECT 1 FROM ecommerce.order_returns" OF_RETURN,
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
+static Statement erase_returns = {
+	.query =
+	"UPDATE ecommerce.order_returns"
+	"   SET reason = NULL, idempotency_key = NULL, person = NULL" OF_RETURN,
+	.result = SPI_OK_UPDATE,
+	PARAMETERS(INT8OID)
+};
+
 /* Keys, fingerprints and persons are not in the archive. */
 #define ADDRESSES_ERASED \
 	"'{\"shipping_address\": \"erased\", \"address\": null," \
@@ -155,6 +201,8 @@ erase(int64 user_id, Datum order_addresses)
 	NullableDatum values[] = {bigint_value(user_id), not_null(order_addresses)};
 	uint64		norders;
 	uint64		nevents;
+	uint64		nreturns;
+	uint64		npayments;
 	uint64		narchived;
 
 	begin_staff_access(&access);
@@ -165,12 +213,19 @@ erase(int64 user_id, Datum order_addresses)
 	/* A trigger of the shop's may have kept rows. */
 	require_written(0, execute(&select_cart, values, LATEST_SNAPSHOT));
 	require_written(execute(&erase_account, values, FRESH_SNAPSHOT), 1);
+	execute(&lock_orders_no_key_update, values, LATEST_SNAPSHOT);
 	norders = execute(&select_orders, values, LATEST_SNAPSHOT);
 	require_written(execute(&erase_orders, values, LATEST_SNAPSHOT),
 					norders);
 	nevents = execute(&select_events, values, LATEST_SNAPSHOT);
 	require_written(execute(&erase_events, values, LATEST_SNAPSHOT),
 					nevents);
+	nreturns = execute(&select_returns, values, LATEST_SNAPSHOT);
+	require_written(execute(&erase_returns, values, LATEST_SNAPSHOT),
+					nreturns);
+	npayments = execute(&select_payments, values, LATEST_SNAPSHOT);
+	require_written(execute(&erase_payments, values, LATEST_SNAPSHOT),
+					npayments);
 	narchived = execute(&select_archived, values, LATEST_SNAPSHOT);
 	require_written(execute(&erase_archived, values, LATEST_SNAPSHOT),
 					narchived);

@@ -193,6 +193,13 @@ require_finite(Numeric amount)
 		refuse_not_finite();
 }
 
+Numeric
+amount_or_zero(NullableDatum value, int digits)
+{
+	return value.isnull ? round_amount(int64_to_numeric(0), digits) :
+		DatumGetNumeric(value.value);
+}
+
 bool
 is_below_amount_limit(Numeric amount)
 {

@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 
+#include "jsonb_writer.h"
 #include "order_history.h"
 #include "order_lifecycle.h"
 
@@ -181,7 +182,8 @@ refuse_taken_id(void)
 
 /*
  * 0 for an order without events.  The lock of the order keeps the number the
- * last.
+ * last.  An event that left the status may be newer than the snapshot of a
+ * transaction that keeps to one, though the order's row is not.
  */
 static int32
 last_number(int64 user_id, int64 order_id)
@@ -189,7 +191,23 @@ last_number(int64 user_id, int64 order_id)
 	NullableDatum values[] = {bigint_value(user_id), bigint_value(order_id)};
 	NullableDatum number;
 
-	require_written(execute(&select_last_number, values, FRESH_SNAPSHOT), 1);
+	require_written(execute(&select_last_number, values, LATEST_SNAPSHOT), 1);
 	read_row(SPI_tuptable, 0, &number, 1);
 	return DatumGetInt32(number.value);
+}
+
+/* {reason} */
+Jsonb *
+reason_payload(NullableDatum reason)
+{
+	static const char *const keys[] = {"reason"};
+	JsonbWriter writer;
+
+	if (reason.isnull)
+		return NULL;
+	jsonb_begin(&writer, CurrentMemoryContext);
+	jsonb_open_object(&writer, jsonb_shape(keys, lengthof(keys)));
+	jsonb_put_text(&writer, reason);
+	jsonb_close_object(&writer);
+	return jsonb_finish(&writer);
 }

@@ -32,6 +32,12 @@
 	EACH("order_items_returned") OR \
 	EACH("order_address_changed")
 
+/* What an order's ledger of payments can have. */
+#define PAYMENT_KINDS(KIND, AND, OR) \
+	KIND("authorized") AND KIND("captured") AND KIND("voided") AND \
+	KIND("failed") AND KIND("refund_requested") AND KIND("refunded") AND \
+	KIND("refund_failed") OR KIND("charged_back")
+
 /* Which status can follow which. */
 #define ORDER_TRANSITIONS(EACH, AND) \
 	EACH("PROCESSING", "SHIPPED") AND \
@@ -49,10 +55,10 @@
 	EACH("RETURNED", "SHIPPED") AND \
 	EACH("RETURNED", "DELIVERED")
 
-/* The reasons of Shopify's Admin API, OrderCancelReason. */
+/* The reasons of Shopify's Admin API, OrderCancelReason, and one of a deadline. */
 #define CANCEL_REASONS(EACH, AND, OR) \
 	EACH("customer") AND EACH("inventory") AND EACH("fraud") AND \
-	EACH("declined") AND EACH("staff") OR EACH("other")
+	EACH("declined") AND EACH("unpaid") AND EACH("staff") OR EACH("other")
 
 #define STATUS_PLACED		"PROCESSING"
 #define STATUS_CANCELLED	"CANCELLED"
@@ -70,6 +76,7 @@
 #define EVENT_ITEMS_RETURNED	"order_items_returned"
 #define EVENT_ADDRESS_CHANGED	"order_address_changed"
 #define REASON_CUSTOMER		"customer"
+#define REASON_UNPAID		"unpaid"
 
 /* Phrases: "a, b or c". */
 #define PLAIN_STATUS(status, event)	status
@@ -92,6 +99,7 @@
 #define NOTE_LITERALS		ORDER_NOTES(QUOTED_NOTE, ", ", ", ")
 #define TRANSITION_LITERALS	ORDER_TRANSITIONS(QUOTED_TRANSITION, ", ")
 #define CORRECTION_LITERALS	ORDER_CORRECTIONS(QUOTED_TRANSITION, ", ")
+#define PAYMENT_KIND_LITERALS	PAYMENT_KINDS(QUOTED_NOTE, ", ", ", ")
 #define REASON_LITERALS		CANCEL_REASONS(QUOTED_REASON, ", ", ", ")
 
 /* The name of the event that gives an order the status, or NULL: no status. */

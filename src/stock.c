@@ -68,6 +68,15 @@ static Statement decrement_levels = {
 	PARAMETERS(INT8OID, INT8ARRAYOID, INT8ARRAYOID, TIDARRAYOID)
 };
 
+static Statement increment_levels = {
+	.query =
+	"UPDATE ecommerce.stock_levels"
+	"   SET quantity = quantity + ($3)[width_bucket(product_id, $2)]"
+	" WHERE ctid = ANY ($4) AND bucket = $1 AND product_id = ANY ($2)",
+	.result = SPI_OK_UPDATE,
+	PARAMETERS(INT8OID, INT8ARRAYOID, INT8ARRAYOID, TIDARRAYOID)
+};
+
 static Statement increment_level = {
 	.query =
 	"UPDATE ecommerce.stock_levels SET quantity = quantity + $3"
@@ -92,6 +101,9 @@ static Statement insert_level = {
 	.result = SPI_OK_INSERT,
 	PARAMETERS(INT8OID, INT8OID, INT8OID)
 };
+
+/* What is available of a product whose level has not been found. */
+#define NO_LEVEL	PG_INT64_MIN
 
 typedef struct OtherLevel
 {
@@ -151,6 +163,23 @@ units_arguments(const NullableDatum *arguments, int32 minimum, int *count)
 		if (units[i].product_id == units[i - 1].product_id)
 			refuse_argument("product_ids", "each product once");
 	return units;
+}
+
+int
+add_up_units(StockUnits *units, int count)
+{
+	int			nproducts = 0;
+
+	qsort(units, count, sizeof(StockUnits), compare_products);
+	for (int i = 0; i < count; i++)
+	{
+		if (nproducts > 0 &&
+			units[nproducts - 1].product_id == units[i].product_id)
+			units[nproducts - 1].quantity += units[i].quantity;
+		else
+			units[nproducts++] = units[i];
+	}
+	return nproducts;
 }
 
 StockUnits *
@@ -223,13 +252,29 @@ add_stock(int64 bucket, const StockUnits *units, int count)
 	}
 }
 
+/* Levels that are not there come last, one by one. */
 void
-return_stock(int64 bucket, const StockUnits *units, int count)
+return_stock(int64 bucket, StockUnits *units, int count)
 {
+	NullableDatum values[] = {
+		bigint_value(bucket),
+		product_ids_value(units, count),
+		quantities_value(units, count),
+		NULL_VALUE
+	};
+	uint64		nlevels = execute(&lock_levels, values, FRESH_SNAPSHOT);
+
+	for (int i = 0; i < count; i++)
+		units[i].available = NO_LEVEL;
+	values[3] = lock_own(units, count, nlevels);
+	if (nlevels > 0)
+		require_written(execute(&increment_levels, values, FRESH_SNAPSHOT),
+						nlevels);
 	for (int i = 0; i < count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		return_units(bucket, &units[i]);
+		if (units[i].available == NO_LEVEL)
+			return_units(bucket, &units[i]);
 	}
 }
 

@@ -37,6 +37,12 @@ typedef struct LockedStock
 extern StockUnits *units_arguments(const NullableDatum *arguments,
 								   int32 minimum, int *count);
 
+/*
+ * Sorts units by product id and makes one of those of a product, whose quantities
+ * are added up.  Returns how many products there are.
+ */
+extern int	add_up_units(StockUnits *units, int count);
+
 /* Each of these takes the units in the order of product ids, and none twice. */
 
 /* NULL when there are none of the product. */
@@ -68,6 +74,6 @@ extern void add_stock(int64 bucket, const StockUnits *units, int count);
  * as long as there is the product; units of a product that has been deleted
  * are gone with it.
  */
-extern void return_stock(int64 bucket, const StockUnits *units, int count);
+extern void return_stock(int64 bucket, StockUnits *units, int count);
 
 #endif							/* ECOMMERCE_STOCK_H */

@@ -42,13 +42,13 @@ CREATE FUNCTION ecommerce.cancel_order(user_id bigint, order_id bigint, reason t
 REVOKE EXECUTE ON FUNCTION ecommerce.cancel_order FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.cancel_order IS
 'Cancels an order that is PROCESSING, returns its units to the bucket of stock they came from, '
-'writes an event, and returns the order. reason is customer, inventory, fraud, declined, staff '
-'or other. Safe to repeat: an order that is cancelled already is returned as it is. Units of a '
-'product that has been deleted since are gone with it.
+'writes an event, and returns the order. reason is customer, inventory, fraud, declined, '
+'unpaid, staff or other. Safe to repeat: an order that is cancelled already is returned as it is. '
+'Units of a product that has been deleted since are gone with it.
 Errors: 22004 for a null; 22023 for another reason; PT404 for an unknown order; PT409 for an '
 'order that was shipped; 55000 before migrate(). After 40001, 40P01, 55P03 or a lost connection, '
 'repeat.
-The reasons are those of the cancelReason of an order in Shopify''s Admin API.';
+The reasons are those of the cancelReason of an order in Shopify''s Admin API, and unpaid.';
 
 CREATE FUNCTION ecommerce_api.cancel_order(order_id bigint) RETURNS jsonb
     LANGUAGE c VOLATILE PARALLEL UNSAFE

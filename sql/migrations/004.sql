@@ -56,7 +56,8 @@ COMMENT ON COLUMN ecommerce.order_payments.kind IS
 COMMENT ON COLUMN ecommerce.order_payments.provider IS
 'Who moved the money, such as the name of a payment service, or cash.';
 COMMENT ON COLUMN ecommerce.order_payments.reference IS
-'The provider''s own name for it; one of a kind for each.';
+'The name that it has at the provider: one of a kind for each. Facts of one reference belong '
+'together, such as an authorization and what was captured of it.';
 COMMENT ON COLUMN ecommerce.order_payments.amount IS
 'Amount, in the currency of the order and in units of it; never negative.';
 COMMENT ON COLUMN ecommerce.order_payments.payload IS 'What the provider said; null if not kept.';
@@ -75,6 +76,7 @@ CREATE TABLE ecommerce.order_balances (
     refunded_amount       numeric NOT NULL DEFAULT 0,
     refund_pending_amount numeric NOT NULL DEFAULT 0,
     returned_amount       numeric NOT NULL DEFAULT 0,
+    return_count          integer NOT NULL DEFAULT 0,
     CONSTRAINT order_balances_pkey PRIMARY KEY (customer_id, order_id),
     CONSTRAINT order_balances_order_exists
         FOREIGN KEY (customer_id, order_id) REFERENCES ecommerce.orders (customer_id, id)
@@ -86,16 +88,25 @@ COMMENT ON TABLE ecommerce.order_balances IS
 COMMENT ON COLUMN ecommerce.order_balances.customer_id IS 'User who ordered.';
 COMMENT ON COLUMN ecommerce.order_balances.order_id IS 'Order.';
 COMMENT ON COLUMN ecommerce.order_balances.due_at IS
-'payment_due_at of the order, until it is paid or cancelled; then null.';
-COMMENT ON COLUMN ecommerce.order_balances.authorized_amount IS 'Authorized, less voided.';
+'payment_due_at of the order, until something is paid, all of it authorized, or it is cancelled; '
+'then null.';
+COMMENT ON COLUMN ecommerce.order_balances.authorized_amount IS
+'Authorized, and neither captured nor voided yet.';
 COMMENT ON COLUMN ecommerce.order_balances.paid_amount IS 'Captured.';
 COMMENT ON COLUMN ecommerce.order_balances.refunded_amount IS 'Refunded or charged back.';
 COMMENT ON COLUMN ecommerce.order_balances.refund_pending_amount IS
 'Requested to be refunded, of which the provider has not said yet what became of it.';
 COMMENT ON COLUMN ecommerce.order_balances.returned_amount IS 'What the returned units had cost.';
+COMMENT ON COLUMN ecommerce.order_balances.return_count IS
+'How many returns there are; those of units that cost nothing count, too.';
 
 
 -- Returns
+
+-- What a line cost is its line_amount, less its discounts, and what taxes add to it.
+ALTER TABLE ecommerce.order_details ADD COLUMN added_tax_amount numeric;
+COMMENT ON COLUMN ecommerce.order_details.added_tax_amount IS
+'What of tax_amount was added to the price; null if nothing.';
 
 CREATE TABLE ecommerce.order_returns (
     customer_id     bigint      NOT NULL,
@@ -123,7 +134,8 @@ COMMENT ON COLUMN ecommerce.order_returns.return_number IS 'Number within the or
 COMMENT ON COLUMN ecommerce.order_returns.amount IS
 'What the units had cost, in the currency of the order: the sum of the lines of the return.';
 COMMENT ON COLUMN ecommerce.order_returns.is_restocked IS 'Whether the units went back into stock.';
-COMMENT ON COLUMN ecommerce.order_returns.reason IS 'Why, in the shop''s words.';
+COMMENT ON COLUMN ecommerce.order_returns.reason IS
+'Why, in the shop''s words; the customer sees it.';
 COMMENT ON COLUMN ecommerce.order_returns.idempotency_key IS
 'Key the client gave, if any; one return for each key of an order.';
 COMMENT ON COLUMN ecommerce.order_returns.actor IS 'Database role that recorded it.';
@@ -131,6 +143,34 @@ COMMENT ON COLUMN ecommerce.order_returns.person IS
 'Who recorded it: the sub of the request''s token, if it has one.';
 COMMENT ON COLUMN ecommerce.order_returns.created_at IS
 'When the transaction that recorded it began.';
+
+CREATE FUNCTION ecommerce.check_return_change() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF (NEW.customer_id, NEW.order_id, NEW.return_number, NEW.amount, NEW.is_restocked, NEW.actor,
+        NEW.created_at)
+       IS DISTINCT FROM
+       (OLD.customer_id, OLD.order_id, OLD.return_number, OLD.amount, OLD.is_restocked, OLD.actor,
+        OLD.created_at)
+       OR (NEW.reason IS NOT NULL AND NEW.reason IS DISTINCT FROM OLD.reason)
+       OR (NEW.idempotency_key IS NOT NULL
+           AND NEW.idempotency_key IS DISTINCT FROM OLD.idempotency_key)
+       OR (NEW.person IS NOT NULL AND NEW.person IS DISTINCT FROM OLD.person)
+    THEN
+        RAISE EXCEPTION 'history of orders cannot be changed'
+            USING ERRCODE = 'restrict_violation',
+                  DETAIL = format('{"code": "history_is_kept", "table": %s, "operation": "%s", '
+                                  '"order_id": %s}', to_json(TG_TABLE_NAME), TG_OP, OLD.order_id),
+                  HINT = 'Only the reason, the key and the person can be taken away.';
+    END IF;
+    RETURN NEW;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ecommerce.check_return_change FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce.check_return_change IS
+'Trigger function: refuses with 23001 to change more of a return than to take its reason, its '
+'key or its person away.';
 
 CREATE TABLE ecommerce.order_return_lines (
     customer_id   bigint  NOT NULL,
@@ -161,7 +201,7 @@ COMMENT ON COLUMN ecommerce.order_return_lines.amount IS
 
 -- An order reads them with the product.
 ALTER TABLE ecommerce.products
-    ADD COLUMN is_counted       boolean NOT NULL DEFAULT true,
+    ADD COLUMN is_counted       boolean,
     ADD COLUMN minimum_quantity integer,
     ADD COLUMN maximum_quantity integer,
     ADD COLUMN quantity_step    integer,
@@ -170,6 +210,11 @@ ALTER TABLE ecommerce.products
         CHECK (least(minimum_quantity, maximum_quantity, quantity_step, customer_limit) > 0),
     ADD CONSTRAINT products_maximum_not_below_minimum
         CHECK (maximum_quantity >= minimum_quantity);
+-- Rows are written anew: while a column is missing from rows, every scan of the table projects.
+ALTER TABLE ecommerce.products
+    ALTER COLUMN is_counted TYPE boolean USING true,
+    ALTER COLUMN is_counted SET DEFAULT true,
+    ALTER COLUMN is_counted SET NOT NULL;
 COMMENT ON COLUMN ecommerce.products.is_counted IS
 'Whether stock_levels counts the units. False for a download, a service or what is made to '
 'order: there is always enough of it.';
@@ -368,13 +413,45 @@ END LOOP;
 
 -- History: returns and their lines stay as they are.
 
-FOR it IN
-    SELECT relation FROM (VALUES ('order_returns'), ('order_return_lines')) AS kept (relation)
-LOOP
-    EXECUTE format('CREATE TRIGGER keep_history
-        BEFORE UPDATE OR DELETE OR TRUNCATE ON ecommerce.%I
-        FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history()', it.relation);
-END LOOP;
+CREATE TRIGGER check_return_change BEFORE UPDATE ON ecommerce.order_returns
+    FOR EACH ROW EXECUTE FUNCTION ecommerce.check_return_change();
+CREATE TRIGGER keep_returns BEFORE DELETE OR TRUNCATE ON ecommerce.order_returns
+    FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history();
+CREATE TRIGGER keep_return_lines BEFORE UPDATE OR DELETE OR TRUNCATE ON ecommerce.order_return_lines
+    FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history();
+
+
+-- The ledger of payments only grows; what they say of persons can be taken away.
+
+CREATE FUNCTION ecommerce.check_payment_change() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF (NEW.customer_id, NEW.order_id, NEW.payment_number, NEW.kind, NEW.provider, NEW.reference,
+        NEW.amount, NEW.actor, NEW.created_at)
+       IS DISTINCT FROM
+       (OLD.customer_id, OLD.order_id, OLD.payment_number, OLD.kind, OLD.provider, OLD.reference,
+        OLD.amount, OLD.actor, OLD.created_at)
+       OR (NEW.payload IS NOT NULL AND NEW.payload IS DISTINCT FROM OLD.payload)
+       OR (NEW.person IS NOT NULL AND NEW.person IS DISTINCT FROM OLD.person)
+    THEN
+        RAISE EXCEPTION 'history of orders cannot be changed'
+            USING ERRCODE = 'restrict_violation',
+                  DETAIL = format('{"code": "history_is_kept", "table": %s, "operation": "%s", '
+                                  '"order_id": %s}', to_json(TG_TABLE_NAME), TG_OP,
+                                  OLD.order_id),
+                  HINT = 'Only the payload and the person can be taken away.';
+    END IF;
+    RETURN NEW;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ecommerce.check_payment_change FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce.check_payment_change IS
+'Keeps the ledger of payments as it is, but for the payload and the person.';
+CREATE TRIGGER check_payment_change BEFORE UPDATE ON ecommerce.order_payments
+    FOR EACH ROW EXECUTE FUNCTION ecommerce.check_payment_change();
+CREATE TRIGGER keep_payments BEFORE DELETE OR TRUNCATE ON ecommerce.order_payments
+    FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history();
 
 
 -- What is in the archive can go, and nothing else; a table is never truncated.

@@ -87,6 +87,19 @@ static const Values good_values[] = {
 	{"number", 0, {"=NULL", "=NULL", "N1"}},
 	{"newest_first", 0, {"true", "false"}},
 	{"payload", 0, {"=NULL", "{\"tracking_number\": \"1\"}"}},
+	{"provider", 0, {"card", "card", "cash", "=NULL"}},
+	{"reference", 0, {"a", "b", "=clock_timestamp()::text", "=clock_timestamp()::text"}},
+	{"kind", 0, {"authorized", "captured", "captured", "voided", "failed", "refunded", "refund_failed", "charged_back"}},
+	{"amount", 0, {"1.99", "3.98", "5", "0.01", "=NULL"}},
+	{"payload", 0, {"{}", "{\"id\": \"evt_1\"}", "=NULL"}},
+	{"items", 0, {"[{\"line\": 1, \"quantity\": 1}]", "[{\"line\": 1, \"quantity\": 1}]",
+			"[{\"line\": 2, \"quantity\": 1}, {\"line\": 1, \"quantity\": 1}]",
+			"[{\"line\": 1, \"quantity\": 0}]", "[{\"line\": 1.5, \"quantity\": 1}]",
+			"[{\"line\": 1, \"quantity\": 2147483647}]", "[{\"line\": 1}]", "[[1, 1]]",
+			"=jsonb_build_array(jsonb_build_object('line', 1, 'quantity', 1e100))",
+			"=(SELECT jsonb_agg(jsonb_build_object('line', n, 'quantity', 1)) FROM generate_series(1, 10000) AS n)"}},
+	{"restock", 0, {"true", "false"}},
+	{"expected_status", 0, {"PROCESSING", "SHIPPED", "=NULL", "=NULL", "=NULL"}},
 	{"max", 0, {"1", "5", "100"}},
 	{"lease_seconds", 0, {"1", "300"}},
 	{"page_size", 0, {"1", "5", "20", "500"}},
@@ -107,7 +120,7 @@ static const Values good_values[] = {
 	{"usage_limit", 0, {"=NULL", "1000000", "100"}},
 	{"currency", 0, {"USD", "JPY", "KWD", "CLF"}},
 	{"status", 0, {"SHIPPED", "SHIPPED", "SHIPPED", "DELIVERED", "RETURNED", "CANCELLED", "PROCESSING"}},
-	{"reason", 0, {"customer", "inventory", "fraud", "declined", "staff", "other"}},
+	{"reason", 0, {"customer", "inventory", "fraud", "declined", "unpaid", "staff", "other"}},
 	{"event", 0, {"order_placed", "order_shipped", "order_cancelled"}},
 	{"ids", 0, {"{1,2,3}", "{}", "=ARRAY(SELECT id FROM ecommerce.order_events LIMIT 3)"}},
 	{"order_addresses", 0, {"true", "false"}},
@@ -268,6 +281,12 @@ typedef struct Scene
 #define BEGIN_SNAPSHOT \
 	"BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM ecommerce.carts"
 
+#define PLACE \
+	"BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here')"
+#define OF_PLACED " FROM ecommerce.orders WHERE customer_id = 2"
+#define RETURN_ITEMS(items) \
+	"ecommerce.return_items(2, (SELECT max(id)" OF_PLACED "), '" items "', true, NULL, 'scene')"
+
 static const Scene scenes[] = {
 	{.beginning = "BEGIN; SELECT 1/0"},
 	{.beginning = "BEGIN; ALTER TABLE ecommerce.orders RENAME TO elsewhere"},
@@ -312,6 +331,50 @@ static const Scene scenes[] = {
 	.call = "ecommerce.place_order(2, shipping_address => 'Here')"},
 	{.beginning = "BEGIN; " FILL_CART "; UPDATE ecommerce.products SET is_counted = false WHERE id = 9",
 	.call = "ecommerce.place_order(2, shipping_address => 'Here')"},
+	{.beginning = PLACE, .call = RETURN_ITEMS("[{\"line\": 1, \"quantity\": 1}]")},
+	{.beginning = PLACE, .call = RETURN_ITEMS("[{\"line\": 1, \"quantity\": 2}]")},
+	{.beginning = PLACE, .call = RETURN_ITEMS("[{\"line\": 9, \"quantity\": 1}]")},
+	{.beginning = PLACE "; SELECT ecommerce.cancel_order(2, max(id), 'other')" OF_PLACED,
+	.call = RETURN_ITEMS("[{\"line\": 1, \"quantity\": 1}]")},
+	{.beginning = PLACE "; SELECT ecommerce.set_order_status(2, max(id), 'SHIPPED')" OF_PLACED,
+	.call = RETURN_ITEMS("[{\"line\": 1, \"quantity\": 1}]")},
+	{.beginning = PLACE "; SELECT ecommerce.set_order_status(2, max(id), 'SHIPPED')" OF_PLACED ";"
+		" SELECT ecommerce.return_items(2, max(id), '[{\"line\": 1, \"quantity\": 1}]', false, NULL, 'scene')" OF_PLACED,
+	.call = RETURN_ITEMS("[{\"line\": 1, \"quantity\": 1}]")},
+	{.prepared = FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here') FROM"
+		" ecommerce.set_cart_item(2, 9, 2); SELECT ecommerce.set_order_status(2, max(id), 'SHIPPED')" OF_PLACED,
+		.beginning = BEGIN_SNAPSHOT,
+		.meanwhile = "SELECT " RETURN_ITEMS("[{\"line\": 1, \"quantity\": 1}]"),
+	.call = RETURN_ITEMS("[{\"line\": 1, \"quantity\": 1}]")},
+	{.beginning = PLACE,
+	.call = "ecommerce.return_items(2, (SELECT max(id) FROM ecommerce.orders WHERE customer_id = 2),"
+		" '[{\"line\": 1, \"quantity\": 1}]', true, expected_status => 'SHIPPED')"},
+	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here')",
+	.call = "ecommerce.request_refund(2, (SELECT max(id) FROM ecommerce.orders"
+		" WHERE customer_id = 2), 'scene', 1)"},
+	{.beginning = "BEGIN; ALTER TABLE ecommerce.orders ALTER payment_due_at SET DEFAULT now(); " FILL_CART ";"
+		" SELECT ecommerce.place_order(2, shipping_address => 'Here')",
+	.call = "ecommerce.set_order_status(2, (SELECT max(id) FROM ecommerce.orders"
+		" WHERE customer_id = 2), 'SHIPPED')"},
+	{.beginning = "BEGIN; ALTER TABLE ecommerce.orders ALTER payment_due_at SET DEFAULT now(); " FILL_CART ";"
+		" SELECT ecommerce.place_order(2, shipping_address => 'Here')",
+	.call = "ecommerce.expire_unpaid_orders(1)"},
+	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here');"
+		" SELECT ecommerce.record_payment(2, max(id), 'card', 'scene 1', 'captured', 1),"
+		" ecommerce.record_payment(2, max(id), 'cash', 'scene 1', 'captured', 1)"
+		" FROM ecommerce.orders WHERE customer_id = 2",
+	.call = "ecommerce.request_refund(2, (SELECT max(id) FROM ecommerce.orders"
+		" WHERE customer_id = 2), 'scene 2')"},
+	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here');"
+		" SELECT ecommerce.record_payment(2, max(id), 'card', 'scene 4', 'captured', 1)"
+		" FROM ecommerce.orders WHERE customer_id = 2",
+	.call = "ecommerce.request_refund(2, (SELECT max(id) FROM ecommerce.orders"
+		" WHERE customer_id = 2), 'scene 5', 0.5)"},
+	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here');"
+		" SELECT ecommerce.record_payment(2, max(id), 'card', 'scene 3', 'captured', 1)"
+		" FROM ecommerce.orders WHERE customer_id = 2",
+	.call = "ecommerce.record_payment(2, (SELECT max(id) FROM ecommerce.orders"
+		" WHERE customer_id = 2), 'card', 'scene 3', 'captured', 2)"},
 	{.beginning = "BEGIN; " FILL_CART "; UPDATE ecommerce.stock_levels SET quantity = 0 WHERE product_id = 9",
 	.call = "ecommerce.place_order(2, shipping_address => 'Here')"},
 	{.beginning = "BEGIN; " FILL_CART "; DELETE FROM ecommerce.products WHERE id = 9",

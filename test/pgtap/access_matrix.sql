@@ -104,6 +104,7 @@ INSERT INTO expected VALUES
     ('ecommerce.keep_unless_archived()',       'X',       '',   '',    '',    '',  ''),
     ('ecommerce.check_order_change()',         'X',       '',   '',    '',    '',  ''),
     ('ecommerce.check_event_change()',         'X',       '',   '',    '',    '',  ''),
+    ('ecommerce.check_payment_change()',       'X',       '',   '',    '',    '',  ''),
     ('ecommerce.cut_blanks()',                 'X',       '',   '',    '',    '',  ''),
     ('ecommerce.set_order_status()',           'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.correct_order_status()',       'X',       'X',  '',    '',    '',  ''),
@@ -111,6 +112,11 @@ INSERT INTO expected VALUES
     ('ecommerce.find_order()',                 'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.order_queue()',                'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.set_order_address()',          'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.check_return_change()',        'X',       '',   '',    '',    '',  ''),
+    ('ecommerce.return_items()',               'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.record_payment()',             'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.request_refund()',             'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.expire_unpaid_orders()',       'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.take_order_events()',          'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.acknowledge_order_events()',   'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.fail_order_events()',          'X',       'X',  '',    '',    '',  ''),
@@ -213,6 +219,7 @@ SELECT is(pg_temp.verbs('regress_shopper', 'table', 'ecommerce.products'::regcla
                                   'ecommerce.orders'::regclass, 'ecommerce.order_details'::regclass)
                  AND attnum > 0 AND NOT has_column_privilege('regress_shopper', attrelid, attnum, 'SELECT')),
           '(s)bucket fingerprint idempotency_key is_counted stock_bucket tax_class weight', 'the columns behind the views, and no others');
+          '(s)added_tax_amount bucket fingerprint idempotency_key stock_bucket tax_class weight', 'the columns behind the views, and no others');
 SELECT is_empty($$ SELECT privilege FROM pg_temp.privileges() WHERE privilege ~ '^ecommerce.* t$' AND privilege !~ '(regress_owner|postgres|regress_root) [A-Z]+ t$'
                    AND privilege ~ 'regress_(staff|shopper|anonymous)' $$, 'nothing is granted with grant option');
 SELECT is_empty($$ SELECT privilege FROM pg_temp.privileges() EXCEPT SELECT privilege FROM at_first
@@ -275,6 +282,11 @@ SELECT is(pg_temp.attempt('regress_' || role_name, query), expected, format('%s:
     ('SELECT ecommerce.order_queue(NULL) #>> ''{0,order,id}''',    '1', '42501', '42501', '42501', '1'),
     ('SELECT ecommerce.cancel_order(2, 2, ''staff'') ->> ''id''',    '2', '42501', '42501', '42501', '2'),
     ('SELECT ecommerce_api.cancel_order(1) ->> ''id''',            '42501', '1', '42501', '42501', '1'),
+    ('SELECT ecommerce.return_items(2, 2, ''[{"line": 1, "quantity": 1}]'', true) ->> ''id''', 'PT409', '42501', '42501', '42501', 'PT409'),
+    ('SELECT ecommerce.record_payment(2, 2, ''card'', ''pi_1'', ''captured'', 1) ->> ''id''', '2', '42501', '42501', '42501', '2'),
+    ('SELECT ecommerce.request_refund((ecommerce.record_payment(2, 2, ''card'', ''pi_2'', ''captured'', 1) ->> ''customer_id'')::bigint, 2, ''re_1'') ->> ''id''',
+     '2', '42501', '42501', '42501', '2'),
+    ('SELECT ecommerce.expire_unpaid_orders()',                    '0', '42501', '42501', '42501', '0'),
     ('SELECT ecommerce.take_order_events(1) #>> ''{0,id}''',       '1', '42501', '42501', '42501', '1'),
     ('SELECT ecommerce.fail_order_events(''{1}'', ''x'')',         '1', '42501', '42501', '42501', '1'),
     ('SELECT ecommerce.release_order_events(''{1}'')',             '1', '42501', '42501', '42501', '1'),

@@ -23,11 +23,14 @@ INSERT INTO ecommerce.stock_levels (product_id, quantity) VALUES (11, 1000);
 INSERT INTO ecommerce.promotions (id, code, name, kind, value) VALUES (1, 'TEN', 'Ten off', 'percent', 10);
 SET request.jwt.claims = '{"user_id": 1}';
 SELECT ecommerce.add_to_cart(1, 11, 3) IS NOT NULL AS filled, ecommerce.place_order(1) IS NOT NULL AS placed,
-       ecommerce.add_to_cart(1, 11, 3) IS NOT NULL AS filled_again \gset
+       ecommerce.add_to_cart(1, 11, 3) IS NOT NULL AS filled_again,
+       ecommerce.record_payment(1, 1, 'card', 'pi_0', 'captured', 0.25) IS NOT NULL AS paid \gset
 -- An order that can be archived.
 SELECT ecommerce.add_to_cart(2, 11) IS NOT NULL AS filled, ecommerce.place_order(2) IS NOT NULL AS placed,
        ecommerce.cancel_order(2, 2, 'other') IS NOT NULL AS cancelled \gset
 UPDATE ecommerce.order_events SET delivered_at = now() WHERE order_id = 2;
+INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address, payment_due_at) VALUES (2, 1000, 1, 'USD', 'Two', now());
+INSERT INTO ecommerce.order_balances (customer_id, order_id, due_at) VALUES (2, 1000, now());
 
 
 -- What the owner tries, wherever code of the owner's runs
@@ -113,9 +116,13 @@ INSERT INTO calls VALUES
     ('ecommerce.set_promotion_limit', 'SELECT ecommerce.set_promotion_limit(1, 1)', 'trigger'),
     ('ecommerce.place_order', 'SELECT ecommerce.place_order(1)', 'trigger'),
     ('ecommerce.cancel_order', 'SELECT ecommerce.cancel_order(1, 1, ''staff'')', 'trigger'),
+    ('ecommerce.return_items', 'SELECT ecommerce.return_items(1, 1, ''[{"line": 1, "quantity": 1}]'', true)', 'trigger'),
     ('ecommerce.set_order_status', 'SELECT ecommerce.set_order_status(1, 1, ''SHIPPED'')', 'trigger'),
     ('ecommerce.correct_order_status', 'SELECT ecommerce.set_order_status(1, 1, ''SHIPPED''), ecommerce.correct_order_status(1, 1, ''PROCESSING'', ''x'')', 'trigger'),
     ('ecommerce.set_order_address', 'SELECT ecommerce.set_order_address(1, 1, ''x'')', 'trigger'),
+    ('ecommerce.record_payment', 'SELECT ecommerce.record_payment(1, 1, ''card'', ''pi_1'', ''captured'', 1)', 'trigger'),
+    ('ecommerce.request_refund', 'SELECT ecommerce.request_refund(1, 1, ''re_1'', 0.25)', 'trigger'),
+    ('ecommerce.expire_unpaid_orders', 'SELECT ecommerce.expire_unpaid_orders()', 'trigger'),
     ('ecommerce.take_order_events', 'SELECT ecommerce.take_order_events(1)', 'trigger'),
     ('ecommerce.acknowledge_order_events', 'SELECT ecommerce.acknowledge_order_events(ARRAY(SELECT id FROM ecommerce.order_events))', 'trigger'),
     ('ecommerce.fail_order_events', 'SELECT ecommerce.fail_order_events(ARRAY(SELECT id FROM ecommerce.order_events), ''x'')', 'trigger'),

@@ -34,6 +34,7 @@ SELECT results_eq(
              ('currency_digits', 'currency text', 'integer', 'immutable', 'safe'),
              ('current_user_id', '', 'bigint', 'stable', 'safe'),
              ('erase_user', 'user_id bigint, order_addresses boolean DEFAULT false', 'void', 'volatile', 'unsafe'),
+             ('expire_unpaid_orders', 'max integer DEFAULT 100', 'integer', 'volatile', 'unsafe'),
              ('fail_order_events', 'ids bigint[], reason text', 'integer', 'volatile', 'unsafe'),
              ('find_order', 'order_id bigint DEFAULT NULL::bigint, number text DEFAULT NULL::text',
               'jsonb', 'stable', 'restricted'),
@@ -59,7 +60,17 @@ SELECT results_eq(
               'jsonb', 'volatile', 'unsafe'),
              ('profile_json', 'user_id bigint', 'jsonb', 'stable', 'restricted'),
              ('receive_stock', 'product_ids bigint[], quantities integer[]', 'jsonb', 'volatile', 'unsafe'),
+             ('record_payment', 'user_id bigint, order_id bigint, provider text, reference text, kind text, amount numeric, '
+              'payload jsonb DEFAULT NULL::jsonb',
+              'jsonb', 'volatile', 'unsafe'),
              ('release_order_events', 'ids bigint[]', 'integer', 'volatile', 'unsafe'),
+             ('request_refund', 'user_id bigint, order_id bigint, reference text, amount numeric DEFAULT NULL::numeric, '
+              'provider text DEFAULT NULL::text, reason text DEFAULT NULL::text',
+              'jsonb', 'volatile', 'unsafe'),
+             ('return_items', 'user_id bigint, order_id bigint, items jsonb, restock boolean, '
+              'reason text DEFAULT NULL::text, idempotency_key text DEFAULT NULL::text, '
+              'expected_status text DEFAULT NULL::text',
+              'jsonb', 'volatile', 'unsafe'),
              ('revoke_api', 'anonymous text DEFAULT NULL::text, shopper text DEFAULT NULL::text, staff text DEFAULT NULL::text',
               'void', 'volatile', 'unsafe'),
              ('set_cart_coupons', 'user_id bigint, codes text[]', 'jsonb', 'volatile', 'unsafe'),
@@ -259,8 +270,11 @@ INSERT INTO rules (rule, query) VALUES
      $$SELECT tgname FROM pg_trigger JOIN relations ON relation = tgrelid WHERE NOT tgisinternal
          AND (tgname, tgfoid::regproc::text) NOT IN (
              ('check_order_change', 'ecommerce.check_order_change'), ('check_event_change', 'ecommerce.check_event_change'),
+             ('check_return_change', 'ecommerce.check_return_change'),
+             ('keep_returns', 'ecommerce.keep_history'), ('keep_return_lines', 'ecommerce.keep_history'),
+             ('check_payment_change', 'ecommerce.check_payment_change'),
              ('keep_orders', 'ecommerce.keep_history'), ('keep_lines', 'ecommerce.keep_history'),
-             ('keep_events', 'ecommerce.keep_history'), ('keep_history', 'ecommerce.keep_history'), ('keep_adjustments', 'ecommerce.keep_history'),
+             ('keep_events', 'ecommerce.keep_history'), ('keep_payments', 'ecommerce.keep_history'), ('keep_history', 'ecommerce.keep_history'), ('keep_adjustments', 'ecommerce.keep_history'),
              ('keep_unless_archived', 'ecommerce.keep_unless_archived'), ('cut_blanks', 'ecommerce.cut_blanks'))$$),
     ('no rule',
      $$SELECT rulename FROM pg_rewrite JOIN relations ON relation = ev_class WHERE rulename <> '_RETURN'$$),

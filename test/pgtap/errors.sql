@@ -56,7 +56,9 @@ FROM unnest(ARRAY['add_to_cart(1, 1)', 'set_cart_item(1, 1, 1)', 'cart_json(1)',
                   'order_queue()', 'set_order_address(1, 1, ''x'')', 'take_order_events(1)', 'acknowledge_order_events(''{}'')',
                   'fail_order_events(''{}'', ''x'')', 'release_order_events(''{}'')', 'set_cart_items(1, ''{1}'', ''{1}'')',
                   'clear_cart(1)', 'set_cart_coupons(1, ''{}'')', 'set_cart_shipping(1)', 'receive_stock(''{1}'', ''{1}'')',
-                  'set_promotion_limit(1, 1)', 'merge_carts(1, 2)', 'clear_abandoned_carts(now())', 'order_again(1, 1)', 'profile_json(1)',
+                  'set_promotion_limit(1, 1)', 'return_items(1, 1, ''[{"line": 1, "quantity": 1}]'', true)',
+                  'record_payment(1, 1, ''x'', ''x'', ''captured'', 1)', 'request_refund(1, 1, ''x'')',
+                  'expire_unpaid_orders()', 'merge_carts(1, 2)', 'clear_abandoned_carts(now())', 'order_again(1, 1)', 'profile_json(1)',
                   'set_profile(1)', 'import_orders(''[]'')', 'archive_orders(now())',
                   'order_integrity()', 'erase_user(1)', 'grant_api()', 'revoke_api()',
                   'set_owner(current_user)']) AS call;
@@ -524,6 +526,67 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('PT409', 'order cannot change to this status',
      '{"code": "illegal_status_change", "order_id": 100, "from": "PROCESSING", "to": "RETURNED"}',
      $$UPDATE ecommerce.orders SET order_status = 'RETURNED' WHERE id = 100$$),
+    ('PT404', 'order does not exist', '{"code": "order_not_found", "user_id": 1, "order_id": 100}',
+     $$SELECT ecommerce.return_items(1, 100, '[{"line": 1, "quantity": 1}]', true)$$),
+    ('PT404', 'order has no such line', '{"code": "line_not_found", "order_id": 100, "lines": [270, 271]}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 271, "quantity": 1}, {"line": 2, "quantity": 1}, {"line": 270, "quantity": 1}]', true)$$),
+    ('PT404', 'order has no such line', '{"code": "line_not_found", "order_id": 100, "lines": [2147483647]}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 2147483647, "quantity": 1}]', true)$$),
+    ('PT409', 'more units than are left',
+     '{"code": "insufficient_units", "order_id": 100, "lines": [{"line": 1, "requested": 2147483647, "left": 1}]}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 1, "quantity": 2147483647}]', true)$$),
+    ('PT409', 'nothing would be left of the order', '{"code": "nothing_left", "order_id": 102}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address) VALUES (9, 102, 1, 'USD', '');
+       INSERT INTO ecommerce.order_details (customer_id, order_id, line_number, product_id, product_name, unit_price, quantity, line_amount)
+       VALUES (9, 102, 1, 11, 'x', 1, 2, 2);
+       SELECT ecommerce.return_items(9, 102, '[{"line": 1, "quantity": 1}]', true);
+       SELECT ecommerce.return_items(9, 102, '[{"line": 1, "quantity": 1}]', true)$$),
+    ('PT409', 'order has another status',
+     '{"code": "status_changed", "order_id": 100, "expected_status": "CANCELLED", "order_status": "PROCESSING"}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 1, "quantity": 1}]', true, expected_status => 'CANCELLED')$$),
+    ('PT409', 'items of this order cannot come back', '{"code": "not_returnable", "order_id": 101, "order_status": "CANCELLED"}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address) VALUES (9, 101, 1, 'USD', '');
+       SELECT ecommerce.cancel_order(9, 101, 'customer');
+       SELECT ecommerce.return_items(9, 101, '[{"line": 1, "quantity": 1}]', true)$$),
+    ('PT409', 'more units than are left',
+     '{"code": "insufficient_units", "order_id": 100, "lines": [{"line": 1, "requested": 3, "left": 1}, {"line": 7, "requested": 2, "left": 1}]}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 7, "quantity": 2}, {"line": 2, "quantity": 1}, {"line": 1, "quantity": 3}]', true)$$),
+    ('PT409', 'nothing would be left of the order', '{"code": "nothing_left", "order_id": 101}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address) VALUES (9, 101, 1, 'USD', '');
+       INSERT INTO ecommerce.order_details (customer_id, order_id, line_number, product_id, product_name, unit_price, quantity, line_amount)
+       VALUES (9, 101, 1, 11, 'x', 1, 1, 1);
+       SELECT ecommerce.return_items(9, 101, '[{"line": 1, "quantity": 1}]', true)$$),
+    ('PT409', 'order has another status',
+     '{"code": "status_changed", "order_id": 100, "expected_status": "SHIPPED", "order_status": "PROCESSING"}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 1, "quantity": 1}]', true, expected_status => 'SHIPPED')$$),
+    ('PT409', 'items of this order cannot come back',
+     '{"code": "not_returnable", "order_id": 100, "order_status": "\"\r\n"}',
+     $$ALTER DOMAIN ecommerce.order_status DROP CONSTRAINT order_status_known; ALTER TABLE ecommerce.orders DISABLE TRIGGER USER;
+       UPDATE ecommerce.orders SET order_status = E'"\r\n' WHERE id = 100;
+       SELECT ecommerce.return_items(10, 100, '[{"line": 1, "quantity": 1}]', true)$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "items",
+       "accepted": "an array of objects with line and quantity, each a whole number from 1"}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 1, "quantity": 0}]', true)$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "items", "accepted": "each line once"}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 1, "quantity": 1}, {"line": 1, "quantity": 1}]', true)$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "reason", "accepted": "1 to 1000 characters that are not all blank"}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 1, "quantity": 1}]', true, '')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "idempotency_key", "accepted": "1 to 255 characters that are not all blank"}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 1, "quantity": 1}]', true, NULL, ' ')$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "expected_status",
+       "accepted": "PROCESSING, SHIPPED, DELIVERED, CANCELLED or RETURNED"}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 1, "quantity": 1}]', true, expected_status => 'OPEN')$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "items"}',
+     $$SELECT ecommerce.return_items(10, 100, NULL, true)$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "restock"}',
+     $$SELECT ecommerce.return_items(10, 100, '[{"line": 1, "quantity": 1}]', NULL)$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.return_items(10, 100, '[{"line": 1, "quantity": 1}]', true)$$),
     ('23001', 'status of an order changes with an event only',
      '{"code": "status_without_event", "order_id": 100, "from": "PROCESSING", "to": "SHIPPED"}',
      $$UPDATE ecommerce.orders SET order_status = 'SHIPPED' WHERE id = 100$$),
@@ -541,7 +604,7 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$TRUNCATE ecommerce.order_events$$),
     ('22023', 'argument is out of range',
      '{"code": "argument_out_of_range", "argument": "reason",
-       "accepted": "customer, inventory, fraud, declined, staff or other"}',
+       "accepted": "customer, inventory, fraud, declined, unpaid, staff or other"}',
      $$SELECT ecommerce.cancel_order(10, 100, 'Customer')$$),
     ('22023', 'argument is out of range',
      '{"code": "argument_out_of_range", "argument": "status",
@@ -561,6 +624,62 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$SELECT ecommerce.cancel_order(10, 100, NULL)$$),
     ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "status"}',
      $$SELECT ecommerce.set_order_status(10, 100, NULL)$$),
+    ('PT404', 'order does not exist', '{"code": "order_not_found", "user_id": 1, "order_id": 100}',
+     $$SELECT ecommerce.record_payment(1, 100, 'card', 'pi_1', 'captured', 1)$$),
+    ('PT409', 'order is not paid',
+     '{"code": "not_paid", "order_id": 102, "payment_status": "UNPAID", "amount": 5.00, "paid_amount": 0.00, "authorized_amount": 0.00}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address, payment_due_at)
+       VALUES (9, 102, 5, 'USD', '', now());
+       SELECT ecommerce.set_order_status(9, 102, 'SHIPPED')$$),
+    ('PT409', 'order is not paid',
+     '{"code": "not_paid", "order_id": 102, "payment_status": "PARTIALLY_PAID", "amount": 5.00, "paid_amount": 2.00, "authorized_amount": 2.99}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address, payment_due_at)
+       VALUES (9, 102, 5, 'USD', '', now());
+       SELECT ecommerce.record_payment(9, 102, 'card', 'pi_1', 'captured', 2),
+              ecommerce.record_payment(9, 102, 'card', 'pi_2', 'authorized', 2.99);
+       SELECT ecommerce.set_order_status(9, 102, 'SHIPPED')$$),
+    ('PT409', 'refund exceeds what was paid',
+     '{"code": "refund_exceeds_payment", "order_id": 100, "amount": 0.00, "refundable_amount": 0.00}',
+     $$SELECT ecommerce.request_refund(10, 100, 're_1')$$),
+    ('PT409', 'refund exceeds what was paid',
+     '{"code": "refund_exceeds_payment", "order_id": 102, "amount": 0.51, "refundable_amount": 0.50}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address) VALUES (9, 102, 5, 'USD', '');
+       SELECT ecommerce.record_payment(9, 102, 'card', 'pi_1', 'captured', 0.5);
+       SELECT ecommerce.request_refund(9, 102, 're_1', 0.51)$$),
+    ('PT409', 'order was paid through several providers',
+     '{"code": "provider_needed", "order_id": 102, "providers": ["\"\r\n", "card"]}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address) VALUES (9, 102, 5, 'USD', '');
+       SELECT ecommerce.record_payment(9, 102, 'card', 'pi_1', 'captured', 0.5),
+              ecommerce.record_payment(9, 102, E'"\r\n', 'pi_1', 'captured', 0.5);
+       SELECT ecommerce.request_refund(9, 102, 're_1')$$),
+    ('PT409', 'order was paid through several providers',
+     '{"code": "provider_needed", "order_id": 102, "providers": ["card", "cash"]}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address) VALUES (9, 102, 5, 'USD', '');
+       SELECT ecommerce.record_payment(9, 102, 'card', 'pi_1', 'captured', 0.5),
+              ecommerce.record_payment(9, 102, 'cash', 'pi_1', 'captured', 0.5);
+       SELECT ecommerce.request_refund(9, 102, 're_1', 1)$$),
+    ('PT422', 'reference was used for another payment',
+     '{"code": "payment_reference_reused", "order_id": 102, "argument": "amount"}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address) VALUES (9, 102, 5, 'USD', '');
+       SELECT ecommerce.record_payment(9, 102, 'card', 'pi_1', 'captured', 0.5);
+       SELECT ecommerce.record_payment(9, 102, 'card', 'pi_1', 'captured', 0.6)$$),
+    ('PT422', 'reference was used for another payment', '{"code": "payment_reference_reused", "argument": "order_id"}',
+     $$INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address) VALUES (9, 102, 1, 'USD', ''), (9, 103, 1, 'USD', '');
+       SELECT ecommerce.record_payment(9, 102, 'card', 'pi_1', 'captured', 0.5);
+       SELECT ecommerce.record_payment(9, 103, 'card', 'pi_1', 'captured', 0.5)$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "kind",
+       "accepted": "authorized, captured, voided, failed, refunded, refund_failed or charged_back"}',
+     $$SELECT ecommerce.record_payment(10, 100, 'card', 'pi_1', 'paid', 1)$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "amount", "accepted": "a multiple of the unit of the order''s currency"}',
+     $$SELECT ecommerce.record_payment(10, 100, 'card', 'pi_1', 'captured', 0.001)$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "reference"}',
+     $$SELECT ecommerce.request_refund(10, 100, NULL)$$),
+    ('23001', 'history of orders cannot be changed',
+     '{"code": "history_is_kept", "table": "order_payments", "operation": "UPDATE", "order_id": 100}',
+     $$INSERT INTO ecommerce.order_payments (customer_id, order_id, payment_number, kind, provider, reference, amount, actor)
+       VALUES (10, 100, 1, 'captured', 'card', 'pi_1', 1, 'x'); UPDATE ecommerce.order_payments SET amount = 2$$),
     ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "order_addresses"}',
      $$SELECT ecommerce.erase_user(10, NULL)$$),
     ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "max"}',
@@ -738,7 +857,7 @@ SELECT skip('there is no docs/errors.md in the current directory', 1);
 -- But for those that take another session, database, version or no extension.
 SELECT bag_eq(
     $$SELECT DISTINCT state, code FROM errors
-      UNION VALUES ('40001', 'cart_changed'), ('40001', 'order_is_newer'), ('40001', 'stock_is_locked'),
+      UNION VALUES ('40001', 'cart_changed'), ('40001', 'order_is_newer'), ('40001', 'return_is_newer'), ('40001', 'stock_is_locked'),
                    ('40001', 'promotion_exhausted'), ('23505', 'email_has_two_users'), ('42501', 'schema_of_another_owner'), ('0A000', 'no_encoding'),
                    ('55000', 'extension_not_updated'), ('42723', 'overloaded_function')$$,
     format($$SELECT unnest(regexp_split_to_array(cell[1], '[`, ]+')) AS state, code

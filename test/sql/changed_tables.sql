@@ -58,7 +58,7 @@ BEGIN
             'id', id::bigint, 'customer_id', customer_id::bigint, 'order_date', order_date::timestamptz,
             'order_amount', order_amount::numeric, 'currency', currency::text, 'order_status', order_status::text,
             'shipping_address', shipping_address::text, 'number', number::text, 'address', address::jsonb,
-            'billing_address', billing_address::jsonb, 'metadata', metadata::jsonb, 'charges', NULL::text,
+            'billing_address', billing_address::jsonb, 'metadata', metadata::jsonb, 'charges', NULL::text, 'payment', NULL::text, 'returns', NULL::text,
             'order_details', (
                 SELECT coalesce(jsonb_agg(jsonb_build_object(
                     'id', line_number::integer, 'order_id', order_id::bigint, 'quantity', quantity::integer,
@@ -162,6 +162,8 @@ DECLARE
         ['order_listing_json, page', 'ecommerce.order_listing_json(1, 2)', 'pg_temp.orders_in_sql()'],
         ['cancel_order', 'ecommerce.cancel_order(1, 1, ''customer'')',
          'jsonb_path_query_first(pg_temp.orders_in_sql(), ''$[*] ? (@.id == 1)'')'],
+        ['return_items', 'ecommerce.return_items(1, (SELECT max(id) FROM ecommerce.orders)::bigint,'
+         ' ''[{"line": 1, "quantity": 1}]'', true) -> ''order_status''', 'to_jsonb(''PROCESSING''::text)'],
         ['take_order_events', 'ecommerce.take_order_events(10) #> ''{0,order}''',
          'jsonb_path_query_first(pg_temp.orders_in_sql(), ''$[*] ? (@.id == 1)'')'],
         ['acknowledge_order_events',
