@@ -80,7 +80,7 @@ static const Values good_values[] = {
 	{"before", 0, {"2020-01-01", "epoch", "=now()", "=now() - interval '1 hour'"}},
 	{"name", 0, {"Edsger", "=NULL"}},
 	{"email", 0, {"='e' || pg_backend_pid() || '@example.com'", "=NULL", ""}},
-	{"orders", 0, {"[]", "[1]", "[{\"number\": \"7\"}]", "=(SELECT jsonb_agg(placed || jsonb_build_object('number', clock_timestamp(), 'order_status', 'DELIVERED') - 'payment' - 'returns')"
+	{"orders", 0, {"[]", "[1]", "[{\"number\": \"7\"}]", "=(SELECT jsonb_agg((placed || jsonb_build_object('number', clock_timestamp(), 'order_status', 'DELIVERED')) - 'payment' - 'returns')"
 			" FROM jsonb_array_elements(ecommerce.order_listing_json(1, 3)) AS placed)"}},
 	{"quantity", 0, {"1", "2", "3", "10", "0"}},
 	{"after_id", 0, {"1", "100", "=NULL"}},
