@@ -9,7 +9,7 @@ OBJS = src/ecommerce.o src/statement.o src/arguments.o src/jsonb_writer.o \
 	src/order_document.o src/cart_document.o src/order_reader.o \
 	src/cart.o src/cart_choices.o src/merge_carts.o src/abandoned_carts.o src/profile.o \
 	src/order_again.o src/place_order.o src/order_listing.o src/order_status.o src/desk.o \
-	src/payments.o src/expire_unpaid_orders.o src/returns.o src/receive_stock.o src/promotions.o src/outbox.o \
+	src/payments.o src/expire_unpaid_orders.o src/returns.o src/receive_stock.o src/promotions.o src/outbox.o src/outbox_metrics.o \
 	src/import_orders.o src/archive_orders.o \
 	src/erase_user.o src/order_integrity.o src/grants.o src/migrate.o \
 	src/set_owner.o
@@ -33,7 +33,8 @@ FUNCTIONS = sql/functions/migrate.sql sql/functions/set_owner.sql \
 	sql/functions/payments.sql sql/functions/expire_unpaid_orders.sql \
 	sql/functions/returns.sql \
 	sql/functions/receive_stock.sql sql/functions/promotions.sql \
-	sql/functions/outbox.sql sql/functions/order_integrity.sql \
+	sql/functions/outbox.sql sql/functions/outbox_metrics.sql \
+	sql/functions/order_integrity.sql \
 	sql/functions/erase_user.sql sql/functions/import_orders.sql \
 	sql/functions/archive_orders.sql sql/functions/grants.sql
 DATA_built = sql/ecommerce--$(EXTVERSION).sql \

@@ -112,6 +112,7 @@ static const FunctionPrivilege functions[] = {
 	{STAFF, "ecommerce.acknowledge_order_events"},
 	{STAFF, "ecommerce.fail_order_events"},
 	{STAFF, "ecommerce.release_order_events"},
+	{STAFF, "ecommerce.outbox_metrics"},
 	{STAFF, "ecommerce.order_integrity"},
 	{STAFF, "ecommerce.erase_user"},
 	{STAFF, "ecommerce.current_user_id"},

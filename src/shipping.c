@@ -19,18 +19,17 @@
 #include "shipping.h"
 #include "texts.h"
 
-/* Those of a country come before those for any. */
 static Statement select_rates = {
 	.query =
 	"SELECT true" SHIPPING_RATE_COLUMNS(COLUMN_SELECTED)
 	"  FROM ecommerce.shipping_rates"
-	" WHERE code = $1 AND currency = $2 AND is_active"
-	" ORDER BY country NULLS LAST, from_amount DESC, from_weight DESC",
+	" WHERE code = $1 AND currency = $2 AND is_active",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(TEXTOID, TEXTOID)
 };
 
 static Numeric weight_of(const Checkout *checkout);
+static int	compare_rates(const void *a, const void *b);
 static bool serves(const ShippingRate *rate, NullableDatum country);
 
 void
@@ -40,7 +39,7 @@ read_shipping_rates(const Checkout *checkout, ShippingRates *rates,
 	NullableDatum values[] = {checkout->shipping_code, checkout->currency};
 	NullableDatum country = address_field(checkout->address, "country");
 	uint64		nrows;
-	bool		of_country = false;
+	int			nof_country = 0;
 
 	rates->count = 0;
 	rates->need_country = false;
@@ -58,16 +57,34 @@ read_shipping_rates(const Checkout *checkout, ShippingRates *rates,
 
 		read_row(SPI_tuptable, i, row, lengthof(row));
 		memcpy(rate->columns, &row[1], sizeof(rate->columns));
-		if (!serves(rate, country) || (of_country && rate->country.isnull))
+		if (!serves(rate, country))
 			continue;
-		of_country = !rate->country.isnull;
+		nof_country += !rate->country.isnull;
 		rates->count++;
 	}
-	if (of_country && country.isnull)
+	qsort(rates->rates, rates->count, sizeof(ShippingRate), compare_rates);
+	if (nof_country > 0)
 	{
-		rates->need_country = true;
-		rates->count = 0;
+		rates->need_country = country.isnull;
+		rates->count = country.isnull ? 0 : nof_country;
 	}
+}
+
+/* Those of a country come before those for any. */
+static int
+compare_rates(const void *a, const void *b)
+{
+	const ShippingRate *left = a;
+	const ShippingRate *right = b;
+	int			order;
+
+	if (left->country.isnull != right->country.isnull)
+		return left->country.isnull ? 1 : -1;
+	order = compare_amounts(DatumGetNumeric(right->from_amount.value),
+							DatumGetNumeric(left->from_amount.value));
+	return order != 0 ? order :
+		compare_amounts(DatumGetNumeric(right->from_weight.value),
+						DatumGetNumeric(left->from_weight.value));
 }
 
 const ShippingRate *
@@ -107,9 +124,13 @@ weight_of(const Checkout *checkout)
 	return weight;
 }
 
+/* A table that has lost its constraints may have nulls, which are no rates. */
 static bool
 serves(const ShippingRate *rate, NullableDatum country)
 {
+	if (rate->from_amount.isnull || rate->from_weight.isnull ||
+		rate->price.isnull)
+		return false;
 	return rate->country.isnull || country.isnull ||
 		texts_are_equal(rate->country, country);
 }

@@ -47,26 +47,27 @@ static bool is_of_domain_before(const Statement *statement, int domain);
 static void forget_checks(Statement *statement);
 static void forget_rewritten(Statement *statement);
 pg_noreturn static void refuse_written(uint64 written, uint64 expected);
-static void insert_some_rows(RowInserter *inserter, int64 customer_id,
-							 int64 order_id, const NullableDatum *rows,
-							 int nrows);
+static void insert_some_rows(const char *file, RowInserter *inserter,
+							 int64 customer_id, int64 order_id,
+							 const NullableDatum *rows, int nrows);
 static bool are_usual(const RowInserter *inserter, const NullableDatum *rows,
 					  int nrows);
 static void make_statement(Statement *statement, const RowInserter *inserter,
 						   int ncolumns, int nrows);
 static void name_domains(Statement *statement, const RowInserter *inserter,
 						 int ncolumns, int nrows);
-static void prepare(Statement *statement);
+static void prepare(const char *file, Statement *statement);
+static char *with_comment(const char *file, const char *query);
 static bool has_its_domains(const Statement *statement);
 static Oid	find_domain(const DomainParameter *domain);
 
 uint64
-execute(Statement *statement, const NullableDatum *values,
-		Visibility visibility)
+execute_from(const char *file, Statement *statement,
+			 const NullableDatum *values, Visibility visibility)
 {
 	int			result;
 
-	prepare(statement);
+	prepare(file, statement);
 	result = execute_plan(statement, values, visibility);
 	if (result == SPI_OK_REWRITTEN)
 	{
@@ -80,15 +81,15 @@ execute(Statement *statement, const NullableDatum *values,
 }
 
 uint64
-execute_insert(Statement *statement, const NullableDatum *values,
-			   const RowNumber *number)
+execute_insert_from(const char *file, Statement *statement,
+					const NullableDatum *values, const RowNumber *number)
 {
 	MemoryContext context = CurrentMemoryContext;
 	uint64		inserted;
 
 	PG_TRY();
 	{
-		inserted = execute(statement, values, FRESH_SNAPSHOT);
+		inserted = execute_from(file, statement, values, FRESH_SNAPSHOT);
 	}
 	PG_CATCH();
 	{
@@ -196,13 +197,14 @@ forget_checks(Statement *statement)
 }
 
 void
-execute_into(Statement *statement, const NullableDatum *values,
-			 Visibility visibility, DestReceiver *receiver)
+execute_into_from(const char *file, Statement *statement,
+				  const NullableDatum *values, Visibility visibility,
+				  DestReceiver *receiver)
 {
 	SPIExecuteOptions options = {0};
 	int			result;
 
-	prepare(statement);
+	prepare(file, statement);
 	options.params = makeParamList(statement->nparameters);
 	for (int i = 0; i < statement->nparameters; i++)
 	{
@@ -250,18 +252,18 @@ execute_commands(SPITupleTable *commands)
  * by customer.
  */
 void
-insert_rows(RowInserter *inserter, int64 customer_id, int64 order_id,
-			const NullableDatum *rows, int nrows)
+insert_rows_from(const char *file, RowInserter *inserter, int64 customer_id,
+				 int64 order_id, const NullableDatum *rows, int nrows)
 {
 	for (int first = 0; first < nrows; first += MAX_ROWS_AT_ONCE)
-		insert_some_rows(inserter, customer_id, order_id,
+		insert_some_rows(file, inserter, customer_id, order_id,
 						 &rows[first * inserter->ncolumns],
 						 Min(nrows - first, MAX_ROWS_AT_ONCE));
 }
 
 static void
-insert_some_rows(RowInserter *inserter, int64 customer_id, int64 order_id,
-				 const NullableDatum *rows, int nrows)
+insert_some_rows(const char *file, RowInserter *inserter, int64 customer_id,
+				 int64 order_id, const NullableDatum *rows, int nrows)
 {
 	bool		usual = are_usual(inserter, rows, nrows);
 	Statement  *statement = usual ? &inserter->usual_statements[nrows - 1] :
@@ -276,7 +278,7 @@ insert_some_rows(RowInserter *inserter, int64 customer_id, int64 order_id,
 			   ncolumns * sizeof(NullableDatum));
 	if (statement->query == NULL)
 		make_statement(statement, inserter, ncolumns, nrows);
-	require_written(execute(statement, values, FRESH_SNAPSHOT), nrows);
+	require_written(execute_from(file, statement, values, FRESH_SNAPSHOT), nrows);
 }
 
 static bool
@@ -440,7 +442,7 @@ bigint_array(SPITupleTable *rows, uint64 count, int column)
  * an error in here the next call prepares anew.
  */
 static void
-prepare(Statement *statement)
+prepare(const char *file, Statement *statement)
 {
 	SPIPlanPtr	plan;
 
@@ -454,7 +456,8 @@ prepare(Statement *statement)
 		domain->check = NULL;
 		statement->parameters[domain->number - 1] = domain->type;
 	}
-	plan = SPI_prepare_cursor(statement->query, statement->nparameters,
+	plan = SPI_prepare_cursor(with_comment(file, statement->query),
+							  statement->nparameters,
 							  statement->parameters, CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare_cursor returned %s for \"%s\"",
@@ -462,6 +465,16 @@ prepare(Statement *statement)
 	if (SPI_keepplan(plan) != 0)
 		elog(ERROR, "SPI_keepplan failed for \"%s\"", statement->query);
 	statement->plan = plan;
+}
+
+/* The comment names the file without its folder: place_order.c. */
+static char *
+with_comment(const char *file, const char *query)
+{
+	const char *separator = strrchr(file, '/');
+
+	return psprintf("/* ecommerce: %s */ %s",
+					separator ? separator + 1 : file, query);
 }
 
 /*

@@ -37,9 +37,10 @@ typedef union TaxRate
 {
 	struct
 	{
-		TAX_RATE_COLUMNS(COLUMN_FIELD)
+		NullableDatum id;
+					TAX_RATE_COLUMNS(COLUMN_FIELD)
 	};
-	NullableDatum columns[TAX_RATE_NCOLUMNS];
+	NullableDatum columns[1 + TAX_RATE_NCOLUMNS];
 } TaxRate;
 
 /* How exactly a rate names where it is for. */
@@ -77,7 +78,7 @@ typedef struct Destination
 
 /*
  * The rates of the classes that are in force.  Without a country those of all
- * countries are read, to tell that there are any.
+ * countries are read, to tell that there are any.  They are put into order in C.
  */
 static Statement select_rates = {
 	.query =
@@ -86,8 +87,7 @@ static Statement select_rates = {
 	" WHERE tax_class = ANY ($1)"
 	"   AND (country IS NULL OR $2 IS NULL OR country = $2)"
 	"   AND (starts_at IS NULL OR starts_at <= now())"
-	"   AND (ends_at IS NULL OR ends_at > now())"
-	" ORDER BY id",
+	"   AND (ends_at IS NULL OR ends_at > now())",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(TEXTARRAYOID, TEXTOID)
 };
@@ -96,6 +96,7 @@ static List *classes_of(const Checkout *checkout, NullableDatum shipping_class);
 static List *add_class(List *classes, NullableDatum tax_class);
 static List *read_rates(const List *classes, const Destination *destination,
 						Visibility visibility);
+static int	compare_ids(const ListCell *a, const ListCell *b);
 static NullableDatum in_capitals(NullableDatum state);
 static List *group_classes(Checkout *checkout, List **groups,
 						   const List *classes, const List *rates,
@@ -190,14 +191,22 @@ read_rates(const List *classes, const Destination *destination,
 
 	for (uint64 i = 0; i < nrates; i++)
 	{
-		NullableDatum row[1 + TAX_RATE_NCOLUMNS];
-
-		read_row(SPI_tuptable, i, row, lengthof(row));
-		memcpy(rates[i].columns, &row[1], sizeof(rates[i].columns));
+		read_row(SPI_tuptable, i, rates[i].columns,
+				 lengthof(rates[i].columns));
 		rates[i].state = in_capitals(rates[i].state);
 		result = lappend(result, &rates[i]);
 	}
+	list_sort(result, compare_ids);
 	return result;
+}
+
+static int
+compare_ids(const ListCell *a, const ListCell *b)
+{
+	int64		left = DatumGetInt64(((TaxRate *) lfirst(a))->id.value);
+	int64		right = DatumGetInt64(((TaxRate *) lfirst(b))->id.value);
+
+	return (left > right) - (left < right);
 }
 
 /* The state of an address is what the customer has typed. */

@@ -500,7 +500,8 @@ END LOOP;
 -- Interfaces: views for clients that want rows
 
 -- A name that ORMs know.
-ALTER TABLE ecommerce.schema_migrations ALTER COLUMN applied_by TYPE text;
+ALTER TABLE ecommerce.schema_migrations
+    ALTER COLUMN applied_by TYPE text, ALTER COLUMN applied_by SET DEFAULT (current_user::text);
 
 -- Row-level security decides who sees what. But with its OR of two policies alone, every
 -- order would be read for a customer's few: in the views, each of the two kinds of readers

@@ -104,7 +104,6 @@ INSERT INTO staff_calls VALUES
     ('ecommerce.correct_order_status(bigint, bigint, text, text)',
      'SELECT ecommerce.correct_order_status(1, 1, ''PROCESSING'', ''x'') ->> ''customer_id'''),
     ('ecommerce.set_order_status(bigint, bigint, text, jsonb)', 'SELECT ecommerce.set_order_status(1, 1, ''SHIPPED'') ->> ''customer_id'''),
-    ('ecommerce.set_order_status(bigint, bigint, text)', 'SELECT ecommerce.set_order_status(1, 1, ''SHIPPED'') ->> ''customer_id'''),
     ('ecommerce.record_payment(bigint, bigint, text, text, text, numeric, jsonb)',
      'SELECT ecommerce.record_payment(1, 1, ''card'', ''pi_1'', ''captured'', 1)'),
     ('ecommerce.request_refund(bigint, bigint, text, numeric, text, text)', 'SELECT ecommerce.request_refund(1, 1, ''re_1'', 1)'),
@@ -121,6 +120,7 @@ INSERT INTO staff_calls VALUES
     ('ecommerce.clear_abandoned_carts(timestamp with time zone, integer)', 'SELECT ecommerce.clear_abandoned_carts(''-infinity'')'),
     ('ecommerce.import_orders(jsonb)', 'SELECT ecommerce.import_orders(''[]'')'),
     ('ecommerce.archive_orders(timestamp with time zone, integer)', 'SELECT ecommerce.archive_orders(''-infinity'')'),
+    ('ecommerce.outbox_metrics()', 'SELECT count(*) FROM ecommerce.outbox_metrics()'),
     ('ecommerce.order_integrity()', 'SELECT count(*) FROM ecommerce.order_integrity()'),
     ('ecommerce.erase_user(bigint, boolean)', 'SELECT ecommerce.erase_user(1)');
 

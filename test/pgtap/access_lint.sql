@@ -84,7 +84,7 @@ CREATE FUNCTION pg_temp.lint(schemas text[], OUT rule text, OUT object text) RET
     WITH namespaces AS (SELECT oid, nspname FROM pg_namespace WHERE nspname = ANY (schemas)),
          functions AS (
              SELECT pg_proc.*, pg_proc.oid::regprocedure::text AS signature, lanname,
-                    proname ~ '_json$|^current_user_id$|^order_integrity$|^order_lines$|^find_order$|^order_queue$' AS reads,
+                    proname ~ '_json$|^current_user_id$|^order_integrity$|^order_lines$|^outbox_metrics$|^find_order$|^order_queue$' AS reads,
                     -- What embeds lines in orders takes the row of a view, and belongs to the shop like the views.
                     proname = 'order_lines' AND lanname = 'sql' AND prosrc ~ '^\s*SELECT \* FROM ecommerce_api.order_lines ' AS embeds,
                     proname = 'currency_digits' AND provolatile = 'i' AND proparallel = 's' AS computes,

@@ -54,6 +54,8 @@ SELECT results_eq(
              ('order_queue', 'status text DEFAULT ''PROCESSING''::text, page_size integer DEFAULT 50, '
               'after_id bigint DEFAULT NULL::bigint, newest_first boolean DEFAULT false',
               'jsonb', 'stable', 'restricted'),
+             ('outbox_metrics', '',
+              'TABLE(event text, pending bigint, leased bigint, dead bigint, oldest_age interval)', 'stable', 'restricted'),
              ('place_order', 'user_id bigint, idempotency_key text DEFAULT NULL::text, '
               'expected_amount numeric DEFAULT NULL::numeric, fingerprint text DEFAULT NULL::text, '
               'shipping_address text DEFAULT NULL::text, metadata jsonb DEFAULT NULL::jsonb',

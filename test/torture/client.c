@@ -399,9 +399,9 @@ work(void *argument)
 			EXECUTE(worker, GRANT_USES,
 					FIRST_LIMITED - 1 + one_of(worker, LIMITED_PROMOTIONS),
 					one_of(worker, 5));
-		else if (choice < 0.49)
+		else if (choice < 0.55)
 			pay(worker);
-		else if (choice < 0.50)
+		else if (choice < 0.56)
 			EXECUTE(worker, EXPIRE, one_of(worker, MOST_EXPIRED));
 		else
 		{
