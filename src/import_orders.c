@@ -231,6 +231,7 @@ static void check_line(const Import *import, const GivenOrder *order,
 					   OrderLine *line);
 static void read_adjustments(const Import *import, GivenOrder *order);
 static void complete_lines(const Import *import, GivenOrder *order);
+static void divide_added_tax(GivenOrder *order);
 static Numeric sum_of_kinds(const GivenOrder *order, const char *kind,
 							const char *other_kind);
 static Numeric sum_of_lines(const GivenOrder *order, int offset, bool *is_given);
@@ -526,6 +527,37 @@ complete_lines(const Import *import, GivenOrder *order)
 		 !amounts_are_equal(tax, sum_of_lines(order, TAX_AMOUNT, NULL))))
 		refuse_order(import, "charges.adjustments", 0,
 					 "taxes that come to those of the lines, or more with shipping");
+	divide_added_tax(order);
+}
+
+/* What of the lines' taxes is added to their prices, not included in them. */
+static void
+divide_added_tax(GivenOrder *order)
+{
+	Numeric    *weights = palloc(order->nlines * sizeof(Numeric));
+	Numeric    *shares = palloc(order->nlines * sizeof(Numeric));
+	Numeric		added = int64_to_numeric(0);
+	Numeric		of_lines = sum_of_lines(order, TAX_AMOUNT, NULL);
+
+	for (int i = 0; i < order->nadjustments; i++)
+	{
+		const OrderAdjustment *adjustment = &order->adjustments[i];
+
+		if (!DatumGetBool(adjustment->is_included.value) &&
+			strcmp(TextDatumGetCString(adjustment->kind.value), KIND_TAX) == 0)
+			added = add_amounts(added, DatumGetNumeric(adjustment->amount.value));
+	}
+	if (compare_amounts(added, of_lines) > 0)
+		added = of_lines;
+	if (is_zero(added))
+		return;
+	for (int i = 0; i < order->nlines; i++)
+		weights[i] = order->lines[i].tax_amount.isnull ? int64_to_numeric(0) :
+			DatumGetNumeric(order->lines[i].tax_amount.value);
+	allocate(added, weights, order->nlines, order->digits, shares);
+	for (int i = 0; i < order->nlines; i++)
+		if (!order->lines[i].tax_amount.isnull)
+			order->lines[i].added_tax_amount = numeric_value(shares[i]);
 }
 
 static Numeric

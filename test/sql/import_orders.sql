@@ -58,7 +58,7 @@ SELECT ecommerce.import_orders(jsonb_build_array(pg_temp.placed('W-8', '{"order_
     {"unit_price": 0.05, "quantity": 1, "product_order_details": {"name": "a"}}, {"unit_price": 0.05, "quantity": 1, "product_order_details": {"name": "b"}},
     {"unit_price": 0.05, "quantity": 1, "product_order_details": {"name": "c"}}],
     "charges": {"items_amount": 0.15, "adjustments": [{"kind": "discount", "name": "Off", "amount": -0.02}, {"kind": "tax", "name": "Tax", "amount": 0.01}]}}')));
-SELECT line_number, product_id, line_amount, discount_amount, tax_amount FROM ecommerce.order_details
+SELECT line_number, product_id, line_amount, discount_amount, tax_amount, added_tax_amount FROM ecommerce.order_details
  WHERE order_id = (SELECT max(id) FROM ecommerce.orders) ORDER BY line_number;
 
 -- Nothing is wrong with any of it.
@@ -75,7 +75,7 @@ SELECT ecommerce.import_orders(jsonb_build_array(pg_temp.placed('W-10', '{"order
                                                  pg_temp.placed('W-11', '{"order_date": "2021-01-01"}'), pg_temp.placed('W-12', '{"order_date": "2020-12-31"}')));
 
 -- Orders of this shop, as another one would get them.
-SELECT jsonb_agg(placed || jsonb_build_object('number', 'copy of ' || (placed ->> 'number')) - 'payment' - 'returns' ORDER BY placed -> 'id') AS copies
+SELECT jsonb_agg((placed || jsonb_build_object('number', 'copy of ' || (placed ->> 'number'))) - 'payment' - 'returns' ORDER BY placed -> 'id') AS copies
   FROM jsonb_array_elements(ecommerce.order_listing_json(2)) AS placed \gset
 SELECT ecommerce.import_orders(:'copies');
 SELECT bool_and(copy - '{id,number,order_details}'::text[] = placed - '{id,number,order_details}'::text[]
