@@ -11,10 +11,19 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/numeric.h"
 
 #include "arguments.h"
+
+static bool read_pair(IntegerPair *pair, const JsonbValue *element,
+					  const char *first, const char *second);
+static bool read_integer(int32 *result, JsonbContainer *object,
+						 const char *key);
+static int	compare(Datum number, int32 value);
 
 Datum
 required_argument(const NullableDatum *argument, const char *name)
@@ -70,6 +79,69 @@ integers_argument(const NullableDatum *argument, const char *name, Oid type,
 		values[i] = type == INT8OID ? DatumGetInt64(elements[i]) :
 			DatumGetInt32(elements[i]);
 	return values;
+}
+
+IntegerPair *
+integer_pairs_argument(const NullableDatum *argument, const char *name,
+					   const char *first, const char *second, int *count)
+{
+	Jsonb	   *array = DatumGetJsonbP(required_argument(argument, name));
+	IntegerPair *pairs;
+	char	   *accepted;
+
+	accepted = psprintf("an array of objects with %s and %s, each a whole number from 1",
+						first, second);
+	*count = JB_ROOT_COUNT(array);
+	if (!JB_ROOT_IS_ARRAY(array) || JB_ROOT_IS_SCALAR(array) || *count == 0)
+		refuse_argument(name, accepted);
+	pairs = palloc_extended(*count * sizeof(IntegerPair), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < *count; i++)
+	{
+		JsonbValue *element = getIthJsonbValueFromContainer(&array->root, i);
+
+		CHECK_FOR_INTERRUPTS();
+		if (!read_pair(&pairs[i], element, first, second))
+			refuse_argument(name, accepted);
+	}
+	return pairs;
+}
+
+static bool
+read_pair(IntegerPair *pair, const JsonbValue *element, const char *first,
+		  const char *second)
+{
+	JsonbContainer *object = element->val.binary.data;
+
+	return element->type == jbvBinary && JsonContainerIsObject(object) &&
+		JsonContainerSize(object) == 2 &&
+		read_integer(&pair->first, object, first) &&
+		read_integer(&pair->second, object, second);
+}
+
+/* 1.0 is a whole number, too. */
+static bool
+read_integer(int32 *result, JsonbContainer *object, const char *key)
+{
+	JsonbValue *value = getKeyJsonValueFromContainer(object, key, strlen(key),
+													 NULL);
+	Datum		number;
+
+	if (value == NULL || value->type != jbvNumeric)
+		return false;
+	number = NumericGetDatum(value->val.numeric);
+	if (compare(number, 1) < 0 || compare(number, PG_INT32_MAX) > 0)
+		return false;
+	*result = DatumGetInt32(DirectFunctionCall1(numeric_int4, number));
+	return compare(number, *result) == 0;
+}
+
+static int
+compare(Datum number, int32 value)
+{
+	Numeric		other = int64_to_numeric(value);
+
+	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, number,
+											 NumericGetDatum(other)));
 }
 
 void

@@ -29,6 +29,22 @@ extern int32 integer_argument(const NullableDatum *argument, const char *name,
 extern int64 *integers_argument(const NullableDatum *argument,
 								const char *name, Oid type, int *count);
 
+/*
+ * The elements of an array of JSON objects, each with these two keys and no
+ * other, whole numbers from 1 that fit an integer; 22023 for anything else, and
+ * for no element.
+ */
+typedef struct IntegerPair
+{
+	int32		first;
+	int32		second;
+} IntegerPair;
+
+extern IntegerPair *integer_pairs_argument(const NullableDatum *argument,
+										   const char *name,
+										   const char *first,
+										   const char *second, int *count);
+
 /* Raises the error of SQLSTATE 22004. */
 pg_noreturn extern void refuse_null(const char *name);
 

@@ -13,7 +13,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 
@@ -23,12 +22,6 @@
 #include "errors.h"
 #include "pricing.h"
 #include "users.h"
-
-/*
- * Different products.  Each change answers with the whole cart, which takes 8
- * milliseconds then.
- */
-#define CART_MAX_ITEMS	1000
 
 /* Price, currency and name, as lock_product() reads and an item stores them. */
 #define PRODUCT_NFACTS	3
@@ -73,14 +66,6 @@ static Statement select_item = {
 	PARAMETERS(INT8OID, INT8OID)
 };
 
-static Statement select_item_seen_twice = {
-	.query =
-	"SELECT product_id::bigint FROM ecommerce.cart_items WHERE user_id = $1"
-	" GROUP BY product_id HAVING count(*) > 1",
-	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID)
-};
-
 static Statement delete_other_items = {
 	.query =
 	"DELETE FROM ecommerce.cart_items"
@@ -117,8 +102,6 @@ static Jsonb *empty_cart(int64 user_id);
 static Jsonb *show_cart(int64 user_id);
 static void lock_product(int64 product_id, NullableDatum *facts);
 pg_noreturn static void refuse_quantity(int64 product_id, int32 quantity);
-static void check_snapshot(int64 user_id);
-pg_noreturn static void refuse_full_cart(int64 user_id);
 
 Datum
 add_to_cart(PG_FUNCTION_ARGS)
@@ -222,7 +205,6 @@ change_item(int64 user_id, int64 product_id, int32 quantity,
 		integer_value(quantity)
 	};
 	uint64		changed;
-	Checkout	checkout;
 	Jsonb	   *cart;
 
 	begin_access(&access, user_id);
@@ -237,11 +219,7 @@ change_item(int64 user_id, int64 product_id, int32 quantity,
 		refuse_quantity(product_id, quantity);
 	if (quantity > 0)
 		require_written(changed, 1);
-	check_snapshot(user_id);
-	price_cart(&checkout, user_id, FRESH_SNAPSHOT);
-	if (quantity > 0 && checkout.count > CART_MAX_ITEMS)
-		refuse_full_cart(user_id);
-	cart = cart_to_jsonb(&checkout, access.result_context);
+	cart = changed_cart_to_jsonb(user_id, quantity > 0, access.result_context);
 	end_access(&access);
 	return cart;
 }
@@ -271,12 +249,7 @@ replace_items(int64 user_id, const StockUnits *units, int count)
 	Jsonb	   *cart;
 
 	begin_access(&access, user_id);
-	lock_checkout(&checkout, user_id);
-	if (!checkout.has_cart)
-	{
-		require_cart(user_id);
-		lock_checkout(&checkout, user_id);
-	}
+	lock_or_make_cart(&checkout, user_id);
 	values[1] = product_ids_value(units, count);
 	execute(&delete_other_items, values, FRESH_SNAPSHOT);
 	for (int i = 0; i < count; i++)
@@ -292,11 +265,7 @@ replace_items(int64 user_id, const StockUnits *units, int count)
 		else
 			execute(&delete_item, values, FRESH_SNAPSHOT);
 	}
-	check_snapshot(user_id);
-	price_cart(&checkout, user_id, FRESH_SNAPSHOT);
-	if (checkout.count > CART_MAX_ITEMS)
-		refuse_full_cart(user_id);
-	cart = cart_to_jsonb(&checkout, access.result_context);
+	cart = changed_cart_to_jsonb(user_id, true, access.result_context);
 	end_access(&access);
 	return cart;
 }
@@ -367,37 +336,4 @@ refuse_quantity(int64 product_id, int32 quantity)
 			errdetail_internal("{\"code\": \"quantity_out_of_range\", \"product_id\": " INT64_FORMAT ", \"requested\": %d, \"maximum\": %d}",
 							   product_id, quantity, PG_INT32_MAX),
 			errhint("Set a smaller quantity with set_cart_item."));
-}
-
-static void
-refuse_full_cart(int64 user_id)
-{
-	ereport(ERROR,
-			errcode(ERRCODE_CONFLICT),
-			errmsg("cart is full"),
-			errdetail_internal("{\"code\": \"cart_full\", \"user_id\": " INT64_FORMAT ", \"maximum\": %d}",
-							   user_id, CART_MAX_ITEMS),
-			errhint("Place an order, or take a product out with set_cart_item."));
-}
-
-/*
- * At REPEATABLE READ, an item that a placement took after the snapshot is still
- * visible beside the one just inserted, and the cart would be shown with both.
- */
-static void
-check_snapshot(int64 user_id)
-{
-	NullableDatum user = bigint_value(user_id);
-	NullableDatum product;
-
-	if (!IsolationUsesXactSnapshot() ||
-		execute(&select_item_seen_twice, &user, FRESH_SNAPSHOT) == 0)
-		return;
-	read_row(SPI_tuptable, 0, &product, 1);
-	ereport(ERROR,
-			errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-			errmsg("could not serialize access due to concurrent update"),
-			errdetail_internal("{\"code\": \"cart_changed\", \"product_id\": " INT64_FORMAT "}",
-							   DatumGetInt64(product.value)),
-			errhint("The transaction might succeed if retried."));
 }

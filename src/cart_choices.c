@@ -20,12 +20,12 @@
 #include "pricing.h"
 #include "texts.h"
 
-#define MAX_COUPONS			10
-#define CODE_MAX_LENGTH		50
+#define CODE_MAX_LENGTH	50
 
 static Statement set_coupons = {
 	.query =
-	"UPDATE ecommerce.carts SET coupons = $2 WHERE user_id = $1",
+	"UPDATE ecommerce.carts SET coupons = $2, changed_at = now()"
+	" WHERE user_id = $1",
 	.result = SPI_OK_UPDATE,
 	PARAMETERS(INT8OID, TEXTARRAYOID)
 };
@@ -33,7 +33,8 @@ static Statement set_coupons = {
 static Statement set_shipping = {
 	.query =
 	"UPDATE ecommerce.carts"
-	"   SET address = $2, billing_address = $3, shipping_code = $4"
+	"   SET address = $2, billing_address = $3, shipping_code = $4,"
+	"       changed_at = now()"
 	" WHERE user_id = $1",
 	.result = SPI_OK_UPDATE,
 	PARAMETERS(INT8OID, JSONBOID, JSONBOID, TEXTOID)
@@ -43,7 +44,8 @@ static Statement set_shipping = {
 static Statement set_default_shipping = {
 	.query =
 	"UPDATE ecommerce.carts"
-	"   SET address = $2, billing_address = $3, shipping_code = DEFAULT"
+	"   SET address = $2, billing_address = $3, shipping_code = DEFAULT,"
+	"       changed_at = now()"
 	" WHERE user_id = $1",
 	.result = SPI_OK_UPDATE,
 	PARAMETERS(INT8OID, JSONBOID, JSONBOID)

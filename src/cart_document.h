@@ -12,7 +12,20 @@
 
 #include "checkout.h"
 
+/* Different products of a cart at most. */
+#define CART_MAX_ITEMS	1000
+
 /* The document is built in the given memory context. */
 extern Jsonb *cart_to_jsonb(Checkout *checkout, MemoryContext context);
+
+/*
+ * The cart after a change, as the latest snapshot has it.  Raises PT409 when the
+ * change has filled it beyond its limit, and 40001 at REPEATABLE READ when an
+ * item that somebody else took would be shown, too.
+ */
+extern Jsonb *changed_cart_to_jsonb(int64 user_id, bool has_grown,
+									MemoryContext context);
+
+pg_noreturn extern void refuse_full_cart(int64 user_id);
 
 #endif							/* ECOMMERCE_CART_DOCUMENT_H */

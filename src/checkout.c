@@ -94,10 +94,11 @@ static Statement insert_cart = {
 static Statement reset_choices = {
 	.query =
 	"UPDATE ecommerce.carts"
-	"   SET coupons = NULL, address = NULL, billing_address = NULL"
+	"   SET coupons = NULL, address = $2, billing_address = $2"
 	" WHERE user_id = $1",
 	.result = SPI_OK_UPDATE,
-	PARAMETERS(INT8OID)
+	PARAMETERS(INT8OID, JSONBOID),
+	DOMAINS(DOMAIN(2, "address", JSONBOID))
 };
 
 static void read_user_and_cart(Checkout *checkout, int64 user_id,
@@ -122,11 +123,21 @@ lock_checkout(Checkout *checkout, int64 user_id)
 					   &lock_cart_no_key_update, FRESH_SNAPSHOT);
 }
 
+void
+lock_or_make_cart(Checkout *checkout, int64 user_id)
+{
+	lock_checkout(checkout, user_id);
+	if (checkout->has_cart)
+		return;
+	require_cart(user_id);
+	lock_checkout(checkout, user_id);
+}
+
 /* What the customer chose for one order is not for the next. */
 void
 forget_choices(const Checkout *checkout)
 {
-	NullableDatum values[] = {bigint_value(checkout->user_id)};
+	NullableDatum values[] = {bigint_value(checkout->user_id), NULL_VALUE};
 
 	if (!checkout->coupons.isnull || !checkout->carts_address.isnull ||
 		!checkout->billing_address.isnull)

@@ -14,6 +14,9 @@
 #include "order_lines.h"
 #include "stock.h"
 
+/* Coupons of a cart at most. */
+#define MAX_COUPONS	10
+
 /* What the cart knows of a product, besides what its order line has. */
 typedef struct CartItem
 {
@@ -26,6 +29,11 @@ typedef struct CartItem
 	NullableDatum currency;
 	NullableDatum tax_class;
 	NullableDatum weight;		/* of one unit */
+	NullableDatum minimum_quantity; /* integers; null where there is none */
+	NullableDatum maximum_quantity;
+	NullableDatum quantity_step;
+	NullableDatum customer_limit;
+	int64		ordered;		/* earlier, if there is a limit */
 	Numeric		net;			/* what the line costs after discounts */
 } CartItem;
 
@@ -78,6 +86,9 @@ extern void read_checkout(Checkout *checkout, int64 user_id,
  */
 extern void lock_checkout(Checkout *checkout, int64 user_id);
 extern void take_items(Checkout *checkout);
+
+/* The first step, also for a user who had no cart yet. */
+extern void lock_or_make_cart(Checkout *checkout, int64 user_id);
 
 /*
  * Makes sure that the user has a cart, which is locked FOR KEY SHARE or new.

@@ -109,6 +109,15 @@ static Statement count_uses = {
 	PARAMETERS(INT8OID, INT8ARRAYOID)
 };
 
+/* One alone needs no order of locks, and so no lock before it is decided. */
+static Statement decrement_level = {
+	.query =
+	"UPDATE ecommerce.promotion_levels SET remaining = remaining - 1"
+	" WHERE bucket = 0 AND promotion_id = $1 AND remaining > 0",
+	.result = SPI_OK_UPDATE,
+	PARAMETERS(INT8OID)
+};
+
 static Statement lock_levels = {
 	.query =
 	"SELECT promotion_id::bigint, remaining::bigint"
@@ -130,10 +139,11 @@ static Statement decrement_levels = {
 /* A promotion may have lost its limit since. */
 static Statement increment_levels = {
 	.query =
-	"UPDATE ecommerce.promotion_levels SET remaining = remaining + 1"
+	"UPDATE ecommerce.promotion_levels"
+	"   SET remaining = remaining + ($2)[width_bucket(promotion_id, $1)]"
 	" WHERE bucket = 0 AND promotion_id = ANY ($1)",
 	.result = SPI_OK_UPDATE,
-	PARAMETERS(INT8ARRAYOID)
+	PARAMETERS(INT8ARRAYOID, INT8ARRAYOID)
 };
 
 static Statement select_used = {
@@ -144,6 +154,11 @@ static Statement select_used = {
 	PARAMETERS(INT8OID, INT8OID)
 };
 
+static bool take_single_use(const List *promotions);
+static bool lock_uses(Checkout *checkout, NullableDatum ids);
+static List *read_uses(List *used, const LockedOrder *order);
+static int	compare_uses(const ListCell *a, const ListCell *b);
+static void number_uses(const List *used, NullableDatum *arrays);
 static List *coupons_of(const Checkout *checkout);
 static List *read_promotions(Checkout *checkout, const List *coupons,
 							 Visibility visibility);
@@ -221,19 +236,48 @@ add_discount(Checkout *checkout, const char *kind, const Promotion *promotion,
 									unconstify(Promotion *, promotion));
 }
 
+/*
+ * What seems used up may be coming back just now from an order that is being
+ * cancelled, which is waited for.
+ */
 void
-lock_promotion_uses(Checkout *checkout)
+take_promotion_uses(Checkout *checkout)
 {
 	NullableDatum ids;
+
+	if (checkout->limited == NIL || take_single_use(checkout->limited))
+		return;
+	list_sort(checkout->limited, compare_ids);
+	ids = promotion_ids_value(checkout->limited);
+	if (lock_uses(checkout, ids))
+		require_written(execute(&decrement_levels, &ids, FRESH_SNAPSHOT),
+						list_length(checkout->limited));
+}
+
+static bool
+take_single_use(const List *promotions)
+{
+	const Promotion *promotion = linitial(promotions);
+	uint64		taken;
+
+	if (list_length(promotions) > 1)
+		return false;
+	taken = execute(&decrement_level, &promotion->id, FRESH_SNAPSHOT);
+	if (taken > 0)
+		require_written(taken, 1);
+	return taken > 0;
+}
+
+/* False, with a problem noted, when one is used up. */
+static bool
+lock_uses(Checkout *checkout, NullableDatum ids)
+{
+	bool		are_left = true;
 	uint64		nlevels;
 	ListCell   *cell;
 
-	if (checkout->limited == NIL)
-		return;
-	list_sort(checkout->limited, compare_ids);
 	foreach(cell, checkout->limited)
 		((Promotion *) lfirst(cell))->remaining = NULL_VALUE;
-	ids = promotion_ids_value(checkout->limited);
 	nlevels = execute(&lock_levels, &ids, FRESH_SNAPSHOT);
 	for (uint64 i = 0; i < nlevels; i++)
 	{
@@ -257,34 +301,78 @@ lock_promotion_uses(Checkout *checkout)
 									   DatumGetInt64(promotion->id.value)),
 					errhint("The transaction might succeed if retried."));
 		add_coupon_problem(checkout, promotion->code, COUPON_EXHAUSTED);
+		are_left = false;
 	}
+	return are_left;
 }
 
 void
-take_promotion_uses(const Checkout *checkout)
+return_promotion_uses(const LockedOrder *orders, int count)
 {
-	NullableDatum ids;
-
-	if (checkout->limited == NIL)
-		return;
-	ids = promotion_ids_value(checkout->limited);
-	require_written(execute(&decrement_levels, &ids, FRESH_SNAPSHOT),
-					list_length(checkout->limited));
-}
-
-void
-return_promotion_uses(int64 user_id, int64 order_id)
-{
-	NullableDatum values[] = {bigint_value(user_id), bigint_value(order_id)};
-	uint64		nused = execute(&select_used, values, FRESH_SNAPSHOT);
-	NullableDatum ids;
+	List	   *used = NIL;
+	NullableDatum values[2];
 	uint64		nlevels;
 
-	if (nused == 0)
+	for (int i = 0; i < count; i++)
+		if (orders[i].is_charged)
+			used = read_uses(used, &orders[i]);
+	if (used == NIL)
 		return;
-	ids = bigint_array(SPI_tuptable, nused, 0);
-	nlevels = execute(&lock_levels, &ids, FRESH_SNAPSHOT);
-	require_written(execute(&increment_levels, &ids, FRESH_SNAPSHOT), nlevels);
+	list_sort(used, compare_uses);
+	number_uses(used, values);
+	nlevels = execute(&lock_levels, values, FRESH_SNAPSHOT);
+	require_written(execute(&increment_levels, values, FRESH_SNAPSHOT),
+					nlevels);
+}
+
+/* Adds the promotions of the order, each of which it used once. */
+static List *
+read_uses(List *used, const LockedOrder *order)
+{
+	NullableDatum values[] = {bigint_value(order->user_id), bigint_value(order->id)};
+	uint64		nused = execute(&select_used, values, FRESH_SNAPSHOT);
+
+	for (uint64 i = 0; i < nused; i++)
+	{
+		NullableDatum *id = palloc(sizeof(NullableDatum));
+
+		read_row(SPI_tuptable, i, id, 1);
+		used = lappend(used, id);
+	}
+	return used;
+}
+
+static int
+compare_uses(const ListCell *a, const ListCell *b)
+{
+	int64		left = DatumGetInt64(((NullableDatum *) lfirst(a))->value);
+	int64		right = DatumGetInt64(((NullableDatum *) lfirst(b))->value);
+
+	return (left > right) - (left < right);
+}
+
+/* Of sorted ids: an array with each of them once, and one with their numbers. */
+static void
+number_uses(const List *used, NullableDatum *arrays)
+{
+	Datum	   *ids = palloc(list_length(used) * sizeof(Datum));
+	Datum	   *counts = palloc(list_length(used) * sizeof(Datum));
+	int			nids = 0;
+	ListCell   *cell;
+
+	foreach(cell, used)
+	{
+		Datum		id = ((NullableDatum *) lfirst(cell))->value;
+
+		if (nids == 0 || DatumGetInt64(ids[nids - 1]) != DatumGetInt64(id))
+		{
+			ids[nids] = id;
+			counts[nids++] = Int64GetDatum(0);
+		}
+		counts[nids - 1] = Int64GetDatum(DatumGetInt64(counts[nids - 1]) + 1);
+	}
+	arrays[0] = bigint_array_value(ids, nids);
+	arrays[1] = bigint_array_value(counts, nids);
 }
 
 /* Without regard to the case of ASCII letters, as their index has it; each once. */

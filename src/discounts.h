@@ -9,6 +9,7 @@
 #define ECOMMERCE_DISCOUNTS_H
 
 #include "checkout.h"
+#include "order_lock.h"
 #include "shipping.h"
 
 typedef struct Promotion Promotion;
@@ -27,16 +28,14 @@ extern void add_discount(Checkout *checkout, const char *kind,
 						 const Promotion *promotion, Numeric amount);
 
 /*
- * Locks the uses of the promotions that have a limit, by promotion id, and notes
- * coupons that are used up meanwhile as problems.  Raises 40001 for a promotion
- * that came by itself: tried again, the order goes without it.
+ * Takes one use of each promotion that has a limit, locking them by promotion
+ * id, or none, and notes coupons that are used up meanwhile as problems.  Raises
+ * 40001 for a promotion that came by itself: tried again, the order goes without
+ * it.
  */
-extern void lock_promotion_uses(Checkout *checkout);
+extern void take_promotion_uses(Checkout *checkout);
 
-/* Takes one of each, which are locked and there. */
-extern void take_promotion_uses(const Checkout *checkout);
-
-/* Gives the uses of a cancelled order back. */
-extern void return_promotion_uses(int64 user_id, int64 order_id);
+/* Gives the uses of orders that are being cancelled back, by promotion id. */
+extern void return_promotion_uses(const LockedOrder *orders, int count);
 
 #endif							/* ECOMMERCE_DISCOUNTS_H */

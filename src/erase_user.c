@@ -17,6 +17,7 @@
 
 #include "access.h"
 #include "arguments.h"
+#include "order_lifecycle.h"
 #include "users.h"
 
 static Statement lock_user_for_update = {
@@ -83,8 +84,16 @@ static Statement erase_orders = {
 	PARAMETERS(INT8OID, BOOLOID)
 };
 
-/* The names that the login service has for whoever acted. */
-#define OF_PERSON	" WHERE customer_id = $1 AND person IS NOT NULL"
+/*
+ * The names that the login service has for whoever acted, and what staff have
+ * said, such as the number of a parcel, a reason or the address before.
+ */
+#define SAID \
+	"event IN ('" EVENT_SHIPPED "', '" EVENT_DELIVERED "', '" EVENT_RETURNED "'," \
+	" '" EVENT_CORRECTED "', '" EVENT_ADDRESS_CHANGED "')"
+#define OF_PERSON \
+	" WHERE customer_id = $1" \
+	"   AND (person IS NOT NULL OR payload IS NOT NULL AND " SAID ")"
 
 static Statement select_events = {
 	.query = "SELECT 1 FROM ecommerce.order_events" OF_PERSON,
@@ -93,9 +102,79 @@ static Statement select_events = {
 };
 
 static Statement erase_events = {
-	.query = "UPDATE ecommerce.order_events SET person = NULL" OF_PERSON,
+	.query =
+	"UPDATE ecommerce.order_events"
+	"   SET person = NULL, payload = CASE WHEN " SAID " THEN NULL ELSE payload END"
+	OF_PERSON,
 	.result = SPI_OK_UPDATE,
 	PARAMETERS(INT8OID)
+};
+
+/* Whatever happens to an order holds its lock, and may write such a name. */
+static Statement lock_orders_no_key_update = {
+	.query =
+	"SELECT 1 FROM ecommerce.orders WHERE customer_id = $1"
+	" ORDER BY id FOR NO KEY UPDATE",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
+/* What a provider said, or the shop, of a payment is whatever they like. */
+#define PAYMENTS_OF_PERSON \
+	" WHERE customer_id = $1 AND (payload IS NOT NULL OR person IS NOT NULL)"
+
+static Statement select_payments = {
+	.query = "SELECT 1 FROM ecommerce.order_payments" PAYMENTS_OF_PERSON,
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
+static Statement erase_payments = {
+	.query =
+	"UPDATE ecommerce.order_payments SET payload = NULL, person = NULL"
+	PAYMENTS_OF_PERSON,
+	.result = SPI_OK_UPDATE,
+	PARAMETERS(INT8OID)
+};
+
+/* A reason is whatever staff wrote. */
+#define OF_RETURN \
+	" WHERE customer_id = $1" \
+	"   AND (reason IS NOT NULL OR idempotency_key IS NOT NULL OR person IS NOT NULL)"
+
+static Statement select_returns = {
+	.query = "SELECT 1 FROM ecommerce.order_returns" OF_RETURN,
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
+static Statement erase_returns = {
+	.query =
+	"UPDATE ecommerce.order_returns"
+	"   SET reason = NULL, idempotency_key = NULL, person = NULL" OF_RETURN,
+	.result = SPI_OK_UPDATE,
+	PARAMETERS(INT8OID)
+};
+
+/* Keys, fingerprints and persons are not in the archive. */
+#define ADDRESSES_ERASED \
+	"'{\"shipping_address\": \"erased\", \"address\": null," \
+	"  \"billing_address\": null}'"
+
+static Statement select_archived = {
+	.query =
+	"SELECT 1 FROM ecommerce.archived_orders WHERE customer_id = $1 AND $2",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, BOOLOID)
+};
+
+static Statement erase_archived = {
+	.query =
+	"UPDATE ecommerce.archived_orders"
+	"   SET document = document || " ADDRESSES_ERASED
+	" WHERE customer_id = $1 AND $2",
+	.result = SPI_OK_UPDATE,
+	PARAMETERS(INT8OID, BOOLOID)
 };
 
 PG_FUNCTION_INFO_V1(erase_user);
@@ -122,6 +201,9 @@ erase(int64 user_id, Datum order_addresses)
 	NullableDatum values[] = {bigint_value(user_id), not_null(order_addresses)};
 	uint64		norders;
 	uint64		nevents;
+	uint64		nreturns;
+	uint64		npayments;
+	uint64		narchived;
 
 	begin_staff_access(&access);
 	if (execute(&lock_user_for_update, values, FRESH_SNAPSHOT) == 0)
@@ -131,11 +213,21 @@ erase(int64 user_id, Datum order_addresses)
 	/* A trigger of the shop's may have kept rows. */
 	require_written(0, execute(&select_cart, values, LATEST_SNAPSHOT));
 	require_written(execute(&erase_account, values, FRESH_SNAPSHOT), 1);
+	execute(&lock_orders_no_key_update, values, LATEST_SNAPSHOT);
 	norders = execute(&select_orders, values, LATEST_SNAPSHOT);
 	require_written(execute(&erase_orders, values, LATEST_SNAPSHOT),
 					norders);
 	nevents = execute(&select_events, values, LATEST_SNAPSHOT);
 	require_written(execute(&erase_events, values, LATEST_SNAPSHOT),
 					nevents);
+	nreturns = execute(&select_returns, values, LATEST_SNAPSHOT);
+	require_written(execute(&erase_returns, values, LATEST_SNAPSHOT),
+					nreturns);
+	npayments = execute(&select_payments, values, LATEST_SNAPSHOT);
+	require_written(execute(&erase_payments, values, LATEST_SNAPSHOT),
+					npayments);
+	narchived = execute(&select_archived, values, LATEST_SNAPSHOT);
+	require_written(execute(&erase_archived, values, LATEST_SNAPSHOT),
+					narchived);
 	end_access(&access);
 }

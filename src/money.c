@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "common/int.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/fmgrprotos.h"
@@ -30,14 +31,26 @@ static const struct
 	{4, CURRENCIES_OF_4_DIGITS}
 };
 
+/* Amounts have at most 4 decimals, as has a rate of a tax. */
+#define WEIGHT_DECIMALS		4
+
+/* Together with the decimals these fit into 64 bits. */
+#define INTEGER_MAX_DIGITS	14
+
 PG_FUNCTION_INFO_V1(currency_digits);
 
 static bool is_currency(const char *code);
+static bool allocate_small(Numeric amount, const Numeric *weights, int count,
+						   int digits, Numeric *shares);
+static bool read_integer(Numeric amount, int decimals, int64 *integer);
+static void allocate_any(Numeric amount, const Numeric *weights, int count,
+						 int digits, Numeric *shares);
 static Numeric round_ratio(Numeric numerator, Numeric denominator,
 						   int digits);
 static Numeric units_of(Numeric amount, int digits);
 static Numeric amount_of(Numeric units, int digits);
 static int	compare_remainders(const void *a, const void *b, void *remainders);
+static int	compare_integers(const void *a, const void *b, void *remainders);
 static Numeric calculate(PGFunction operation, Numeric a, Numeric b);
 static bool compare(PGFunction comparison, Numeric a, Numeric b);
 
@@ -138,6 +151,171 @@ void
 allocate(Numeric amount, const Numeric *weights, int count, int digits,
 		 Numeric *shares)
 {
+	if (!allocate_small(amount, weights, count, digits, shares))
+		allocate_any(amount, weights, count, digits, shares);
+}
+
+Numeric
+multiply(Numeric amount, int64 factor)
+{
+	return calculate(numeric_mul, amount, int64_to_numeric(factor));
+}
+
+/* What so many units cost: rounded, once. */
+Numeric
+multiply_price(Numeric price, int64 quantity, int digits)
+{
+	return round_amount(multiply(price, quantity), digits);
+}
+
+Numeric
+price_as_shown(Numeric price, int digits)
+{
+	int			needed;
+
+	if (decimals_of(price) == digits)
+		return price;
+	needed = DatumGetInt32(DirectFunctionCall1(numeric_min_scale,
+											   NumericGetDatum(price)));
+	return round_amount(price, Max(needed, digits));
+}
+
+bool
+amounts_are_equal(Numeric a, Numeric b)
+{
+	return compare(numeric_eq, a, b);
+}
+
+void
+require_finite(Numeric amount)
+{
+	if (numeric_is_nan(amount) || numeric_is_inf(amount))
+		refuse_not_finite();
+}
+
+Numeric
+amount_or_zero(NullableDatum value, int digits)
+{
+	return value.isnull ? round_amount(int64_to_numeric(0), digits) :
+		DatumGetNumeric(value.value);
+}
+
+bool
+is_below_amount_limit(Numeric amount)
+{
+	return compare(numeric_lt, amount, int64_to_numeric(AMOUNT_LIMIT));
+}
+
+bool
+is_amount(Numeric amount)
+{
+	return !numeric_is_nan(amount) && !numeric_is_inf(amount) &&
+		decimals_of(amount) <= AMOUNT_MAX_DECIMALS &&
+		is_below_amount_limit(amount) &&
+		compare(numeric_ge, amount, int64_to_numeric(0));
+}
+
+int
+decimals_of(Numeric amount)
+{
+	if (numeric_is_nan(amount) || numeric_is_inf(amount))
+		return -1;
+	return DatumGetInt32(DirectFunctionCall1(numeric_scale,
+											 NumericGetDatum(amount)));
+}
+
+char *
+amount_text(Numeric amount)
+{
+	return DatumGetCString(DirectFunctionCall1(numeric_out,
+											   NumericGetDatum(amount)));
+}
+
+/*
+ * Integers are enough for what people buy, and a tenth of the work.  False, with
+ * nothing done, where they are not.
+ */
+static bool
+allocate_small(Numeric amount, const Numeric *weights, int count, int digits,
+			   Numeric *shares)
+{
+	int64		units;
+	int64		left;
+	int64		sum = 0;
+	int64	   *parts;
+	int64	   *remainders;
+	int		   *by_remainder;
+
+	if (!read_integer(amount, digits, &units))
+		return false;
+	parts = palloc_extended(count * sizeof(int64), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!read_integer(weights[i], WEIGHT_DECIMALS, &parts[i]) ||
+			pg_add_s64_overflow(sum, parts[i], &sum))
+			return false;
+	}
+	if (pg_mul_s64_overflow(units, sum, &left))
+		return false;
+
+	left = units;
+	remainders = palloc_extended(count * sizeof(int64), MCXT_ALLOC_HUGE);
+	by_remainder = palloc_extended(count * sizeof(int), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < count; i++)
+	{
+		int64		product = units * parts[i];
+
+		parts[i] = sum == 0 ? 0 : product / sum;
+		remainders[i] = sum == 0 ? 0 : product % sum;
+		by_remainder[i] = i;
+		left -= parts[i];
+	}
+	if (left > 0 && sum > 0)
+	{
+		qsort_arg(by_remainder, count, sizeof(int), compare_integers,
+				  remainders);
+		for (int i = 0; i < left; i++)
+			parts[by_remainder[i]]++;
+	}
+	for (int i = 0; i < count; i++)
+		shares[i] = int64_div_fast_to_numeric(parts[i], digits);
+	return true;
+}
+
+/*
+ * The amount, not negative, with so many decimals but without the point.  False
+ * when it has more decimals, or is too large.
+ */
+static bool
+read_integer(Numeric amount, int decimals, int64 *integer)
+{
+	int			ndigits = 0;
+	bool		after_point = false;
+
+	*integer = 0;
+	for (const char *c = amount_text(amount); *c != '\0'; c++)
+	{
+		if (*c == '.')
+		{
+			after_point = true;
+			continue;
+		}
+		if (*c < '0' || *c > '9' || ++ndigits > INTEGER_MAX_DIGITS)
+			return false;
+		if (after_point && decimals-- == 0)
+			return false;
+		*integer = *integer * 10 + (*c - '0');
+	}
+	for (; decimals > 0; decimals--)
+		*integer *= 10;
+	return true;
+}
+
+static void
+allocate_any(Numeric amount, const Numeric *weights, int count, int digits,
+			 Numeric *shares)
+{
 	Numeric		units = units_of(amount, digits);
 	Numeric		left = units;
 	Numeric		sum = int64_to_numeric(0);
@@ -184,75 +362,6 @@ allocate(Numeric amount, const Numeric *weights, int count, int digits,
 		shares[i] = amount_of(shares[i], digits);
 }
 
-Numeric
-multiply(Numeric amount, int64 factor)
-{
-	return calculate(numeric_mul, amount, int64_to_numeric(factor));
-}
-
-/* What so many units cost: rounded, once. */
-Numeric
-multiply_price(Numeric price, int64 quantity, int digits)
-{
-	return round_amount(multiply(price, quantity), digits);
-}
-
-Numeric
-price_as_shown(Numeric price, int digits)
-{
-	int			needed;
-
-	if (decimals_of(price) == digits)
-		return price;
-	needed = DatumGetInt32(DirectFunctionCall1(numeric_min_scale,
-											   NumericGetDatum(price)));
-	return round_amount(price, Max(needed, digits));
-}
-
-bool
-amounts_are_equal(Numeric a, Numeric b)
-{
-	return compare(numeric_eq, a, b);
-}
-
-void
-require_finite(Numeric amount)
-{
-	if (numeric_is_nan(amount) || numeric_is_inf(amount))
-		refuse_not_finite();
-}
-
-bool
-is_below_amount_limit(Numeric amount)
-{
-	return compare(numeric_lt, amount, int64_to_numeric(AMOUNT_LIMIT));
-}
-
-bool
-is_amount(Numeric amount)
-{
-	return !numeric_is_nan(amount) && !numeric_is_inf(amount) &&
-		decimals_of(amount) <= AMOUNT_MAX_DECIMALS &&
-		is_below_amount_limit(amount) &&
-		compare(numeric_ge, amount, int64_to_numeric(0));
-}
-
-int
-decimals_of(Numeric amount)
-{
-	if (numeric_is_nan(amount) || numeric_is_inf(amount))
-		return -1;
-	return DatumGetInt32(DirectFunctionCall1(numeric_scale,
-											 NumericGetDatum(amount)));
-}
-
-char *
-amount_text(Numeric amount)
-{
-	return DatumGetCString(DirectFunctionCall1(numeric_out,
-											   NumericGetDatum(amount)));
-}
-
 /* Half away from zero; neither is negative. */
 static Numeric
 round_ratio(Numeric numerator, Numeric denominator, int digits)
@@ -290,6 +399,18 @@ compare_remainders(const void *a, const void *b, void *remainders)
 	int			order = compare_amounts(remainder[right], remainder[left]);
 
 	return order != 0 ? order : left - right;
+}
+
+static int
+compare_integers(const void *a, const void *b, void *remainders)
+{
+	int			left = *(const int *) a;
+	int			right = *(const int *) b;
+	const int64 *remainder = remainders;
+
+	if (remainder[left] != remainder[right])
+		return remainder[left] > remainder[right] ? -1 : 1;
+	return left - right;
 }
 
 static Numeric

@@ -70,6 +70,9 @@ extern Numeric price_as_shown(Numeric price, int digits);
 /* Raises 22003 for NaN and the infinities, which the others are not made for. */
 extern void require_finite(Numeric amount);
 
+/* A value of a row, which may be null where a constraint is lost. */
+extern Numeric amount_or_zero(NullableDatum value, int digits);
+
 extern bool is_below_amount_limit(Numeric amount);
 
 /* From 0, below the limit, and not longer than a float. */

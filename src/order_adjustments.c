@@ -28,12 +28,18 @@ static bool is_kind(const OrderAdjustment *adjustment, const char *kind);
 static const char *const adjustment_columns[] = {ORDER_ADJUSTMENT_COLUMNS(COLUMN_NAME)};
 static const Oid adjustment_types[] = {ORDER_ADJUSTMENT_COLUMNS(COLUMN_OID)};
 
+static const char *const adjustment_domains[ORDER_ADJUSTMENT_NCOLUMNS] = {
+	[COLUMN_INDEX(OrderAdjustment, kind)] = "adjustment_kind",
+	[COLUMN_INDEX(OrderAdjustment, amount)] = "adjustment_amount"
+};
+
 static RowInserter adjustment_inserter = {
 	.insert = "INSERT INTO ecommerce.order_adjustments (customer_id, order_id",
 	.ncolumns = ORDER_ADJUSTMENT_NCOLUMNS,
 	.nusual = ORDER_ADJUSTMENT_NCOLUMNS,
 	.columns = adjustment_columns,
-	.types = adjustment_types
+	.types = adjustment_types,
+	.domains = adjustment_domains
 };
 
 void

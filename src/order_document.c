@@ -4,8 +4,9 @@
  *		What an order looks like as JSON.
  *
  * {id, customer_id, number, order_date, order_amount, currency, order_status,
- *	shipping_address, address, billing_address, metadata, replayed (only from place_order),
- *	order_details: [{id, order_id, quantity, unit_price, line_amount,
+ *	shipping_address, address, billing_address, metadata, charges, payment,
+ *	returns, replayed (only from what can be repeated), order_details:
+ *	[{id, order_id, quantity, unit_price, line_amount,
  *		product_order_details: {id, name, description, price, quantity,
  *			category: {id, name} or null}}]}
  *
@@ -21,13 +22,13 @@
 
 /* In stored order: by length, then by bytes. */
 static const char *const order_keys[] = {
-	"id", "number", "address", "charges", "currency", "metadata",
-	"order_date", "customer_id", "order_amount", "order_status", "order_details",
+	"id", "number", "address", "charges", "payment", "returns", "currency",
+	"metadata", "order_date", "customer_id", "order_amount", "order_status", "order_details",
 	"billing_address", "shipping_address"
 };
 static const char *const placed_order_keys[] = {
-	"id", "number", "address", "charges", "currency", "metadata", "replayed",
-	"order_date", "customer_id", "order_amount", "order_status",
+	"id", "number", "address", "charges", "payment", "returns", "currency",
+	"metadata", "replayed", "order_date", "customer_id", "order_amount", "order_status",
 	"order_details", "billing_address", "shipping_address"
 };
 static const char *const line_keys[] = {
@@ -79,6 +80,9 @@ open_order(OrderDocument *document, const Order *order)
 	jsonb_put_jsonb(writer, order->address);
 	put_charges(writer, order->items_amount, order->adjustments,
 				order->nadjustments);
+	put_payment(writer, order->order_amount, order->currency,
+				order->order_status, order->balance);
+	put_returns(writer, order->returns, order->nreturns);
 	jsonb_put_text(writer, order->currency);
 	jsonb_put_jsonb(writer, order->metadata);
 	if (document->replayed != NOT_A_PLACEMENT)

@@ -10,7 +10,9 @@
 
 #include "jsonb_writer.h"
 #include "order_adjustments.h"
+#include "order_balances.h"
 #include "order_lines.h"
+#include "order_returns.h"
 
 /* The columns of an order that its document shows. */
 #define ORDER_COLUMNS(COLUMN) \
@@ -42,6 +44,9 @@ typedef struct Order
 	};
 	int			nadjustments;
 	const OrderAdjustment *adjustments; /* when items_amount is not null */
+	const OrderBalance *balance;	/* NULL if it has none */
+	int			nreturns;
+	const OrderReturn *returns;
 } Order;
 
 /* Whether a document says if the order was placed now or earlier. */

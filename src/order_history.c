@@ -10,9 +10,11 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 
+#include "jsonb_writer.h"
 #include "order_history.h"
 #include "order_lifecycle.h"
 
@@ -32,6 +34,29 @@ static Statement insert_event = {
 	.result = SPI_OK_INSERT,
 	PARAMETERS(INT8OID, INT8OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID,
 			   TEXTOID, TEXTOID)
+};
+
+#define PAST_EVENT_COLUMNS(COLUMN) \
+	COLUMN(event_number, integer, INT4OID) \
+	COLUMN(event, text, TEXTOID) \
+	COLUMN(old_status, text, TEXTOID) \
+	COLUMN(new_status, text, TEXTOID) \
+	COLUMN(payload, jsonb, JSONBOID) \
+	COLUMN(actor, text, TEXTOID) \
+	COLUMN(created_at, timestamptz, TIMESTAMPTZOID) \
+	COLUMN(delivered_at, timestamptz, TIMESTAMPTZOID)
+
+#define PAST_EVENT_NCOLUMNS	(0 PAST_EVENT_COLUMNS(COLUMN_COUNT))
+
+static const char *const past_event_columns[] = {PAST_EVENT_COLUMNS(COLUMN_NAME)};
+static const Oid past_event_types[] = {PAST_EVENT_COLUMNS(COLUMN_OID)};
+
+static RowInserter past_event_inserter = {
+	.insert = "INSERT INTO ecommerce.order_events (customer_id, order_id",
+	.ncolumns = PAST_EVENT_NCOLUMNS,
+	.nusual = PAST_EVENT_NCOLUMNS,
+	.columns = past_event_columns,
+	.types = past_event_types
 };
 
 static void write_later_event(const Access *access, int64 user_id,
@@ -76,11 +101,46 @@ write_status_change(const Access *access, int64 user_id, int64 order_id,
 }
 
 void
+write_correction(const Access *access, int64 user_id, int64 order_id,
+				 const char *from, const char *to, Jsonb *payload)
+{
+	write_later_event(access, user_id, order_id, EVENT_CORRECTED, from, to,
+					  payload);
+}
+
+void
 write_note(const Access *access, int64 user_id, int64 order_id,
 		   const char *event, const char *status, Jsonb *payload)
 {
 	write_later_event(access, user_id, order_id, event, status, status,
 					  payload);
+}
+
+void
+write_past_events(const Access *access, int64 user_id, int64 order_id,
+				  const PastEvent *events, int count)
+{
+	NullableDatum *rows = palloc_extended(count * PAST_EVENT_NCOLUMNS * sizeof(NullableDatum),
+										  MCXT_ALLOC_HUGE);
+	NullableDatum actor = text_value(GetUserNameFromId(access->caller, false));
+	NullableDatum now = timestamptz_value(GetCurrentTransactionStartTimestamp());
+
+	for (int i = 0; i < count; i++)
+	{
+		NullableDatum row[PAST_EVENT_NCOLUMNS] = {
+			integer_value(i + 1),
+			text_value(event_of_status(events[i].status)),
+			i == 0 ? NULL_VALUE : text_value(events[i - 1].status),
+			text_value(events[i].status),
+			events[i].payload,
+			actor,
+			events[i].created_at,
+			now
+		};
+
+		memcpy(&rows[i * PAST_EVENT_NCOLUMNS], row, sizeof(row));
+	}
+	insert_rows(&past_event_inserter, user_id, order_id, rows, count);
 }
 
 static void
@@ -122,7 +182,8 @@ refuse_taken_id(void)
 
 /*
  * 0 for an order without events.  The lock of the order keeps the number the
- * last.
+ * last.  An event that left the status may be newer than the snapshot of a
+ * transaction that keeps to one, though the order's row is not.
  */
 static int32
 last_number(int64 user_id, int64 order_id)
@@ -130,7 +191,23 @@ last_number(int64 user_id, int64 order_id)
 	NullableDatum values[] = {bigint_value(user_id), bigint_value(order_id)};
 	NullableDatum number;
 
-	require_written(execute(&select_last_number, values, FRESH_SNAPSHOT), 1);
+	require_written(execute(&select_last_number, values, LATEST_SNAPSHOT), 1);
 	read_row(SPI_tuptable, 0, &number, 1);
 	return DatumGetInt32(number.value);
+}
+
+/* {reason} */
+Jsonb *
+reason_payload(NullableDatum reason)
+{
+	static const char *const keys[] = {"reason"};
+	JsonbWriter writer;
+
+	if (reason.isnull)
+		return NULL;
+	jsonb_begin(&writer, CurrentMemoryContext);
+	jsonb_open_object(&writer, jsonb_shape(keys, lengthof(keys)));
+	jsonb_put_text(&writer, reason);
+	jsonb_close_object(&writer);
+	return jsonb_finish(&writer);
 }

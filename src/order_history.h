@@ -22,9 +22,29 @@ extern void write_status_change(const Access *access, int64 user_id,
 								int64 order_id, const char *from,
 								const char *to, Jsonb *payload);
 
+/* The same of one that takes back a status that was set by mistake. */
+extern void write_correction(const Access *access, int64 user_id,
+							 int64 order_id, const char *from, const char *to,
+							 Jsonb *payload);
+
 /* The same of an event that leaves the order the status it has. */
 extern void write_note(const Access *access, int64 user_id, int64 order_id,
 					   const char *event, const char *status,
 					   Jsonb *payload);
+
+/* What an event has of which only the reason is to be told; NULL without one. */
+extern Jsonb *reason_payload(NullableDatum reason);
+/* An event of long ago, that gave an order of another shop's a status. */
+typedef struct PastEvent
+{
+	const char *status;
+	NullableDatum payload;
+	NullableDatum created_at;
+} PastEvent;
+
+/* All events of an order that was just written.  Nobody waits for them. */
+extern void write_past_events(const Access *access, int64 user_id,
+							  int64 order_id, const PastEvent *events,
+							  int count);
 
 #endif							/* ECOMMERCE_ORDER_HISTORY_H */

@@ -21,6 +21,7 @@
 
 #include "access.h"
 #include "money.h"
+#include "order_adjustments.h"
 #include "order_lifecycle.h"
 #include "tables.h"
 #include "texts.h"
@@ -30,6 +31,16 @@
 		.query = "SELECT '" name "'::text, " violations, \
 		.result = SPI_OK_SELECT \
 	}
+
+/* What a line cost, with discounts and taxes. */
+#define LINE_COST \
+	"line_amount - coalesce(discount_amount, 0) + coalesce(added_tax_amount, 0)"
+
+/* What came back of each line. */
+#define RETURNED_LINES \
+	"(SELECT customer_id, order_id, line_number, sum(quantity) AS quantity," \
+	"        min(quantity) AS fewest, sum(amount) AS amount" \
+	"   FROM ecommerce.order_return_lines GROUP BY customer_id, order_id, line_number)"
 
 static Statement invariants[] = {
 
@@ -59,12 +70,17 @@ static Statement invariants[] = {
 			  "                    'sum_of_lines', lines.amount,"
 			  "                    'discounts_of_lines', lines.discount,"
 			  "                    'taxes_of_lines', lines.tax,"
+			  "                    'added_taxes_of_lines', lines.added,"
 			  "                    'discounts', charged.discount, 'taxes', charged.tax,"
+			  "                    'added_taxes', charged.added,"
 			  "                    'shipping', charged.shipping)"
 			  " FROM ecommerce.orders AS placed"
 			  " LEFT JOIN (SELECT customer_id, order_id, sum(line_amount) AS amount,"
 			  "                   coalesce(sum(discount_amount), 0) AS discount,"
-			  "                   coalesce(sum(tax_amount), 0) AS tax"
+			  "                   coalesce(sum(tax_amount), 0) AS tax,"
+			  "                   coalesce(sum(added_tax_amount), 0) AS added,"
+			  "                   bool_and(coalesce(added_tax_amount, 0)"
+			  "                            BETWEEN 0 AND coalesce(tax_amount, 0)) AS is_part"
 			  "              FROM ecommerce.order_details"
 			  "             GROUP BY customer_id, order_id) AS lines"
 			  "   ON lines.customer_id = placed.customer_id"
@@ -72,6 +88,8 @@ static Statement invariants[] = {
 			  " LEFT JOIN (SELECT customer_id, order_id, coalesce(sum(-amount)"
 			  "                   FILTER (WHERE kind = 'discount'), 0) AS discount,"
 			  "                   coalesce(sum(amount) FILTER (WHERE kind = 'tax'), 0) AS tax,"
+			  "                   coalesce(sum(amount) FILTER (WHERE kind = 'tax'"
+			  "                       AND NOT is_included), 0) AS added,"
 			  "                   coalesce(sum(amount) FILTER (WHERE kind IN"
 			  "                       ('shipping', 'shipping_discount')), 0) AS shipping"
 			  "              FROM ecommerce.order_adjustments"
@@ -81,10 +99,14 @@ static Statement invariants[] = {
 	/* What of the taxes is in no line is in shipping. */
 			  " WHERE CASE WHEN placed.items_amount IS NULL"
 			  "       THEN charged.order_id IS NOT NULL OR lines.discount <> 0 OR lines.tax <> 0"
+			  "            OR lines.added <> 0"
 			  "       ELSE (placed.items_amount = lines.amount"
 			  "             AND charged.discount = lines.discount AND charged.shipping >= 0"
 			  "             AND (charged.tax = lines.tax"
-			  "                  OR charged.tax > lines.tax AND charged.shipping > 0))"
+			  "                  OR charged.tax > lines.tax AND charged.shipping > 0)"
+			  "             AND (charged.added = lines.added"
+			  "                  OR charged.added > lines.added AND charged.shipping > 0)"
+			  "             AND is_part)"
 			  "            IS NOT TRUE END"),
 	INVARIANT("charges_are_units_of_the_currency",
 			  "placed.customer_id::bigint, placed.id::bigint, NULL::bigint,"
@@ -184,6 +206,116 @@ static Statement invariants[] = {
 			  "                    WHERE orders.customer_id = line.customer_id"
 			  "                      AND orders.id = line.order_id)"),
 
+	/* Payments */
+
+	INVARIANT("balance_is_that_of_the_ledger",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('authorized_amount', balance.authorized_amount::text,"
+			  "                    'paid_amount', balance.paid_amount::text,"
+			  "                    'refunded_amount', balance.refunded_amount::text,"
+			  "                    'refund_pending_amount', balance.refund_pending_amount::text,"
+			  "                    'authorized', authorized::text, 'paid', paid::text,"
+			  "                    'refunded', refunded::text, 'requested', requested::text)"
+			  " FROM ecommerce.order_balances AS balance"
+			  " FULL JOIN (SELECT customer_id, order_id,"
+			  "                   sum(greatest(authorized - voided - captured, 0)) AS authorized,"
+			  "                   sum(captured) AS paid,"
+			  "                   sum(charged_back + CASE WHEN has_failed THEN 0 ELSE refunded END) AS refunded,"
+			  "                   sum(CASE WHEN has_failed OR is_settled THEN 0 ELSE requested END) AS requested"
+			  "              FROM (SELECT customer_id, order_id, provider, reference"
+	/* What is known under one reference, as in payments.c. */
+#define SUM_OF(kind, name) ", coalesce(sum(amount) FILTER (WHERE kind = '" kind "'), 0) AS " name
+			  SUM_OF("authorized", "authorized") SUM_OF("voided", "voided")
+			  SUM_OF("captured", "captured") SUM_OF("refunded", "refunded")
+			  SUM_OF("charged_back", "charged_back") SUM_OF("refund_requested", "requested")
+			  "                          , bool_or(kind = 'refund_failed') AS has_failed,"
+			  "                          bool_or(kind = 'refunded') AS is_settled"
+			  "                      FROM ecommerce.order_payments"
+			  "                     GROUP BY customer_id, order_id, provider, reference) AS facts"
+			  "             GROUP BY customer_id, order_id) AS ledger USING (customer_id, order_id)"
+			  " WHERE (coalesce(authorized, 0), coalesce(paid, 0), coalesce(refunded, 0),"
+			  "        coalesce(requested, 0))"
+			  "       IS DISTINCT FROM"
+			  "       (authorized_amount, paid_amount, refunded_amount, refund_pending_amount)"),
+	INVARIANT("refunds_do_not_exceed_payments",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('paid_amount', paid_amount::text,"
+			  "                    'refunded_amount', refunded_amount::text,"
+			  "                    'refund_pending_amount', refund_pending_amount::text)"
+			  " FROM ecommerce.order_balances"
+			  " WHERE refunded_amount + refund_pending_amount > paid_amount"),
+	INVARIANT("cancelled_order_holds_no_money",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('paid_amount', paid_amount,"
+			  "                    'refunded_amount', refunded_amount,"
+			  "                    'refund_pending_amount', refund_pending_amount)"
+			  " FROM ecommerce.order_balances AS balance"
+			  " JOIN ecommerce.orders AS placed USING (customer_id)"
+			  " WHERE placed.id = balance.order_id"
+			  "   AND order_status = '" STATUS_CANCELLED "'"
+			  "   AND paid_amount > refunded_amount + refund_pending_amount"),
+	INVARIANT("deadline_is_that_of_an_unpaid_order",
+			  "placed.customer_id::bigint, placed.id::bigint, NULL::bigint,"
+			  " jsonb_build_object('payment_due_at', payment_due_at, 'due_at', due_at,"
+			  "                    'order_status', order_status,"
+			  "                    'paid_amount', paid_amount,"
+			  "                    'authorized_amount', authorized_amount)"
+			  " FROM ecommerce.orders AS placed"
+			  " LEFT JOIN ecommerce.order_balances AS balance"
+			  "   ON balance.customer_id = placed.customer_id"
+			  "  AND balance.order_id = placed.id"
+			  " WHERE (payment_due_at IS NOT NULL OR due_at IS NOT NULL)"
+			  "   AND due_at IS DISTINCT FROM"
+			  "       CASE WHEN order_status = '" STATUS_PLACED "' AND coalesce(paid_amount, 0) = 0"
+			  "             AND coalesce(authorized_amount, 0)"
+			  "                 < round(order_amount - coalesce(returned_amount, 0), " DIGITS_OF("placed.currency::text") ")"
+			  "            THEN payment_due_at END"),
+	INVARIANT("payment_is_recorded_once",
+			  "customer_id::bigint, NULL::bigint, NULL::bigint,"
+			  " jsonb_build_object('provider', provider, 'reference', reference, 'kind', kind,"
+			  "                    'order_ids', jsonb_agg(order_id ORDER BY order_id))"
+			  " FROM ecommerce.order_payments"
+			  " GROUP BY customer_id, provider, reference, kind HAVING count(*) > 1"),
+	INVARIANT("payments_are_numbered_from_1",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('payment_numbers',"
+			  "                    jsonb_agg(payment_number ORDER BY payment_number))"
+			  " FROM ecommerce.order_payments GROUP BY customer_id, order_id"
+			  " HAVING (min(payment_number) = 1 AND max(payment_number) = count(*)"
+			  "         AND count(DISTINCT payment_number) = count(*)) IS NOT TRUE"),
+	INVARIANT("payment_is_of_a_kind_and_in_units_of_the_currency",
+			  "payment.customer_id::bigint, payment.order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('payment_number', payment_number, 'kind', kind,"
+			  "                    'amount', amount::text, 'currency', placed.currency)"
+			  " FROM ecommerce.order_payments AS payment"
+			  " LEFT JOIN ecommerce.orders AS placed"
+			  "   ON placed.customer_id = payment.customer_id"
+			  "  AND placed.id = payment.order_id"
+			  " WHERE (amount >= 0 AND amount < " CppAsString2(AMOUNT_LIMIT)
+			  "        AND kind IN (" PAYMENT_KIND_LITERALS ")"
+			  "        AND amount = round(amount, " DIGITS_OF("placed.currency::text") ")) IS NOT TRUE"),
+	INVARIANT("payment_has_an_order",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('payment_number', payment_number)"
+			  " FROM ecommerce.order_payments AS payment"
+			  " WHERE NOT EXISTS (SELECT FROM ecommerce.orders"
+			  "                    WHERE orders.customer_id = payment.customer_id"
+			  "                      AND orders.id = payment.order_id)"),
+	INVARIANT("balance_has_an_order",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('paid_amount', paid_amount)"
+			  " FROM ecommerce.order_balances AS balance"
+			  " WHERE NOT EXISTS (SELECT FROM ecommerce.orders"
+			  "                    WHERE orders.customer_id = balance.customer_id"
+			  "                      AND orders.id = balance.order_id)"),
+	INVARIANT("archived_order_is_not_in_the_shop",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('archived_at', archived_at)"
+			  " FROM ecommerce.archived_orders AS archived"
+			  " WHERE EXISTS (SELECT FROM ecommerce.orders"
+			  "                WHERE orders.customer_id = archived.customer_id"
+			  "                  AND orders.id = archived.order_id)"),
+
 	/* History */
 
 	INVARIANT("events_are_numbered_from_1",
@@ -211,6 +343,9 @@ static Statement invariants[] = {
 			  " WHERE old_status IS DISTINCT FROM before"
 			  "    OR CASE WHEN event IN (" NOTE_LITERALS ")"
 			  "       THEN old_status IS DISTINCT FROM new_status OR old_status IS NULL"
+			  "       WHEN event = '" EVENT_CORRECTED "'"
+			  "       THEN concat_ws(' ', coalesce(old_status, '-'), coalesce(new_status, '-'))"
+			  "            NOT IN (" CORRECTION_LITERALS ")"
 			  "       ELSE concat_ws(' ', coalesce(old_status, '-'),"
 			  "                      coalesce(new_status, '-'))"
 			  "            NOT IN ('- " STATUS_PLACED "', " TRANSITION_LITERALS ")"
@@ -267,6 +402,117 @@ static Statement invariants[] = {
 			  " WHERE (failed_at IS NULL) <> (failure IS NULL)"
 			  "    OR (failed_at IS NOT NULL AND delivered_at IS NOT NULL)"),
 
+	/* Returns */
+
+	INVARIANT("returned_units_were_sold",
+			  "back.customer_id::bigint, back.order_id::bigint, line.product_id::bigint,"
+			  " jsonb_build_object('line_number', back.line_number, 'sold', line.quantity,"
+			  "                    'returned', back.quantity)"
+			  " FROM " RETURNED_LINES " AS back"
+			  " LEFT JOIN ecommerce.order_details AS line"
+			  "   ON line.customer_id = back.customer_id"
+			  "  AND line.order_id = back.order_id"
+			  "  AND line.line_number = back.line_number"
+			  " WHERE (back.fewest > 0 AND back.quantity <= line.quantity) IS NOT TRUE"),
+	/* Without the precision that a division would have. */
+	INVARIANT("returns_of_a_line_are_worth_its_share",
+			  "customer_id::bigint, order_id::bigint, product_id::bigint,"
+			  " jsonb_build_object('line_number', line_number, 'cost', cost,"
+			  "                    'sold', sold, 'returned', returned, 'amount', amount)"
+			  " FROM (SELECT back.customer_id, back.order_id, back.line_number,"
+			  "              line.product_id, line.quantity AS sold,"
+			  "              back.quantity AS returned, back.amount,"
+			  "              " LINE_COST " AS cost,"
+			  "              power(10.0, " DIGITS_OF("placed.currency::text") ") AS units"
+			  "         FROM " RETURNED_LINES " AS back"
+			  "         JOIN ecommerce.order_details AS line"
+			  "           ON line.customer_id = back.customer_id"
+			  "          AND line.order_id = back.order_id"
+			  "          AND line.line_number = back.line_number"
+			  "         JOIN ecommerce.orders AS placed"
+			  "           ON placed.customer_id = back.customer_id"
+			  "          AND placed.id = back.order_id"
+			  "        WHERE line.quantity > 0) AS back"
+			  " WHERE amount IS DISTINCT FROM CASE WHEN returned = sold THEN cost"
+			  "       ELSE least(cost, div(2 * cost * returned * units + sold, 2 * sold) / units) END"),
+	INVARIANT("return_amount_is_the_sum_of_its_lines",
+			  "back.customer_id::bigint, back.order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('return_number', back.return_number,"
+			  "                    'amount', back.amount, 'sum_of_lines', lines.amount)"
+			  " FROM ecommerce.order_returns AS back"
+			  " LEFT JOIN (SELECT customer_id, order_id, return_number, sum(amount) AS amount"
+			  "              FROM ecommerce.order_return_lines"
+			  "             GROUP BY customer_id, order_id, return_number) AS lines"
+			  "   ON lines.customer_id = back.customer_id"
+			  "  AND lines.order_id = back.order_id"
+			  "  AND lines.return_number = back.return_number"
+			  " WHERE back.amount IS DISTINCT FROM lines.amount"),
+	INVARIANT("balance_has_the_returns",
+			  "coalesce(balance.customer_id, back.customer_id)::bigint,"
+			  " coalesce(balance.order_id, back.order_id)::bigint, NULL::bigint,"
+			  " jsonb_build_object('returned_amount', returned_amount,"
+			  "                    'return_count', return_count,"
+			  "                    'sum_of_returns', amount, 'return_numbers', numbers)"
+			  " FROM ecommerce.order_balances AS balance"
+			  " FULL JOIN (SELECT customer_id, order_id, sum(amount) AS amount,"
+			  "                   jsonb_agg(return_number ORDER BY return_number) AS numbers,"
+			  "                   count(*) AS returns, min(return_number) AS first,"
+			  "                   max(return_number) AS last"
+			  "              FROM ecommerce.order_returns"
+			  "             GROUP BY customer_id, order_id) AS back"
+			  "   ON back.customer_id = balance.customer_id"
+			  "  AND back.order_id = balance.order_id"
+			  " WHERE (returned_amount = coalesce(amount, 0)"
+			  "        AND return_count = coalesce(returns, 0)"
+			  "        AND coalesce(first, 1) = 1 AND coalesce(last, 0) = return_count)"
+			  "       IS NOT TRUE"),
+	INVARIANT("return_has_an_event",
+			  "coalesce(back.customer_id, event.customer_id)::bigint,"
+			  " coalesce(back.order_id, event.order_id)::bigint, NULL::bigint,"
+			  " jsonb_build_object('return_number', back.return_number,"
+			  "                    'amount', back.amount, 'is_restocked', back.is_restocked,"
+			  "                    'payload', event.payload)"
+			  " FROM ecommerce.order_returns AS back"
+			  " FULL JOIN (SELECT customer_id, order_id, payload,"
+			  "                   payload ->> 'return_number' AS return_number"
+			  "              FROM ecommerce.order_events"
+			  "             WHERE event = '" EVENT_ITEMS_RETURNED "') AS event"
+			  "   ON event.customer_id = back.customer_id"
+			  "  AND event.order_id = back.order_id"
+			  "  AND event.return_number = back.return_number::text"
+			  " WHERE ((payload -> 'amount') = to_jsonb(back.amount)"
+			  "        AND (payload -> 'is_restocked') = to_jsonb(is_restocked)) IS NOT TRUE"),
+	INVARIANT("return_has_an_order",
+			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
+			  " jsonb_build_object('table', name, 'return_number', return_number)"
+			  " FROM (SELECT 'ecommerce.order_returns', customer_id, order_id, return_number"
+			  "         FROM ecommerce.order_returns AS back"
+			  "        WHERE NOT EXISTS (SELECT FROM ecommerce.orders"
+			  "                           WHERE orders.customer_id = back.customer_id"
+			  "                             AND orders.id = back.order_id)"
+			  "       UNION ALL"
+			  "       SELECT 'ecommerce.order_return_lines', customer_id, order_id, return_number"
+			  "         FROM ecommerce.order_return_lines AS line"
+			  "        WHERE NOT EXISTS (SELECT FROM ecommerce.order_returns AS back"
+			  "                           WHERE back.customer_id = line.customer_id"
+			  "                             AND back.order_id = line.order_id"
+			  "                             AND back.return_number = line.return_number))"
+			  "      AS orphans (name, customer_id, order_id, return_number)"),
+	INVARIANT("order_of_which_all_came_back_is_returned",
+			  "placed.customer_id::bigint, placed.id::bigint, NULL::bigint,"
+			  " jsonb_build_object('order_status', order_status, 'units', sold.quantity)"
+			  " FROM ecommerce.orders AS placed"
+			  " JOIN (SELECT customer_id, order_id, sum(quantity) AS quantity"
+			  "         FROM ecommerce.order_details GROUP BY customer_id, order_id) AS sold"
+			  "   ON sold.customer_id = placed.customer_id"
+			  "  AND sold.order_id = placed.id"
+			  " JOIN (SELECT customer_id, order_id, sum(quantity) AS quantity"
+			  "         FROM ecommerce.order_return_lines GROUP BY customer_id, order_id) AS back"
+			  "   ON back.customer_id = placed.customer_id"
+			  "  AND back.order_id = placed.id"
+			  " WHERE back.quantity >= sold.quantity"
+			  "   AND order_status <> '" STATUS_RETURNED "'"),
+
 	/* Users, stock, catalogue and carts */
 
 	INVARIANT("key_is_used_once",
@@ -283,7 +529,9 @@ static Statement invariants[] = {
 			  "       UNION ALL SELECT 'ecommerce.carts', user_id, NULL, count(*)"
 			  "         FROM ecommerce.carts GROUP BY user_id"
 			  "       UNION ALL SELECT 'ecommerce.cart_items', user_id, product_id, count(*)"
-			  "         FROM ecommerce.cart_items GROUP BY user_id, product_id)"
+			  "         FROM ecommerce.cart_items GROUP BY user_id, product_id"
+			  "       UNION ALL SELECT 'ecommerce.order_balances', customer_id, NULL, count(*)"
+			  "         FROM ecommerce.order_balances GROUP BY customer_id, order_id)"
 			  "      AS keys (name, user_id, product_id, rows)"
 			  " WHERE rows > 1"),
 	INVARIANT("email_has_one_user",

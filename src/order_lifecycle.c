@@ -23,15 +23,26 @@ static const struct
 
 static const char *const notes[] = {ORDER_NOTES(NOTE_ENTRY, COMMA, COMMA)};
 
-static const struct
+typedef struct Transition
 {
 	const char *from;
 	const char *to;
-}			transitions[] = {ORDER_TRANSITIONS(TRANSITION_ENTRY, COMMA)};
+} Transition;
+
+static const Transition transitions[] = {
+	ORDER_TRANSITIONS(TRANSITION_ENTRY, COMMA)
+};
+
+static const Transition corrections[] = {
+	ORDER_CORRECTIONS(TRANSITION_ENTRY, COMMA)
+};
 
 static const char *const reasons[] = {
 	CANCEL_REASONS(REASON_ENTRY, COMMA, COMMA)
 };
+
+static bool is_among(const Transition *list, size_t count, const char *from,
+					 const char *to);
 
 const char *
 event_of_status(const char *status)
@@ -51,17 +62,19 @@ is_order_event(const char *name)
 	for (size_t i = 0; i < lengthof(notes); i++)
 		if (strcmp(name, notes[i]) == 0)
 			return true;
-	return false;
+	return strcmp(name, EVENT_CORRECTED) == 0;
 }
 
 bool
 can_follow(const char *from, const char *to)
 {
-	for (size_t i = 0; i < lengthof(transitions); i++)
-		if (strcmp(from, transitions[i].from) == 0 &&
-			strcmp(to, transitions[i].to) == 0)
-			return true;
-	return false;
+	return is_among(transitions, lengthof(transitions), from, to);
+}
+
+bool
+can_be_corrected(const char *from, const char *to)
+{
+	return is_among(corrections, lengthof(corrections), from, to);
 }
 
 bool
@@ -69,6 +82,16 @@ is_cancel_reason(const char *reason)
 {
 	for (size_t i = 0; i < lengthof(reasons); i++)
 		if (strcmp(reason, reasons[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool
+is_among(const Transition *list, size_t count, const char *from,
+		 const char *to)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(from, list[i].from) == 0 && strcmp(to, list[i].to) == 0)
 			return true;
 	return false;
 }

@@ -32,7 +32,9 @@
 	COLUMN(options, jsonb, JSONBOID) \
 	COLUMN(discount_amount, numeric, NUMERICOID) \
 	COLUMN(tax_rate, numeric, NUMERICOID) \
-	COLUMN(tax_amount, numeric, NUMERICOID)
+	COLUMN(tax_amount, numeric, NUMERICOID) \
+	COLUMN(added_tax_amount, numeric, NUMERICOID) \
+	COLUMN(is_counted, boolean, BOOLOID)
 
 #define ORDER_LINE_NUSUAL	(0 USUAL_LINE_COLUMNS(COLUMN_COUNT))
 #define ORDER_LINE_NCOLUMNS	(0 ORDER_LINE_COLUMNS(COLUMN_COUNT))

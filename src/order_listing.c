@@ -187,7 +187,7 @@ show_order(int64 user_id, int64 order_id)
 	Jsonb	   *order;
 
 	begin_access(&access, user_id);
-	order = find_order(&access, user_id, order_id, NOT_A_PLACEMENT,
+	order = seek_order(&access, user_id, order_id, NOT_A_PLACEMENT,
 					   CALLERS_SNAPSHOT);
 	end_access(&access);
 	return order;

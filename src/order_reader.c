@@ -3,9 +3,10 @@
  * order_reader.c
  *		Reads orders with their lines into documents.
  *
- * Two statements read orders: the orders, kept in SPI's tuple table, then the
- * lines of all of them, which go straight from the executor into the document.
- * Both come in descending order of their keys, because that is the direction
+ * Three statements read orders: the orders, kept in SPI's tuple table, their
+ * balances, then the lines of all of them, which go straight from the executor
+ * into the document; between these, one for what else was charged, if anything.
+ * All come in descending order of their keys, because that is the direction
  * in which the primary key of orders has to be read to begin with the newest,
  * and lines read in the same direction can be merged with their orders as they
  * pass.  What is held in memory is thus the orders, without their lines, and
@@ -20,11 +21,13 @@
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 
-#include "errors.h"
 #include "order_reader.h"
 
 /* Behind the customer the last of ORDER_COLUMNS. */
 #define ITEMS_AMOUNT_ATTNUM	(1 + ORDER_NCOLUMNS)
+
+/* Behind the order the last of ORDER_BALANCE_COLUMNS. */
+#define RETURN_COUNT_ATTNUM	(1 + ORDER_BALANCE_NCOLUMNS)
 
 /* Merges lines into their orders: a receiver of SELECT_ORDER_LINES. */
 typedef struct LineReceiver
@@ -40,6 +43,13 @@ typedef struct LineReceiver
 	uint64		next_adjustment;
 	int64	   *adjusted_orders;
 	OrderAdjustment *adjustments;
+	SPITupleTable *balances;	/* those of the newest orders first */
+	uint64		nbalances;
+	uint64		next_balance;
+	OrderBalance balance;		/* of the open order */
+	uint64		nreturns;		/* the same of returns */
+	uint64		next_return;
+	OrderReturn *returns;
 } LineReceiver;
 
 static Statement select_order = {
@@ -87,11 +97,34 @@ static Statement select_adjustments_of = {
 	PARAMETERS(INT8OID, INT8ARRAYOID)
 };
 
+static Statement select_balances_between = {
+	.query =
+	SELECT_ORDER_BALANCES
+	" WHERE customer_id = $1 AND order_id >= $2 AND order_id <= $3"
+	" ORDER BY order_id DESC",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, INT8OID, INT8OID)
+};
+
+static Statement select_balances_of = {
+	.query =
+	SELECT_ORDER_BALANCES
+	" WHERE customer_id = $1 AND order_id = ANY ($2)"
+	" ORDER BY order_id DESC",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, INT8ARRAYOID)
+};
+
 static bool any_is_charged(SPITupleTable *orders, uint64 count);
 static void read_adjustments(LineReceiver *receiver, Statement *statement,
 							 const NullableDatum *values,
 							 Visibility visibility);
 static void find_adjustments(LineReceiver *receiver);
+static void read_balances(LineReceiver *receiver, Statement *statement,
+						  const NullableDatum *values, Visibility visibility);
+static void find_balance(LineReceiver *receiver);
+static bool any_is_returned(const LineReceiver *receiver);
+static void find_returns(LineReceiver *receiver);
 static void read_order_row(Order *order, SPITupleTable *orders, uint64 row);
 static bool receive_line(TupleTableSlot *slot, DestReceiver *self);
 static void open_next_order(LineReceiver *receiver);
@@ -125,6 +158,10 @@ put_orders(OrderDocument *document, SPITupleTable *orders, uint64 count,
 		if (is_charged)
 			read_adjustments(&receiver, &select_adjustments_between, values,
 							 visibility);
+		read_balances(&receiver, &select_balances_between, values, visibility);
+		if (any_is_returned(&receiver))
+			receiver.returns = read_returns_between(values, visibility,
+													&receiver.nreturns);
 		open_next_order(&receiver);
 		execute_into(&select_lines_between, values, visibility, &receiver.pub);
 	}
@@ -134,12 +171,17 @@ put_orders(OrderDocument *document, SPITupleTable *orders, uint64 count,
 		if (is_charged)
 			read_adjustments(&receiver, &select_adjustments_of, values,
 							 visibility);
+		read_balances(&receiver, &select_balances_of, values, visibility);
+		if (any_is_returned(&receiver))
+			receiver.returns = read_returns_of(values, visibility,
+											   &receiver.nreturns);
 		open_next_order(&receiver);
 		execute_into(&select_lines_of, values, visibility, &receiver.pub);
 	}
 	while (receiver.next < count)
 		open_next_order(&receiver);
 	close_order(document, &receiver.order, LAST_LINE_FIRST);
+	SPI_freetuptable(receiver.balances);
 }
 
 bool
@@ -157,7 +199,7 @@ put_order(OrderDocument *document, int64 user_id, int64 order_id,
 }
 
 Jsonb *
-find_order(const Access *access, int64 user_id, int64 order_id,
+seek_order(const Access *access, int64 user_id, int64 order_id,
 		   Replayed replayed, Visibility visibility)
 {
 	OrderDocument document;
@@ -172,7 +214,7 @@ Jsonb *
 read_order(const Access *access, int64 user_id, int64 order_id,
 		   Replayed replayed, Visibility visibility)
 {
-	Jsonb	   *order = find_order(access, user_id, order_id, replayed,
+	Jsonb	   *order = seek_order(access, user_id, order_id, replayed,
 								   visibility);
 
 	if (order == NULL)
@@ -189,17 +231,6 @@ require_order(int64 user_id, int64 order_id, Visibility visibility)
 		refuse_unknown_order(user_id, order_id);
 }
 
-void
-refuse_unknown_order(int64 user_id, int64 order_id)
-{
-	ereport(ERROR,
-			errcode(ERRCODE_NOT_FOUND),
-			errmsg("order does not exist"),
-			errdetail_internal("{\"code\": \"order_not_found\", \"user_id\": " INT64_FORMAT ", \"order_id\": " INT64_FORMAT "}",
-							   user_id, order_id),
-			errhint("Use the id of an order of this user's."));
-}
-
 static void
 read_order_row(Order *order, SPITupleTable *orders, uint64 row)
 {
@@ -210,6 +241,9 @@ read_order_row(Order *order, SPITupleTable *orders, uint64 row)
 	memcpy(order->columns, &fields[1], sizeof(order->columns));
 	order->nadjustments = 0;
 	order->adjustments = NULL;
+	order->balance = NULL;
+	order->nreturns = 0;
+	order->returns = NULL;
 }
 
 static bool
@@ -267,6 +301,74 @@ find_adjustments(LineReceiver *receiver)
 	receiver->next_adjustment = next;
 }
 
+static void
+read_balances(LineReceiver *receiver, Statement *statement,
+			  const NullableDatum *values, Visibility visibility)
+{
+	receiver->nbalances = execute(statement, values, visibility);
+	receiver->balances = SPI_tuptable;
+}
+
+/* That of the order that is being opened; others are of none that was read. */
+static void
+find_balance(LineReceiver *receiver)
+{
+	while (receiver->next_balance < receiver->nbalances)
+	{
+		NullableDatum row[1 + ORDER_BALANCE_NCOLUMNS];
+		int64		order_id;
+
+		read_row(receiver->balances, receiver->next_balance, row, lengthof(row));
+		order_id = DatumGetInt64(row[0].value);
+		if (order_id < receiver->order_id)
+			return;
+		receiver->next_balance++;
+		if (order_id == receiver->order_id)
+		{
+			memcpy(receiver->balance.columns, &row[1],
+				   sizeof(receiver->balance.columns));
+			receiver->order.balance = &receiver->balance;
+			return;
+		}
+	}
+}
+
+static bool
+any_is_returned(const LineReceiver *receiver)
+{
+	for (uint64 i = 0; i < receiver->nbalances; i++)
+	{
+		bool		isnull;
+		Datum		count = SPI_getbinval(receiver->balances->vals[i],
+										  receiver->balances->tupdesc,
+										  RETURN_COUNT_ATTNUM, &isnull);
+
+		if (!isnull && DatumGetInt32(count) > 0)
+			return true;
+	}
+	return false;
+}
+
+/* As find_adjustments(). */
+static void
+find_returns(LineReceiver *receiver)
+{
+	Order	   *order = &receiver->order;
+	uint64		next = receiver->next_return;
+
+	while (next < receiver->nreturns &&
+		   receiver->returns[next].order_id > receiver->order_id)
+		next++;
+	order->returns = &receiver->returns[next];
+	while (next < receiver->nreturns &&
+		   receiver->returns[next].order_id == receiver->order_id)
+	{
+		order->nreturns++;
+		next++;
+	}
+	receiver->next_return = next;
+}
+
 /*
  * A line belongs to the open order or to an older one of those read; or to
  * none, in a table that has lost its foreign key.
@@ -304,5 +406,8 @@ open_next_order(LineReceiver *receiver)
 	read_order_row(&receiver->order, receiver->orders, receiver->next++);
 	receiver->order_id = DatumGetInt64(receiver->order.id.value);
 	find_adjustments(receiver);
+	find_balance(receiver);
+	if (receiver->nreturns > 0)
+		find_returns(receiver);
 	open_order(receiver->document, &receiver->order);
 }

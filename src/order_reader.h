@@ -10,6 +10,7 @@
 
 #include "access.h"
 #include "order_document.h"
+#include "order_lock.h"
 
 /* What to select of an order: its user, then the columns of an Order. */
 #define SELECT_ORDERS \
@@ -42,7 +43,7 @@ extern bool put_order(OrderDocument *document, int64 user_id, int64 order_id,
  * One order as a document, or NULL.  Called between begin_access() and
  * end_access(); the result is the caller's.
  */
-extern Jsonb *find_order(const Access *access, int64 user_id, int64 order_id,
+extern Jsonb *seek_order(const Access *access, int64 user_id, int64 order_id,
 						 Replayed replayed, Visibility visibility);
 
 /* The same; raises PT404 when the user has no such order. */
@@ -52,6 +53,5 @@ extern Jsonb *read_order(const Access *access, int64 user_id, int64 order_id,
 /* Raises PT404 when the user has no such order. */
 extern void require_order(int64 user_id, int64 order_id,
 						  Visibility visibility);
-pg_noreturn extern void refuse_unknown_order(int64 user_id, int64 order_id);
 
 #endif							/* ECOMMERCE_ORDER_READER_H */

@@ -39,6 +39,7 @@
 #include "order_reader.h"
 #include "tables.h"
 #include "texts.h"
+#include "users.h"
 
 /* Seconds; and characters of the reason of a failure. */
 #define LEASE_MAX			43200
@@ -63,7 +64,6 @@ static const char *const event_keys[] = {
 	"id", "actor", "event", "order", "attempt", "payload", "customer",
 	"order_id", "created_at", "new_status", "old_status", "customer_id"
 };
-static const char *const customer_keys[] = {"name", "email"};
 
 enum undelivered_column
 {
@@ -131,12 +131,6 @@ static Statement lease_events = {
 	PARAMETERS(INT8ARRAYOID, TIMESTAMPTZOID, INT4OID)
 };
 
-static Statement select_customer = {
-	.query = "SELECT name::text, email::text FROM ecommerce.users WHERE id = $1",
-	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID)
-};
-
 /* In the order of ids, so that consumers never wait for each other in a circle. */
 static Statement lock_undelivered = {
 	.query =
@@ -186,10 +180,7 @@ static uint64 lock_available_events(const Request *request, TimestampTz now);
 static void lease(const Request *request, SPITupleTable *events, uint64 count,
 				  TimestampTz now);
 static void put_event(OrderDocument *document, const JsonbShape *event_shape,
-					  const JsonbShape *customer_shape,
 					  SPITupleTable *events, uint64 row);
-static void put_customer(JsonbWriter *writer, const JsonbShape *shape,
-						 int64 customer_id);
 static NullableDatum ids_argument(const NullableDatum *argument);
 static NullableDatum reason_argument(const NullableDatum *argument);
 static uint64 lock(NullableDatum ids, uint64 *failed);
@@ -278,7 +269,6 @@ take(const Request *request)
 	TimestampTz now = GetCurrentTimestamp();
 	OrderDocument document;
 	JsonbShape *event_shape;
-	JsonbShape *customer_shape;
 	SPITupleTable *events;
 	uint64		count;
 	Jsonb	   *result;
@@ -296,11 +286,10 @@ take(const Request *request)
 	lease(request, events, count, now);
 
 	event_shape = jsonb_shape(event_keys, lengthof(event_keys));
-	customer_shape = jsonb_shape(customer_keys, lengthof(customer_keys));
 	begin_order_document(&document, NOT_A_PLACEMENT, access.result_context);
 	jsonb_open_array(&document.writer);
 	for (uint64 i = 0; i < count; i++)
-		put_event(&document, event_shape, customer_shape, events, i);
+		put_event(&document, event_shape, events, i);
 	jsonb_close_array(&document.writer);
 	result = jsonb_finish(&document.writer);
 	end_access(&access);
@@ -347,7 +336,7 @@ lease(const Request *request, SPITupleTable *events, uint64 count,
 /* Order and customer are as they are now, not as they were at the event. */
 static void
 put_event(OrderDocument *document, const JsonbShape *event_shape,
-		  const JsonbShape *customer_shape, SPITupleTable *events, uint64 row)
+		  SPITupleTable *events, uint64 row)
 {
 	JsonbWriter *writer = &document->writer;
 	NullableDatum event[EVENT_NCOLUMNS];
@@ -367,36 +356,13 @@ put_event(OrderDocument *document, const JsonbShape *event_shape,
 		jsonb_put_null(writer);
 	jsonb_put_int4(writer, event[EVENT_ATTEMPT]);
 	jsonb_put_jsonb(writer, event[EVENT_PAYLOAD]);
-	put_customer(writer, customer_shape, customer_id);
+	put_customer(writer, customer_id, FRESH_SNAPSHOT);
 	jsonb_put_int64(writer, order_id);
 	jsonb_put_timestamptz(writer, event[EVENT_CREATED_AT]);
 	jsonb_put_text(writer, event[EVENT_NEW_STATUS]);
 	jsonb_put_text(writer, event[EVENT_OLD_STATUS]);
 	jsonb_put_int64(writer, customer_id);
 	jsonb_close_object(writer);
-}
-
-/* Null when there is none, which is so only without the foreign keys. */
-static void
-put_customer(JsonbWriter *writer, const JsonbShape *shape, int64 customer_id)
-{
-	NullableDatum values[] = {bigint_value(customer_id)};
-	uint64		count = execute(&select_customer, values, FRESH_SNAPSHOT);
-	SPITupleTable *customers = SPI_tuptable;
-
-	if (count == 0)
-		jsonb_put_null(writer);
-	else
-	{
-		NullableDatum row[2];
-
-		read_row(customers, 0, row, lengthof(row));
-		jsonb_open_object(writer, shape);
-		jsonb_put_text(writer, row[0]);
-		jsonb_put_text(writer, row[1]);
-		jsonb_close_object(writer);
-	}
-	SPI_freetuptable(customers);
 }
 
 static NullableDatum

@@ -49,8 +49,6 @@
 #include "tables.h"
 #include "texts.h"
 
-#define KEY_MAX_LENGTH	255
-
 #define METADATA_MAX_SIZE	16384
 
 /* The arguments of place_order(). */
@@ -87,7 +85,7 @@ static Statement insert_order = {
 	"       billing_address, metadata, fingerprint, items_amount)"
 	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 	" RETURNING id::bigint, order_date::timestamptz, order_status::text,"
-	"           number::text",
+	"           number::text, payment_due_at::timestamptz",
 	.result = SPI_OK_INSERT_RETURNING,
 	PARAMETERS(INT8OID, NUMERICOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, JSONBOID,
 			   JSONBOID, JSONBOID, TEXTOID, NUMERICOID),
@@ -127,6 +125,7 @@ pg_noreturn static void refuse_changed_cart(const Checkout *checkout,
 											Datum fingerprint);
 static void write_order(Order *order, const Request *request,
 						const Checkout *checkout);
+static void write_deadline(Order *order, NullableDatum due_at);
 static void refuse_taken_id(void);
 static Jsonb *order_to_jsonb(const Access *access, const Order *order,
 							 const Checkout *checkout);
@@ -195,11 +194,8 @@ place_order_of(int64 user_id, const NullableDatum *arguments, bool *is_new)
 static void
 check_request(const Request *request)
 {
-	if (!request->idempotency_key.isnull &&
-		(is_blank(request->idempotency_key.value) ||
-		 length_of(request->idempotency_key.value) > KEY_MAX_LENGTH))
-		refuse_argument("idempotency_key", "1 to " CppAsString2(KEY_MAX_LENGTH)
-						" characters that are not all blank");
+	check_text_argument(&request->idempotency_key, "idempotency_key",
+						KEY_MAX_LENGTH);
 	if (!request->expected_amount.isnull &&
 		!is_amount(DatumGetNumeric(request->expected_amount.value)))
 		refuse_argument("expected_amount", "a number from 0, below "
@@ -242,10 +238,9 @@ place(const Access *access, const Request *request, bool *is_new)
 	check_what_was_seen(request, &checkout);
 	lock_stock(&stock, checkout.stock_bucket, checkout.units, checkout.count);
 	find_shortages(&checkout);
-	lock_promotion_uses(&checkout);
+	take_promotion_uses(&checkout);
 	refuse_problems(&checkout);
 	take_stock(&stock, checkout.units, checkout.count);
-	take_promotion_uses(&checkout);
 	write_order(&order, request, &checkout);
 	insert_order_lines(order.user_id, DatumGetInt64(order.id.value),
 					   checkout.lines, checkout.count);
@@ -290,7 +285,7 @@ find_earlier_order(const Access *access, const Request *request)
 	if (!agrees(jsonb_eq, request->metadata, row[KEY_METADATA]))
 		refuse_key(order_id, "metadata");
 
-	order = find_order(access, request->user_id, order_id, PLACED_EARLIER,
+	order = seek_order(access, request->user_id, order_id, PLACED_EARLIER,
 					   FRESH_SNAPSHOT);
 	if (order == NULL)
 		ereport(ERROR,
@@ -409,7 +404,7 @@ write_order(Order *order, const Request *request, const Checkout *checkout)
 		request->fingerprint,
 		checkout->items_amount
 	};
-	NullableDatum row[4];
+	NullableDatum row[5];
 
 	require_written(execute_insert(&insert_order, values, &order_ids), 1);
 	read_row(SPI_tuptable, 0, row, lengthof(row));
@@ -427,6 +422,28 @@ write_order(Order *order, const Request *request, const Checkout *checkout)
 	order->items_amount = checkout->items_amount;
 	order->nadjustments = checkout->nadjustments;
 	order->adjustments = checkout->adjustments;
+	order->nreturns = 0;
+	order->returns = NULL;
+	order->balance = NULL;
+	if (!row[4].isnull)
+		write_deadline(order, row[4]);
+}
+
+/* The order is unpaid until then, and that is all that is known of it. */
+static void
+write_deadline(Order *order, NullableDatum due_at)
+{
+	LockedOrder unpaid = {
+		.user_id = order->user_id,
+		.id = DatumGetInt64(order->id.value),
+		.payment_due_at = due_at
+	};
+	OrderBalance *balance = palloc(sizeof(OrderBalance));
+
+	describe_order(&unpaid, order->order_status, order->order_amount,
+				   order->currency);
+	insert_unpaid_balance(&unpaid, balance);
+	order->balance = balance;
 }
 
 /* After a restore without sequences, ids begin again. */

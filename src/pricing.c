@@ -20,6 +20,7 @@
 
 #include "addresses.h"
 #include "discounts.h"
+#include "limits.h"
 #include "money.h"
 #include "pricing.h"
 #include "problems.h"
@@ -32,7 +33,9 @@ enum product_column
 	PRODUCT_ID, PRODUCT_IS_ACTIVE, PRODUCT_CURRENCY, PRODUCT_PRICE,
 	PRODUCT_NAME, PRODUCT_DESCRIPTION, PRODUCT_CATEGORY_ID,
 	PRODUCT_CATEGORY_NAME, PRODUCT_SKU, PRODUCT_OPTIONS, PRODUCT_TAX_CLASS,
-	PRODUCT_WEIGHT, PRODUCT_HAS_AUTOMATIC, PRODUCT_NCOLUMNS
+	PRODUCT_WEIGHT, PRODUCT_IS_COUNTED, PRODUCT_MINIMUM_QUANTITY,
+	PRODUCT_MAXIMUM_QUANTITY, PRODUCT_QUANTITY_STEP, PRODUCT_CUSTOMER_LIMIT,
+	PRODUCT_HAS_AUTOMATIC, PRODUCT_NCOLUMNS
 };
 
 /* Whether there are promotions to read is asked once, not for each product. */
@@ -44,6 +47,9 @@ static Statement select_products = {
 	"       category.id::bigint, category.name::text,"
 	"       product.sku::text, product.options::jsonb,"
 	"       product.tax_class::text, product.weight::numeric,"
+	"       product.is_counted::boolean, product.minimum_quantity::integer,"
+	"       product.maximum_quantity::integer, product.quantity_step::integer,"
+	"       product.customer_limit::integer,"
 	"       EXISTS (SELECT FROM ecommerce.promotions"
 	"                WHERE code IS NULL AND promotions.is_active)"
 	"  FROM ecommerce.products AS product"
@@ -80,6 +86,7 @@ price_checkout(Checkout *checkout, NullableDatum address, Seen seen,
 		may_be_charged(checkout))
 		add_charges(checkout, visibility);
 	find_problems(checkout, seen);
+	find_excesses(checkout, visibility);
 }
 
 void
@@ -96,7 +103,7 @@ void
 find_shortages(Checkout *checkout)
 {
 	for (int i = 0; i < checkout->count; i++)
-		if (checkout->items[i].exists &&
+		if (checkout->items[i].exists && !checkout->units[i].is_uncounted &&
 			checkout->units[i].available < checkout->units[i].quantity)
 			add_problem(checkout, INSUFFICIENT_STOCK, i);
 }
@@ -174,6 +181,14 @@ read_products(Checkout *checkout, Visibility visibility)
 		item->currency = row[PRODUCT_CURRENCY];
 		item->tax_class = row[PRODUCT_TAX_CLASS];
 		item->weight = row[PRODUCT_WEIGHT];
+		item->minimum_quantity = row[PRODUCT_MINIMUM_QUANTITY];
+		item->maximum_quantity = row[PRODUCT_MAXIMUM_QUANTITY];
+		item->quantity_step = row[PRODUCT_QUANTITY_STEP];
+		item->customer_limit = row[PRODUCT_CUSTOMER_LIMIT];
+		units->is_uncounted = !row[PRODUCT_IS_COUNTED].isnull &&
+			!DatumGetBool(row[PRODUCT_IS_COUNTED].value);
+		if (units->is_uncounted)
+			line->is_counted = boolean_value(false);
 		line->unit_price = row[PRODUCT_PRICE];
 		line->product_name = row[PRODUCT_NAME];
 		line->product_description = row[PRODUCT_DESCRIPTION];

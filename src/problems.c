@@ -99,6 +99,20 @@ static const Telling tellings[] = {
 		.message = "order has no shipping address",
 		.hint = "Give shipping_address, or store an address of the user's."
 	},
+	[QUANTITY_NOT_SOLD] = {
+		.code = "quantity_not_sold",
+		.sqlstate = ERRCODE_CONFLICT,
+		.message = "product is not sold in this quantity",
+		.hint = "Set quantities that the products are sold in with set_cart_item.",
+		.list = "lines"
+	},
+	[CUSTOMER_LIMIT_EXCEEDED] = {
+		.code = "customer_limit_exceeded",
+		.sqlstate = ERRCODE_CONFLICT,
+		.message = "customer may not order so many units",
+		.hint = "Reduce the quantities with set_cart_item.",
+		.list = "lines"
+	},
 	[INSUFFICIENT_STOCK] = {
 		.code = "insufficient_stock",
 		.sqlstate = ERRCODE_CONFLICT,
@@ -113,6 +127,12 @@ static const char *const product_keys[] = {"code", "product_id"};
 static const char *const shortage_keys[] = {
 	"code", "available", "requested", "product_id"
 };
+static const char *const quantity_keys[] = {
+	"code", "maximum", "minimum", "requested", "product_id", "multiple_of"
+};
+static const char *const limit_keys[] = {
+	"code", "limit", "ordered", "requested", "product_id"
+};
 static const char *const price_keys[] = {
 	"code", "price", "currency", "product_id", "added_price", "added_currency"
 };
@@ -125,6 +145,8 @@ static void append_fields(StringInfo detail, const Checkout *checkout,
 static void append_other_currencies(StringInfo detail,
 									const Checkout *checkout);
 static void append_key(StringInfo detail, const char *key);
+static void append_integer(StringInfo detail, const char *key,
+						   NullableDatum value);
 static void put_problem(JsonbWriter *writer, const Checkout *checkout,
 						const Problem *problem);
 static void put_facts(JsonbWriter *writer, const Problem *problem);
@@ -266,6 +288,27 @@ append_fields(StringInfo detail, const Checkout *checkout,
 							 checkout->units[item].quantity,
 							 checkout->units[item].available);
 			break;
+		case QUANTITY_NOT_SOLD:
+			appendStringInfo(detail,
+							 "\"product_id\": " INT64_FORMAT ", \"requested\": " INT64_FORMAT,
+							 checkout->units[item].product_id,
+							 checkout->units[item].quantity);
+			append_integer(detail, "minimum",
+						   checkout->items[item].minimum_quantity);
+			append_integer(detail, "maximum",
+						   checkout->items[item].maximum_quantity);
+			append_integer(detail, "multiple_of",
+						   checkout->items[item].quantity_step);
+			break;
+		case CUSTOMER_LIMIT_EXCEEDED:
+			appendStringInfo(detail,
+							 "\"product_id\": " INT64_FORMAT ", \"requested\": " INT64_FORMAT ", \"ordered\": " INT64_FORMAT,
+							 checkout->units[item].product_id,
+							 checkout->units[item].quantity,
+							 checkout->items[item].ordered);
+			append_integer(detail, "limit",
+						   checkout->items[item].customer_limit);
+			break;
 		case AMOUNT_OUT_OF_RANGE:
 			append_amount(detail, "order_amount", checkout->amount);
 			if (!checkout->items_amount.isnull)
@@ -301,6 +344,16 @@ append_key(StringInfo detail, const char *key)
 	appendStringInfo(detail, "%s\"%s\": ",
 					 detail->len > 0 && detail->data[detail->len - 1] == '{' ?
 					 "" : ", ", key);
+}
+
+static void
+append_integer(StringInfo detail, const char *key, NullableDatum value)
+{
+	append_key(detail, key);
+	if (value.isnull)
+		appendStringInfoString(detail, "null");
+	else
+		appendStringInfo(detail, "%d", DatumGetInt32(value.value));
 }
 
 void
@@ -352,6 +405,25 @@ put_problem(JsonbWriter *writer, const Checkout *checkout,
 												  lengthof(shortage_keys)));
 			jsonb_put_cstring(writer, code);
 			jsonb_put_int64(writer, checkout->units[item].available);
+			jsonb_put_int64(writer, checkout->units[item].quantity);
+			jsonb_put_int64(writer, checkout->units[item].product_id);
+			break;
+		case QUANTITY_NOT_SOLD:
+			jsonb_open_object(writer, jsonb_shape(quantity_keys,
+												  lengthof(quantity_keys)));
+			jsonb_put_cstring(writer, code);
+			jsonb_put_int4(writer, checkout->items[item].maximum_quantity);
+			jsonb_put_int4(writer, checkout->items[item].minimum_quantity);
+			jsonb_put_int64(writer, checkout->units[item].quantity);
+			jsonb_put_int64(writer, checkout->units[item].product_id);
+			jsonb_put_int4(writer, checkout->items[item].quantity_step);
+			break;
+		case CUSTOMER_LIMIT_EXCEEDED:
+			jsonb_open_object(writer, jsonb_shape(limit_keys,
+												  lengthof(limit_keys)));
+			jsonb_put_cstring(writer, code);
+			jsonb_put_int4(writer, checkout->items[item].customer_limit);
+			jsonb_put_int64(writer, checkout->items[item].ordered);
 			jsonb_put_int64(writer, checkout->units[item].quantity);
 			jsonb_put_int64(writer, checkout->units[item].product_id);
 			break;

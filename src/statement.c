@@ -43,27 +43,31 @@ static int	execute_plan(Statement *statement, const NullableDatum *values,
 						 Visibility visibility);
 static bool is_index_of(const RowNumber *number, const ErrorData *error);
 static void check_domains(Statement *statement, const NullableDatum *values);
+static bool is_of_domain_before(const Statement *statement, int domain);
 static void forget_checks(Statement *statement);
 static void forget_rewritten(Statement *statement);
 pg_noreturn static void refuse_written(uint64 written, uint64 expected);
-static void insert_some_rows(RowInserter *inserter, int64 customer_id,
-							 int64 order_id, const NullableDatum *rows,
-							 int nrows);
+static void insert_some_rows(const char *file, RowInserter *inserter,
+							 int64 customer_id, int64 order_id,
+							 const NullableDatum *rows, int nrows);
 static bool are_usual(const RowInserter *inserter, const NullableDatum *rows,
 					  int nrows);
 static void make_statement(Statement *statement, const RowInserter *inserter,
 						   int ncolumns, int nrows);
-static void prepare(Statement *statement);
+static void name_domains(Statement *statement, const RowInserter *inserter,
+						 int ncolumns, int nrows);
+static void prepare(const char *file, Statement *statement);
+static char *with_comment(const char *file, const char *query);
 static bool has_its_domains(const Statement *statement);
 static Oid	find_domain(const DomainParameter *domain);
 
 uint64
-execute(Statement *statement, const NullableDatum *values,
-		Visibility visibility)
+execute_from(const char *file, Statement *statement,
+			 const NullableDatum *values, Visibility visibility)
 {
 	int			result;
 
-	prepare(statement);
+	prepare(file, statement);
 	result = execute_plan(statement, values, visibility);
 	if (result == SPI_OK_REWRITTEN)
 	{
@@ -77,15 +81,15 @@ execute(Statement *statement, const NullableDatum *values,
 }
 
 uint64
-execute_insert(Statement *statement, const NullableDatum *values,
-			   const RowNumber *number)
+execute_insert_from(const char *file, Statement *statement,
+					const NullableDatum *values, const RowNumber *number)
 {
 	MemoryContext context = CurrentMemoryContext;
 	uint64		inserted;
 
 	PG_TRY();
 	{
-		inserted = execute(statement, values, FRESH_SNAPSHOT);
+		inserted = execute_from(file, statement, values, FRESH_SNAPSHOT);
 	}
 	PG_CATCH();
 	{
@@ -152,6 +156,8 @@ execute_plan(Statement *statement, const NullableDatum *values,
 static void
 check_domains(Statement *statement, const NullableDatum *values)
 {
+	void	  **check = NULL;
+
 	if (statement->domain_context != NULL &&
 		MemoryContextMemAllocated(statement->domain_context, true) >
 		DOMAINS_MAX_SIZE)
@@ -165,10 +171,20 @@ check_domains(Statement *statement, const NullableDatum *values)
 		DomainParameter *domain = &statement->domains[i];
 		const NullableDatum *value = &values[domain->number - 1];
 
+		if (!is_of_domain_before(statement, i))
+			check = &domain->check;
 		if (domain->type != domain->base_type)
 			domain_check(value->value, value->isnull, domain->type,
-						 &domain->check, statement->domain_context);
+						 check, statement->domain_context);
 	}
+}
+
+/* What is known of the domain of the parameter before need not be found again. */
+static bool
+is_of_domain_before(const Statement *statement, int domain)
+{
+	return domain > 0 &&
+		statement->domains[domain].type == statement->domains[domain - 1].type;
 }
 
 static void
@@ -181,13 +197,14 @@ forget_checks(Statement *statement)
 }
 
 void
-execute_into(Statement *statement, const NullableDatum *values,
-			 Visibility visibility, DestReceiver *receiver)
+execute_into_from(const char *file, Statement *statement,
+				  const NullableDatum *values, Visibility visibility,
+				  DestReceiver *receiver)
 {
 	SPIExecuteOptions options = {0};
 	int			result;
 
-	prepare(statement);
+	prepare(file, statement);
 	options.params = makeParamList(statement->nparameters);
 	for (int i = 0; i < statement->nparameters; i++)
 	{
@@ -235,22 +252,22 @@ execute_commands(SPITupleTable *commands)
  * by customer.
  */
 void
-insert_rows(RowInserter *inserter, int64 customer_id, int64 order_id,
-			const NullableDatum *rows, int nrows)
+insert_rows_from(const char *file, RowInserter *inserter, int64 customer_id,
+				 int64 order_id, const NullableDatum *rows, int nrows)
 {
 	for (int first = 0; first < nrows; first += MAX_ROWS_AT_ONCE)
-		insert_some_rows(inserter, customer_id, order_id,
+		insert_some_rows(file, inserter, customer_id, order_id,
 						 &rows[first * inserter->ncolumns],
 						 Min(nrows - first, MAX_ROWS_AT_ONCE));
 }
 
 static void
-insert_some_rows(RowInserter *inserter, int64 customer_id, int64 order_id,
-				 const NullableDatum *rows, int nrows)
+insert_some_rows(const char *file, RowInserter *inserter, int64 customer_id,
+				 int64 order_id, const NullableDatum *rows, int nrows)
 {
 	bool		usual = are_usual(inserter, rows, nrows);
 	Statement  *statement = usual ? &inserter->usual_statements[nrows - 1] :
-		&inserter->statements[nrows - 1];
+	&inserter->statements[nrows - 1];
 	int			ncolumns = usual ? inserter->nusual : inserter->ncolumns;
 	NullableDatum *values = palloc((2 + nrows * ncolumns) * sizeof(NullableDatum));
 
@@ -261,7 +278,7 @@ insert_some_rows(RowInserter *inserter, int64 customer_id, int64 order_id,
 			   ncolumns * sizeof(NullableDatum));
 	if (statement->query == NULL)
 		make_statement(statement, inserter, ncolumns, nrows);
-	require_written(execute(statement, values, FRESH_SNAPSHOT), nrows);
+	require_written(execute_from(file, statement, values, FRESH_SNAPSHOT), nrows);
 }
 
 static bool
@@ -304,7 +321,35 @@ make_statement(Statement *statement, const RowInserter *inserter, int ncolumns,
 	statement->result = SPI_OK_INSERT;
 	statement->nparameters = nparameters;
 	statement->parameters = parameters;
+	if (inserter->domains != NULL)
+		name_domains(statement, inserter, ncolumns, nrows);
 	statement->query = MemoryContextStrdup(TopMemoryContext, query.data);
+}
+
+/* Those of one column, and so of one domain, are beside each other. */
+static void
+name_domains(Statement *statement, const RowInserter *inserter, int ncolumns,
+			 int nrows)
+{
+	DomainParameter *domains =
+	MemoryContextAllocZero(TopMemoryContext,
+						   nrows * ncolumns * sizeof(DomainParameter));
+	int			count = 0;
+
+	for (int column = 0; column < ncolumns; column++)
+	{
+		if (inserter->domains[column] == NULL)
+			continue;
+		for (int row = 0; row < nrows; row++)
+		{
+			domains[count].number = 2 + row * ncolumns + column + 1;
+			domains[count].name = inserter->domains[column];
+			domains[count].base_type = inserter->types[column];
+			count++;
+		}
+	}
+	statement->domains = domains;
+	statement->ndomains = count;
 }
 
 /*
@@ -397,7 +442,7 @@ bigint_array(SPITupleTable *rows, uint64 count, int column)
  * an error in here the next call prepares anew.
  */
 static void
-prepare(Statement *statement)
+prepare(const char *file, Statement *statement)
 {
 	SPIPlanPtr	plan;
 
@@ -411,7 +456,8 @@ prepare(Statement *statement)
 		domain->check = NULL;
 		statement->parameters[domain->number - 1] = domain->type;
 	}
-	plan = SPI_prepare_cursor(statement->query, statement->nparameters,
+	plan = SPI_prepare_cursor(with_comment(file, statement->query),
+							  statement->nparameters,
 							  statement->parameters, CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare_cursor returned %s for \"%s\"",
@@ -419,6 +465,16 @@ prepare(Statement *statement)
 	if (SPI_keepplan(plan) != 0)
 		elog(ERROR, "SPI_keepplan failed for \"%s\"", statement->query);
 	statement->plan = plan;
+}
+
+/* The comment names the file without its folder: place_order.c. */
+static char *
+with_comment(const char *file, const char *query)
+{
+	const char *separator = strrchr(file, '/');
+
+	return psprintf("/* ecommerce: %s */ %s",
+					separator ? separator + 1 : file, query);
 }
 
 /*
@@ -429,7 +485,8 @@ static bool
 has_its_domains(const Statement *statement)
 {
 	for (int i = 0; i < statement->ndomains; i++)
-		if (!SearchSysCacheExists1(TYPEOID,
+		if (!is_of_domain_before(statement, i) &&
+			!SearchSysCacheExists1(TYPEOID,
 								   ObjectIdGetDatum(statement->domains[i].type)))
 			return false;
 	return true;

@@ -28,7 +28,7 @@ typedef struct DomainParameter
 	const char *name;			/* in the schema ecommerce */
 	Oid			base_type;
 	Oid			type;			/* base_type where there is no such domain */
-	void	   *check;
+	void	   *check;			/* of the first of several of one domain */
 } DomainParameter;
 
 /* Declared static beside the code that runs it; plan starts out NULL. */
@@ -63,6 +63,9 @@ typedef struct Statement
 #define COLUMN_SELECTED(name, type, oid)	", " #name "::" #type
 #define COLUMN_NAME(name, type, oid)		#name,
 #define COLUMN_OID(name, type, oid)			oid,
+
+/* The place of a column in the struct of fields that is made of the list. */
+#define COLUMN_INDEX(row, name)		(offsetof(row, name) / sizeof(NullableDatum))
 
 /*
  * What the statements of one call may see.  STABLE functions keep to the
@@ -110,8 +113,15 @@ jsonb_value(Jsonb *value)
  * SPI_tuptable.  There is a value for each parameter.  SPI must be connected.
  * Any error of the server's passes through.
  */
-extern uint64 execute(Statement *statement, const NullableDatum *values,
-					  Visibility visibility);
+extern uint64 execute_from(const char *file, Statement *statement,
+						   const NullableDatum *values, Visibility visibility);
+
+/*
+ * A statement begins with a comment that names the file, so that pg_stat_statements
+ * and logs tell whose it is.
+ */
+#define execute(statement, values, visibility) \
+	execute_from(__FILE__, statement, values, visibility)
 
 /*
  * For an INSERT of a row that a sequence numbers: refuse() raises an error if one
@@ -124,12 +134,18 @@ typedef struct RowNumber
 	void		(*refuse) (void);
 } RowNumber;
 
-extern uint64 execute_insert(Statement *statement, const NullableDatum *values,
-							 const RowNumber *number);
+extern uint64 execute_insert_from(const char *file, Statement *statement,
+								  const NullableDatum *values,
+								  const RowNumber *number);
+#define execute_insert(statement, values, number) \
+	execute_insert_from(__FILE__, statement, values, number)
 
 /* For a SELECT: each row goes to the receiver. */
-extern void execute_into(Statement *statement, const NullableDatum *values,
-						 Visibility visibility, DestReceiver *receiver);
+extern void execute_into_from(const char *file, Statement *statement,
+							  const NullableDatum *values,
+							  Visibility visibility, DestReceiver *receiver);
+#define execute_into(statement, values, visibility, receiver) \
+	execute_into_from(__FILE__, statement, values, visibility, receiver)
 
 /*
  * Executes a command that is no query, such as GRANT, or those that a query has
@@ -153,13 +169,18 @@ typedef struct RowInserter
 	int			nusual;			/* of these; the others may be null */
 	const char *const *columns;
 	const Oid  *types;
+	const char *const *domains; /* ours; NULL for a column that has none, or
+								 * for all */
 	Statement	statements[MAX_ROWS_AT_ONCE];
 	Statement	usual_statements[MAX_ROWS_AT_ONCE];
 } RowInserter;
 
 /* rows are ncolumns values each, one row behind the other. */
-extern void insert_rows(RowInserter *inserter, int64 customer_id,
-						int64 order_id, const NullableDatum *rows, int nrows);
+extern void insert_rows_from(const char *file, RowInserter *inserter,
+							 int64 customer_id, int64 order_id,
+							 const NullableDatum *rows, int nrows);
+#define insert_rows(inserter, customer_id, order_id, rows, nrows) \
+	insert_rows_from(__FILE__, inserter, customer_id, order_id, rows, nrows)
 
 /* Reads a row of a result into one field for each column; 0 where it is null. */
 extern void read_row(SPITupleTable *rows, uint64 row, NullableDatum *fields,

@@ -12,6 +12,8 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "storage/itemptr.h"
+#include "utils/array.h"
 
 #include "arguments.h"
 #include "stock.h"
@@ -29,7 +31,8 @@ static Statement select_sums = {
 /* The rows are locked in the order in which they are sorted. */
 static Statement lock_levels = {
 	.query =
-	"SELECT product_id::bigint, quantity::bigint FROM ecommerce.stock_levels"
+	"SELECT product_id::bigint, quantity::bigint, ctid"
+	"  FROM ecommerce.stock_levels"
 	" WHERE bucket = $1 AND product_id = ANY ($2)"
 	" ORDER BY product_id FOR NO KEY UPDATE",
 	.result = SPI_OK_SELECT,
@@ -42,7 +45,7 @@ static Statement lock_levels = {
  */
 static Statement lock_other_levels = {
 	.query =
-	"SELECT product_id::bigint, bucket::bigint, quantity::bigint"
+	"SELECT product_id::bigint, bucket::bigint, quantity::bigint, ctid"
 	"  FROM ecommerce.stock_levels"
 	" WHERE product_id = ANY ($1) AND bucket <> $2 AND quantity > 0"
 	" ORDER BY product_id, bucket FOR NO KEY UPDATE SKIP LOCKED",
@@ -51,6 +54,7 @@ static Statement lock_other_levels = {
 };
 
 /*
+ * The lock keeps a row where it is: it is not looked for in the index again.
  * width_bucket() finds the place of a product in the sorted array of products by
  * binary search.  A join with unnest() costs a third more, and without knowing
  * how few rows it gives the planner may read the whole table for it.
@@ -59,9 +63,18 @@ static Statement decrement_levels = {
 	.query =
 	"UPDATE ecommerce.stock_levels"
 	"   SET quantity = quantity - ($3)[width_bucket(product_id, $2)]"
-	" WHERE bucket = $1 AND product_id = ANY ($2)",
+	" WHERE ctid = ANY ($4) AND bucket = $1 AND product_id = ANY ($2)",
 	.result = SPI_OK_UPDATE,
-	PARAMETERS(INT8OID, INT8ARRAYOID, INT8ARRAYOID)
+	PARAMETERS(INT8OID, INT8ARRAYOID, INT8ARRAYOID, TIDARRAYOID)
+};
+
+static Statement increment_levels = {
+	.query =
+	"UPDATE ecommerce.stock_levels"
+	"   SET quantity = quantity + ($3)[width_bucket(product_id, $2)]"
+	" WHERE ctid = ANY ($4) AND bucket = $1 AND product_id = ANY ($2)",
+	.result = SPI_OK_UPDATE,
+	PARAMETERS(INT8OID, INT8ARRAYOID, INT8ARRAYOID, TIDARRAYOID)
 };
 
 static Statement increment_level = {
@@ -89,21 +102,36 @@ static Statement insert_level = {
 	PARAMETERS(INT8OID, INT8OID, INT8OID)
 };
 
+/* What is available of a product whose level has not been found. */
+#define NO_LEVEL	PG_INT64_MIN
+
 typedef struct OtherLevel
 {
 	int64		product_id;
 	int64		bucket;
 	int64		quantity;
+	Datum		place;
 } OtherLevel;
 
+static StockUnits *counted_units(const StockUnits *units, int count,
+								 int *ncounted);
+static void lock_counted(LockedStock *stock, int64 bucket, StockUnits *units,
+						 int count);
+static void take_counted(const LockedStock *stock, const StockUnits *units,
+						 int count);
 static void read_quantities(StockUnits *units, int count, uint64 nrows);
+static NullableDatum lock_own(StockUnits *units, int count, uint64 nlevels);
+static NullableDatum places_value(Datum *places, int count);
+static void note_quantity(StockUnits *units, int count,
+						  const NullableDatum *row);
 static int	select_short(const StockUnits *units, int count,
 						 StockUnits **short_of);
 static void lock_others(LockedStock *stock, StockUnits *units, int count,
 						const StockUnits *short_of, int nshort);
 static void check_locked(StockUnits *units, int count,
 						 const StockUnits *short_of, int nshort);
-static void take_from(int64 bucket, const StockUnits *units, int count);
+static void take_from(int64 bucket, const StockUnits *units, int count,
+					  NullableDatum places);
 static int	compare_products(const void *a, const void *b);
 static NullableDatum quantities_value(const StockUnits *units, int count);
 static void return_units(int64 bucket, const StockUnits *units);
@@ -137,6 +165,23 @@ units_arguments(const NullableDatum *arguments, int32 minimum, int *count)
 	return units;
 }
 
+int
+add_up_units(StockUnits *units, int count)
+{
+	int			nproducts = 0;
+
+	qsort(units, count, sizeof(StockUnits), compare_products);
+	for (int i = 0; i < count; i++)
+	{
+		if (nproducts > 0 &&
+			units[nproducts - 1].product_id == units[i].product_id)
+			units[nproducts - 1].quantity += units[i].quantity;
+		else
+			units[nproducts++] = units[i];
+	}
+	return nproducts;
+}
+
 StockUnits *
 find_units(StockUnits *units, int count, int64 product_id)
 {
@@ -166,62 +211,29 @@ read_stock(StockUnits *units, int count, Visibility visibility)
 void
 lock_stock(LockedStock *stock, int64 bucket, StockUnits *units, int count)
 {
-	NullableDatum values[] = {
-		bigint_value(bucket),
-		product_ids_value(units, count)
-	};
-	StockUnits *short_of;
-	int			nshort;
+	int			ncounted;
+	StockUnits *counted = counted_units(units, count, &ncounted);
 
-	stock->bucket = bucket;
-	stock->others = NIL;
-	read_quantities(units, count,
-					execute(&lock_levels, values, FRESH_SNAPSHOT));
-	for (int i = 0; i < count; i++)
-		units[i].in_bucket = units[i].available;
-	nshort = select_short(units, count, &short_of);
-	if (nshort == 0)
-		return;
-	lock_others(stock, units, count, short_of, nshort);
-	nshort = select_short(units, count, &short_of);
-	if (nshort > 0)
-		check_locked(units, count, short_of, nshort);
+	if (ncounted == count)
+		lock_counted(stock, bucket, units, count);
+	else
+	{
+		lock_counted(stock, bucket, counted, ncounted);
+		for (int i = 0; i < ncounted; i++)
+			*find_units(units, count, counted[i].product_id) = counted[i];
+	}
 }
 
 void
 take_stock(const LockedStock *stock, const StockUnits *units, int count)
 {
-	StockUnits *taken;
-	int			ntaken = 0;
-	ListCell   *cell;
+	int			ncounted;
+	StockUnits *counted = counted_units(units, count, &ncounted);
 
-	if (stock->others == NIL)
-	{
-		take_from(stock->bucket, units, count);
-		return;
-	}
-
-	taken = palloc_extended(count * sizeof(StockUnits), MCXT_ALLOC_HUGE);
-	for (int i = 0; i < count; i++)
-	{
-		StockUnits	own = units[i];
-
-		own.quantity = Min(own.quantity, own.in_bucket);
-		if (own.quantity > 0)
-			taken[ntaken++] = own;
-	}
-	if (ntaken > 0)
-		take_from(stock->bucket, taken, ntaken);
-	foreach(cell, stock->others)
-	{
-		const OtherLevel *level = lfirst(cell);
-		StockUnits	other = {
-			.product_id = level->product_id,
-			.quantity = level->quantity
-		};
-
-		take_from(level->bucket, &other, 1);
-	}
+	if (ncounted == count)
+		take_counted(stock, units, count);
+	else
+		take_counted(stock, counted, ncounted);
 }
 
 void
@@ -240,13 +252,112 @@ add_stock(int64 bucket, const StockUnits *units, int count)
 	}
 }
 
+/* Levels that are not there come last, one by one. */
 void
-return_stock(int64 bucket, const StockUnits *units, int count)
+return_stock(int64 bucket, StockUnits *units, int count)
 {
+	NullableDatum values[] = {
+		bigint_value(bucket),
+		product_ids_value(units, count),
+		quantities_value(units, count),
+		NULL_VALUE
+	};
+	uint64		nlevels = execute(&lock_levels, values, FRESH_SNAPSHOT);
+
+	for (int i = 0; i < count; i++)
+		units[i].available = NO_LEVEL;
+	values[3] = lock_own(units, count, nlevels);
+	if (nlevels > 0)
+		require_written(execute(&increment_levels, values, FRESH_SNAPSHOT),
+						nlevels);
 	for (int i = 0; i < count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		return_units(bucket, &units[i]);
+		if (units[i].available == NO_LEVEL)
+			return_units(bucket, &units[i]);
+	}
+}
+
+/* Those that are, if there are others; they are few, and copied then. */
+static StockUnits *
+counted_units(const StockUnits *units, int count, int *ncounted)
+{
+	StockUnits *counted;
+	int			nuncounted = 0;
+
+	for (int i = 0; i < count; i++)
+		nuncounted += units[i].is_uncounted;
+	*ncounted = count - nuncounted;
+	if (nuncounted == 0)
+		return NULL;
+	counted = palloc_extended(*ncounted * sizeof(StockUnits),
+							  MCXT_ALLOC_HUGE);
+	for (int i = 0, n = 0; i < count; i++)
+		if (!units[i].is_uncounted)
+			counted[n++] = units[i];
+	return counted;
+}
+
+static void
+lock_counted(LockedStock *stock, int64 bucket, StockUnits *units, int count)
+{
+	NullableDatum values[] = {
+		bigint_value(bucket),
+		product_ids_value(units, count)
+	};
+	StockUnits *short_of;
+	int			nshort;
+
+	stock->bucket = bucket;
+	stock->others = NIL;
+	stock->places = lock_own(units, count,
+							 execute(&lock_levels, values, FRESH_SNAPSHOT));
+	for (int i = 0; i < count; i++)
+		units[i].in_bucket = units[i].available;
+	nshort = select_short(units, count, &short_of);
+	if (nshort == 0)
+		return;
+	lock_others(stock, units, count, short_of, nshort);
+	nshort = select_short(units, count, &short_of);
+	if (nshort > 0)
+		check_locked(units, count, short_of, nshort);
+}
+
+static void
+take_counted(const LockedStock *stock, const StockUnits *units, int count)
+{
+	StockUnits *taken;
+	int			ntaken = 0;
+	ListCell   *cell;
+
+	if (count == 0)
+		return;
+	if (stock->others == NIL)
+	{
+		take_from(stock->bucket, units, count, stock->places);
+		return;
+	}
+
+	taken = palloc_extended(count * sizeof(StockUnits), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < count; i++)
+	{
+		StockUnits	own = units[i];
+
+		own.quantity = Min(own.quantity, own.in_bucket);
+		if (own.quantity > 0)
+			taken[ntaken++] = own;
+	}
+	if (ntaken > 0)
+		take_from(stock->bucket, taken, ntaken, stock->places);
+	foreach(cell, stock->others)
+	{
+		OtherLevel *level = lfirst(cell);
+		StockUnits	other = {
+			.product_id = level->product_id,
+			.quantity = level->quantity
+		};
+
+		take_from(level->bucket, &other, 1, places_value(&level->place, 1));
 	}
 }
 
@@ -257,18 +368,49 @@ read_quantities(StockUnits *units, int count, uint64 nrows)
 	for (uint64 i = 0; i < nrows; i++)
 	{
 		NullableDatum row[2];
-		StockUnits *found;
 
 		read_row(SPI_tuptable, i, row, lengthof(row));
-		found = find_units(units, count, DatumGetInt64(row[0].value));
-
-		/*
-		 * A column that is not bigint any more can be equal to an id that is
-		 * not quite its own.
-		 */
-		if (found != NULL)
-			found->available = DatumGetInt64(row[1].value);
+		note_quantity(units, count, row);
 	}
+}
+
+/* The same of levels that are locked; returns where all of these are. */
+static NullableDatum
+lock_own(StockUnits *units, int count, uint64 nlevels)
+{
+	Datum	   *places = palloc_extended(nlevels * sizeof(Datum),
+										 MCXT_ALLOC_HUGE);
+
+	for (uint64 i = 0; i < nlevels; i++)
+	{
+		NullableDatum row[3];
+
+		read_row(SPI_tuptable, i, row, lengthof(row));
+		note_quantity(units, count, row);
+		places[i] = row[2].value;
+	}
+	return places_value(places, nlevels);
+}
+
+static NullableDatum
+places_value(Datum *places, int count)
+{
+	return not_null(PointerGetDatum(construct_array(places, count, TIDOID,
+													sizeof(ItemPointerData),
+													false, TYPALIGN_SHORT)));
+}
+
+/*
+ * A column that is not bigint any more can be equal to an id that is not quite
+ * its own.
+ */
+static void
+note_quantity(StockUnits *units, int count, const NullableDatum *row)
+{
+	StockUnits *found = find_units(units, count, DatumGetInt64(row[0].value));
+
+	if (found != NULL)
+		found->available = DatumGetInt64(row[1].value);
 }
 
 /* Those of which not enough is available yet. */
@@ -303,7 +445,7 @@ lock_others(LockedStock *stock, StockUnits *units, int count,
 
 	for (uint64 i = 0; i < nlevels; i++)
 	{
-		NullableDatum row[3];
+		NullableDatum row[4];
 		StockUnits *found;
 		OtherLevel *level;
 
@@ -314,6 +456,7 @@ lock_others(LockedStock *stock, StockUnits *units, int count,
 		level = palloc(sizeof(OtherLevel));
 		level->product_id = found->product_id;
 		level->bucket = DatumGetInt64(row[1].value);
+		level->place = row[3].value;
 		level->quantity = Min(DatumGetInt64(row[2].value),
 							  found->quantity - found->available);
 		found->available += level->quantity;
@@ -356,12 +499,14 @@ check_locked(StockUnits *units, int count, const StockUnits *short_of,
 
 /* Decrements levels of one bucket, which are locked and have enough. */
 static void
-take_from(int64 bucket, const StockUnits *units, int count)
+take_from(int64 bucket, const StockUnits *units, int count,
+		  NullableDatum places)
 {
 	NullableDatum values[] = {
 		bigint_value(bucket),
 		product_ids_value(units, count),
-		quantities_value(units, count)
+		quantities_value(units, count),
+		places
 	};
 
 	require_written(execute(&decrement_levels, values, FRESH_SNAPSHOT), count);

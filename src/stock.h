@@ -19,12 +19,14 @@ typedef struct StockUnits
 	int64		quantity;
 	int64		available;		/* in all buckets, once read; 0 without any */
 	int64		in_bucket;		/* in the bucket of the cart, once locked */
+	bool		is_uncounted;	/* there is always enough, and none is taken */
 } StockUnits;
 
-/* Stock of other buckets that was locked because the cart's had not enough. */
+/* Stock that was locked: of other buckets what the cart's has not. */
 typedef struct LockedStock
 {
 	int64		bucket;
+	NullableDatum places;		/* tid[]: where its levels are */
 	List	   *others;			/* of OtherLevel */
 } LockedStock;
 
@@ -34,6 +36,12 @@ typedef struct LockedStock
  */
 extern StockUnits *units_arguments(const NullableDatum *arguments,
 								   int32 minimum, int *count);
+
+/*
+ * Sorts units by product id and makes one of those of a product, whose quantities
+ * are added up.  Returns how many products there are.
+ */
+extern int	add_up_units(StockUnits *units, int count);
 
 /* Each of these takes the units in the order of product ids, and none twice. */
 
@@ -66,6 +74,6 @@ extern void add_stock(int64 bucket, const StockUnits *units, int count);
  * as long as there is the product; units of a product that has been deleted
  * are gone with it.
  */
-extern void return_stock(int64 bucket, const StockUnits *units, int count);
+extern void return_stock(int64 bucket, StockUnits *units, int count);
 
 #endif							/* ECOMMERCE_STOCK_H */

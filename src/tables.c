@@ -41,11 +41,11 @@ events_table(void)
 							 get_namespace_oid("ecommerce", false));
 }
 
-/* Version 3 is the one that has this column. */
+/* Version 4 is the one that has this column. */
 void
 require_current_tables(Oid orders)
 {
-	if (get_attnum(orders, "items_amount") == InvalidAttrNumber)
+	if (get_attnum(orders, "payment_due_at") == InvalidAttrNumber)
 		ereport(ERROR,
 				errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				errmsg("tables are older than the code"),

@@ -122,7 +122,8 @@ static Numeric sum_of_rates(const List *rates, bool is_included);
 static void put_components(Checkout *checkout, const List *rates,
 						   bool is_included, Numeric tax);
 static void add_to_lines(Checkout *checkout, const TaxGroup *group,
-						 Numeric rate, Numeric tax);
+						 bool is_included, Numeric rate, Numeric tax);
+static NullableDatum plus(NullableDatum sum, Numeric amount);
 
 Numeric
 apply_taxes(Checkout *checkout, NullableDatum shipping_class,
@@ -422,9 +423,9 @@ tax_group(Checkout *checkout, const TaxGroup *group)
 	put_components(checkout, group->rates, true, included);
 	put_components(checkout, group->rates, false, added);
 	if (has_rates(group->rates, true))
-		add_to_lines(checkout, group, rate_included, included);
+		add_to_lines(checkout, group, true, rate_included, included);
 	if (has_rates(group->rates, false))
-		add_to_lines(checkout, group, rate_added, added);
+		add_to_lines(checkout, group, false, rate_added, added);
 	return added;
 }
 
@@ -491,8 +492,8 @@ put_components(Checkout *checkout, const List *rates, bool is_included,
 
 /* The share of shipping is in none of the lines. */
 static void
-add_to_lines(Checkout *checkout, const TaxGroup *group, Numeric rate,
-			 Numeric tax)
+add_to_lines(Checkout *checkout, const TaxGroup *group, bool is_included,
+			 Numeric rate, Numeric tax)
 {
 	Numeric    *shares = palloc(group->nmembers * sizeof(Numeric));
 
@@ -504,11 +505,16 @@ add_to_lines(Checkout *checkout, const TaxGroup *group, Numeric rate,
 		if (group->members[i] == SHIPPING)
 			continue;
 		line = &checkout->lines[group->members[i]];
-		line->tax_rate = line->tax_rate.isnull ? numeric_value(rate) :
-			numeric_value(add_amounts(DatumGetNumeric(line->tax_rate.value),
-									  rate));
-		line->tax_amount = line->tax_amount.isnull ? numeric_value(shares[i]) :
-			numeric_value(add_amounts(DatumGetNumeric(line->tax_amount.value),
-									  shares[i]));
+		line->tax_rate = plus(line->tax_rate, rate);
+		line->tax_amount = plus(line->tax_amount, shares[i]);
+		if (!is_included)
+			line->added_tax_amount = numeric_value(shares[i]);
 	}
+}
+
+static NullableDatum
+plus(NullableDatum sum, Numeric amount)
+{
+	return numeric_value(sum.isnull ? amount :
+						 add_amounts(DatumGetNumeric(sum.value), amount));
 }

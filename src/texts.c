@@ -12,6 +12,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/fmgrprotos.h"
 
+#include "arguments.h"
 #include "texts.h"
 
 #define BLANK_RANGE(first, last)	{0x##first, 0x##last},
@@ -44,6 +45,16 @@ length_of(Datum value)
 	text	   *string = DatumGetTextPP(value);
 
 	return pg_mbstrlen_with_len(VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string));
+}
+
+void
+check_text_argument(const NullableDatum *argument, const char *name,
+					int max_length)
+{
+	if (!argument->isnull && (is_blank(argument->value) ||
+							  length_of(argument->value) > max_length))
+		refuse_argument(name, psprintf("1 to %d characters that are not all blank",
+									   max_length));
 }
 
 bool

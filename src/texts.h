@@ -22,6 +22,13 @@ extern bool is_blank(Datum value);
 /* Length in characters. */
 extern int	length_of(Datum value);
 
+/* Of an idempotency key. */
+#define KEY_MAX_LENGTH	255
+
+/* Raises 22023 for a text that is blank or longer; it may be null. */
+extern void check_text_argument(const NullableDatum *argument,
+								const char *name, int max_length);
+
 /* Byte by byte; null equals null only. */
 extern bool texts_are_equal(NullableDatum a, NullableDatum b);
 

@@ -25,6 +25,15 @@ static Statement lock_user_key_share = {
 	PARAMETERS(INT8OID)
 };
 
+static Statement select_customer = {
+	.query = "SELECT name::text, email::text FROM ecommerce.users WHERE id = $1",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID)
+};
+
+/* In stored order: by length, then by bytes. */
+static const char *const customer_keys[] = {"name", "email"};
+
 void
 require_user(int64 user_id, Visibility visibility)
 {
@@ -41,6 +50,37 @@ lock_user(int64 user_id)
 
 	if (execute(&lock_user_key_share, values, FRESH_SNAPSHOT) == 0)
 		refuse_unknown_user(user_id);
+}
+
+void
+hold_off_erasure(int64 user_id)
+{
+	NullableDatum user = bigint_value(user_id);
+
+	execute(&lock_user_key_share, &user, FRESH_SNAPSHOT);
+}
+
+void
+put_customer(JsonbWriter *writer, int64 user_id, Visibility visibility)
+{
+	static JsonbShape *shape;
+	NullableDatum user = bigint_value(user_id);
+	uint64		count = execute(&select_customer, &user, visibility);
+	SPITupleTable *customers = SPI_tuptable;
+
+	if (count == 0)
+		jsonb_put_null(writer);
+	else
+	{
+		NullableDatum row[2];
+
+		read_row(customers, 0, row, lengthof(row));
+		jsonb_open_object(writer, KEPT_SHAPE(shape, customer_keys));
+		jsonb_put_text(writer, row[0]);
+		jsonb_put_text(writer, row[1]);
+		jsonb_close_object(writer);
+	}
+	SPI_freetuptable(customers);
 }
 
 void

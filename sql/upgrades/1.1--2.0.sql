@@ -41,5 +41,6 @@ DROP FUNCTION ecommerce.migrate();
 DROP FUNCTION ecommerce.order_integrity();
 DROP FUNCTION ecommerce.place_order(bigint, text, text, numeric);
 DROP FUNCTION ecommerce_api.place_order(text, text, numeric);
+DROP FUNCTION ecommerce.set_order_status(bigint, bigint, text);
 
 

@@ -1,7 +1,7 @@
 -- The same document as json, which is text.
 SELECT coalesce(json_agg(listed), '[]')
   FROM (SELECT id, customer_id, number, order_date, order_amount, currency, order_status, shipping_address,
-               address, billing_address, metadata, NULL AS charges,
+               address, billing_address, metadata, NULL AS charges, NULL AS payment, NULL AS returns,
                (SELECT coalesce(json_agg(detail), '[]')
                   FROM (SELECT line_number AS id, order_id, sku, options, quantity, unit_price, line_amount,
                                (SELECT row_to_json(product)

@@ -3,7 +3,7 @@
 -- each order, takes a tenth to a fifth longer. No order here has charges.
 SELECT coalesce(jsonb_agg(listed), '[]')
   FROM (SELECT id, customer_id, number, order_date, order_amount, currency, order_status, shipping_address,
-               address, billing_address, metadata, NULL AS charges,
+               address, billing_address, metadata, NULL AS charges, NULL AS payment, NULL AS returns,
                (SELECT coalesce(jsonb_agg(detail), '[]')
                   FROM (SELECT line_number AS id, order_id, sku, options, quantity, unit_price, line_amount,
                                (SELECT to_jsonb(product)

@@ -18,7 +18,7 @@ CREATE TYPE bench.line AS (
 CREATE TYPE bench.placed_order AS (
     id bigint, customer_id bigint, number text, order_date timestamptz, order_amount numeric, currency text,
     order_status text, shipping_address text, address jsonb, billing_address jsonb, metadata jsonb,
-    charges jsonb, replayed boolean, order_details bench.line[]);
+    charges jsonb, payment jsonb, returns jsonb, replayed boolean, order_details bench.line[]);
 
 CREATE TYPE bench.wanted_item AS (product_id bigint, quantity integer, price numeric, currency text);
 CREATE TYPE bench.item AS (
@@ -129,7 +129,7 @@ BEGIN
     VALUES (buyer, placed.id, 1, 'order_placed', placed.order_status, current_user);
 
     RETURN to_jsonb(ROW(placed.id, buyer, placed.number, placed.order_date, amount, currency, placed.order_status,
-                        address, home, billing_address, NULL, NULL, false, lines)::bench.placed_order);
+                        address, home, billing_address, NULL, NULL, NULL, NULL, false, lines)::bench.placed_order);
 END
 $$;
 
@@ -232,7 +232,7 @@ BEGIN
         'id', placed.id, 'customer_id', buyer, 'number', placed.number, 'order_date', placed.order_date,
         'order_amount', amount, 'currency', currency, 'order_status', placed.order_status,
         'shipping_address', address, 'address', home, 'billing_address', billing_address, 'metadata', NULL,
-        'charges', NULL, 'replayed', false, 'order_details', lines);
+        'charges', NULL, 'payment', NULL, 'returns', NULL, 'replayed', false, 'order_details', lines);
 END
 $$;
 RESET ROLE;

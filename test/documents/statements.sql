@@ -39,6 +39,21 @@ SELECT ecommerce.set_cart_shipping(1, 'parcel', '{"name": "Ada", "country": "DE"
 SELECT ecommerce.place_order(1) -> 'id' AS id \gset
 \warn call: set_order_status
 SELECT ecommerce.set_order_status(1, :id, 'SHIPPED');
+\warn call: record_payment
+SELECT ecommerce.record_payment(1, :id, 'card', 'pi_1', 'captured', 1000);
+\warn call: return_items
+SELECT ecommerce.return_items(1, :id, '[{"line": 1, "quantity": 1}]', true);
+\warn call: request_refund
+SELECT ecommerce.request_refund(1, :id, 're_1');
+\warn call: preparation
+ALTER TABLE ecommerce.orders ALTER payment_due_at SET DEFAULT now();
+SELECT ecommerce.add_to_cart(1, 1);
+SELECT ecommerce.set_cart_shipping(1, 'parcel', '{"name": "Ada", "country": "DE"}');
+SELECT ecommerce.set_cart_coupons(1, '{TEN}');
+SELECT ecommerce.place_order(1) -> 'id' AS id \gset
+ALTER TABLE ecommerce.orders ALTER payment_due_at DROP DEFAULT;
+\warn call: expire_unpaid_orders
+SELECT ecommerce.expire_unpaid_orders();
 \warn call: take_order_events
 SELECT ecommerce.take_order_events(1);
 \warn call: acknowledge_order_events

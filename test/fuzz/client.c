@@ -35,7 +35,7 @@
 enum type_oid
 {
 	BOOL = 16, INT8 = 20, INT4 = 23, TEXT = 25, INT4ARRAY = 1007, TEXTARRAY = 1009,
-	INT8ARRAY = 1016, NUMERIC = 1700, JSONB = 3802
+	INT8ARRAY = 1016, TIMESTAMPTZ = 1184, NUMERIC = 1700, JSONB = 3802
 };
 
 /* Text that grows up to its limit: what does not fit is cut off. */
@@ -68,6 +68,8 @@ typedef struct Values
 
 static const Values good_values[] = {
 	{"user_id", 0, {"1", "1", "1", "1", "2", "3", "4", "5", "6", "7"}},
+	{"from_user_id", 0, {"1", "2", "3", "4"}},
+	{"into_user_id", 0, {"1", "2", "3", "5"}},
 	{"product_id", 0, {"1", "1", "2", "2", "3", "3", "4", "4", "5", "6", "7", "8"}},
 	{"order_id", 0, {"1", "2", "5", "20",
 			"=(SELECT max(id) FROM ecommerce.orders)",
@@ -75,7 +77,29 @@ static const Values good_values[] = {
 			"=(SELECT min(id) FROM ecommerce.orders WHERE customer_id = 1 AND order_status = 'SHIPPED')",
 			"=(SELECT min(id) FROM ecommerce.orders WHERE customer_id = 1 AND order_status = 'PROCESSING')"}},
 	{"before_id", 0, {"2", "100", "1000000"}},
+	{"before", 0, {"2020-01-01", "epoch", "=now()", "=now() - interval '1 hour'"}},
+	{"name", 0, {"Edsger", "=NULL"}},
+	{"email", 0, {"='e' || pg_backend_pid() || '@example.com'", "=NULL", ""}},
+	{"orders", 0, {"[]", "=(SELECT jsonb_agg(placed || jsonb_build_object('number', clock_timestamp(), 'order_status', 'DELIVERED') - 'payment' - 'returns')"
+			" FROM jsonb_array_elements(ecommerce.order_listing_json(1, 3)) AS placed)"}},
 	{"quantity", 0, {"1", "2", "3", "10", "0"}},
+	{"after_id", 0, {"1", "100", "=NULL"}},
+	{"number", 0, {"=NULL", "=NULL", "N1"}},
+	{"newest_first", 0, {"true", "false"}},
+	{"payload", 0, {"=NULL", "{\"tracking_number\": \"1\"}"}},
+	{"provider", 0, {"card", "card", "cash", "=NULL"}},
+	{"reference", 0, {"a", "b", "=clock_timestamp()::text", "=clock_timestamp()::text"}},
+	{"kind", 0, {"authorized", "captured", "captured", "voided", "failed", "refunded", "refund_failed", "charged_back"}},
+	{"amount", 0, {"1.99", "3.98", "5", "0.01", "=NULL"}},
+	{"payload", 0, {"{}", "{\"id\": \"evt_1\"}", "=NULL"}},
+	{"items", 0, {"[{\"line\": 1, \"quantity\": 1}]", "[{\"line\": 1, \"quantity\": 1}]",
+			"[{\"line\": 2, \"quantity\": 1}, {\"line\": 1, \"quantity\": 1}]",
+			"[{\"line\": 1, \"quantity\": 0}]", "[{\"line\": 1.5, \"quantity\": 1}]",
+			"[{\"line\": 1, \"quantity\": 2147483647}]", "[{\"line\": 1}]", "[[1, 1]]",
+			"=jsonb_build_array(jsonb_build_object('line', 1, 'quantity', 1e100))",
+			"=(SELECT jsonb_agg(jsonb_build_object('line', n, 'quantity', 1)) FROM generate_series(1, 10000) AS n)"}},
+	{"restock", 0, {"true", "false"}},
+	{"expected_status", 0, {"PROCESSING", "SHIPPED", "=NULL", "=NULL", "=NULL"}},
 	{"max", 0, {"1", "5", "100"}},
 	{"lease_seconds", 0, {"1", "300"}},
 	{"page_size", 0, {"1", "5", "20", "500"}},
@@ -96,7 +120,7 @@ static const Values good_values[] = {
 	{"usage_limit", 0, {"=NULL", "1000000", "100"}},
 	{"currency", 0, {"USD", "JPY", "KWD", "CLF"}},
 	{"status", 0, {"SHIPPED", "SHIPPED", "SHIPPED", "DELIVERED", "RETURNED", "CANCELLED", "PROCESSING"}},
-	{"reason", 0, {"customer", "inventory", "fraud", "declined", "staff", "other"}},
+	{"reason", 0, {"customer", "inventory", "fraud", "declined", "unpaid", "staff", "other"}},
 	{"event", 0, {"order_placed", "order_shipped", "order_cancelled"}},
 	{"ids", 0, {"{1,2,3}", "{}", "=ARRAY(SELECT id FROM ecommerce.order_events LIMIT 3)"}},
 	{"order_addresses", 0, {"true", "false"}},
@@ -124,6 +148,8 @@ static const Values extreme_values[] = {
 			"public", "postgres", "\"", "=chr(0)", "=E'\\xC3'", "=chr(65534)", "NULL",
 			"=(SELECT string_agg(chr(n), '') FROM generate_series(1, 55295) AS n)",
 			"=convert_from('\\xff', 'UTF8')", "='\\xff'::bytea::text"}},
+	{NULL, TIMESTAMPTZ, {"infinity", "-infinity", "294276-12-31", "4713-01-01 BC", "294277-01-01", "2020-02-30", "",
+			"24:00", "J2451187", "=now() + interval '200000 years'", "=to_timestamp('NaN')"}},
 	{NULL, BOOL, {"true", "f", "2", "maybe", ""}},
 	{NULL, JSONB, {"{", "[]", "null", "1", "\"x\"", "{\"line1\": null}", "{\"line1\": 1e1000}",
 			"{\"zip\": \"\"}", "{\"country\": \"nl\"}", "{\"line1\": \"\\u0000\"}",
@@ -249,13 +275,22 @@ typedef struct Scene
 #define FILL_CART \
 	"SELECT ecommerce.clear_cart(2); SELECT ecommerce.set_cart_shipping(2);" \
 	" SELECT ecommerce.add_to_cart(2, 9)"
+#define PLACE	FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here')"
+#define LAST_ORDER	"SELECT max(id) FROM ecommerce.orders WHERE customer_id = 2"
+#define SHIP(status)	"SELECT ecommerce.set_order_status(2, (" LAST_ORDER "), '" status "')"
 #define BEGIN_SNAPSHOT \
 	"BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM ecommerce.carts"
+
+#define PLACE \
+	"BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here')"
+#define OF_PLACED " FROM ecommerce.orders WHERE customer_id = 2"
+#define RETURN_ITEMS(items) \
+	"ecommerce.return_items(2, (SELECT max(id)" OF_PLACED "), '" items "', true, NULL, 'scene')"
 
 static const Scene scenes[] = {
 	{.beginning = "BEGIN; SELECT 1/0"},
 	{.beginning = "BEGIN; ALTER TABLE ecommerce.orders RENAME TO elsewhere"},
-	{.beginning = "BEGIN; ALTER TABLE ecommerce.orders RENAME items_amount TO sum",
+	{.beginning = "BEGIN; ALTER TABLE ecommerce.orders RENAME payment_due_at TO sum",
 	.call = "ecommerce.take_order_events(1)"},
 	{.beginning = "BEGIN; INSERT INTO ecommerce.schema_migrations VALUES (99, 'later')",
 	.call = "ecommerce.migrate()"},
@@ -277,6 +312,69 @@ static const Scene scenes[] = {
 	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here')",
 	.call = "ecommerce.set_order_status(2, (SELECT max(id) FROM ecommerce.orders"
 		" WHERE customer_id = 2), 'RETURNED')"},
+	{.beginning = "BEGIN; " PLACE "; " SHIP("SHIPPED"),
+	.call = "ecommerce.correct_order_status(2, (" LAST_ORDER "), 'PROCESSING', 'Mistake')"},
+	{.beginning = "BEGIN; " PLACE "; " SHIP("SHIPPED") "; " SHIP("RETURNED") ";"
+		" INSERT INTO ecommerce.order_returns (customer_id, order_id, return_number, amount, is_restocked, actor)"
+		" SELECT 2, (" LAST_ORDER "), 1, 0, false, 'me'",
+	.call = "ecommerce.correct_order_status(2, (" LAST_ORDER "), 'DELIVERED', 'Mistake')"},
+	{.beginning = "BEGIN; " PLACE "; " SHIP("DELIVERED"),
+	.call = "ecommerce.set_order_address(2, (" LAST_ORDER "), 'There')"},
+	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.set_cart_shipping(2, 'post');"
+		" SELECT ecommerce.place_order(2, shipping_address => 'Here')",
+	.call = "ecommerce.set_order_address(2, (" LAST_ORDER "), '{\"line1\": \"1\", \"country\": \"NL\"}')"},
+	{.beginning = "BEGIN; ALTER TABLE ecommerce.orders ALTER number SET DEFAULT 'N1'; " PLACE "; " PLACE,
+	.call = "ecommerce.find_order(number => 'N1')"},
+	{.beginning = "BEGIN; " FILL_CART "; UPDATE ecommerce.products SET minimum_quantity = 2 WHERE id = 9",
+	.call = "ecommerce.place_order(2, shipping_address => 'Here')"},
+	{.beginning = "BEGIN; " PLACE "; " FILL_CART "; UPDATE ecommerce.products SET customer_limit = 1 WHERE id = 9",
+	.call = "ecommerce.place_order(2, shipping_address => 'Here')"},
+	{.beginning = "BEGIN; " FILL_CART "; UPDATE ecommerce.products SET is_counted = false WHERE id = 9",
+	.call = "ecommerce.place_order(2, shipping_address => 'Here')"},
+	{.beginning = PLACE, .call = RETURN_ITEMS("[{\"line\": 1, \"quantity\": 1}]")},
+	{.beginning = PLACE, .call = RETURN_ITEMS("[{\"line\": 1, \"quantity\": 2}]")},
+	{.beginning = PLACE, .call = RETURN_ITEMS("[{\"line\": 9, \"quantity\": 1}]")},
+	{.beginning = PLACE "; SELECT ecommerce.cancel_order(2, max(id), 'other')" OF_PLACED,
+	.call = RETURN_ITEMS("[{\"line\": 1, \"quantity\": 1}]")},
+	{.beginning = PLACE "; SELECT ecommerce.set_order_status(2, max(id), 'SHIPPED')" OF_PLACED,
+	.call = RETURN_ITEMS("[{\"line\": 1, \"quantity\": 1}]")},
+	{.beginning = PLACE "; SELECT ecommerce.set_order_status(2, max(id), 'SHIPPED')" OF_PLACED ";"
+		" SELECT ecommerce.return_items(2, max(id), '[{\"line\": 1, \"quantity\": 1}]', false, NULL, 'scene')" OF_PLACED,
+	.call = RETURN_ITEMS("[{\"line\": 1, \"quantity\": 1}]")},
+	{.prepared = FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here') FROM"
+		" ecommerce.set_cart_item(2, 9, 2); SELECT ecommerce.set_order_status(2, max(id), 'SHIPPED')" OF_PLACED,
+		.beginning = BEGIN_SNAPSHOT,
+		.meanwhile = "SELECT " RETURN_ITEMS("[{\"line\": 1, \"quantity\": 1}]"),
+	.call = RETURN_ITEMS("[{\"line\": 1, \"quantity\": 1}]")},
+	{.beginning = PLACE,
+	.call = "ecommerce.return_items(2, (SELECT max(id) FROM ecommerce.orders WHERE customer_id = 2),"
+		" '[{\"line\": 1, \"quantity\": 1}]', true, expected_status => 'SHIPPED')"},
+	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here')",
+	.call = "ecommerce.request_refund(2, (SELECT max(id) FROM ecommerce.orders"
+		" WHERE customer_id = 2), 'scene', 1)"},
+	{.beginning = "BEGIN; ALTER TABLE ecommerce.orders ALTER payment_due_at SET DEFAULT now(); " FILL_CART ";"
+		" SELECT ecommerce.place_order(2, shipping_address => 'Here')",
+	.call = "ecommerce.set_order_status(2, (SELECT max(id) FROM ecommerce.orders"
+		" WHERE customer_id = 2), 'SHIPPED')"},
+	{.beginning = "BEGIN; ALTER TABLE ecommerce.orders ALTER payment_due_at SET DEFAULT now(); " FILL_CART ";"
+		" SELECT ecommerce.place_order(2, shipping_address => 'Here')",
+	.call = "ecommerce.expire_unpaid_orders(1)"},
+	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here');"
+		" SELECT ecommerce.record_payment(2, max(id), 'card', 'scene 1', 'captured', 1),"
+		" ecommerce.record_payment(2, max(id), 'cash', 'scene 1', 'captured', 1)"
+		" FROM ecommerce.orders WHERE customer_id = 2",
+	.call = "ecommerce.request_refund(2, (SELECT max(id) FROM ecommerce.orders"
+		" WHERE customer_id = 2), 'scene 2')"},
+	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here');"
+		" SELECT ecommerce.record_payment(2, max(id), 'card', 'scene 4', 'captured', 1)"
+		" FROM ecommerce.orders WHERE customer_id = 2",
+	.call = "ecommerce.request_refund(2, (SELECT max(id) FROM ecommerce.orders"
+		" WHERE customer_id = 2), 'scene 5', 0.5)"},
+	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here');"
+		" SELECT ecommerce.record_payment(2, max(id), 'card', 'scene 3', 'captured', 1)"
+		" FROM ecommerce.orders WHERE customer_id = 2",
+	.call = "ecommerce.record_payment(2, (SELECT max(id) FROM ecommerce.orders"
+		" WHERE customer_id = 2), 'card', 'scene 3', 'captured', 2)"},
 	{.beginning = "BEGIN; " FILL_CART "; UPDATE ecommerce.stock_levels SET quantity = 0 WHERE product_id = 9",
 	.call = "ecommerce.place_order(2, shipping_address => 'Here')"},
 	{.beginning = "BEGIN; " FILL_CART "; DELETE FROM ecommerce.products WHERE id = 9",
@@ -445,7 +543,7 @@ choose_value(const Values *table, int size, const char *name, Oid type)
 static bool
 has_binary(Oid type)
 {
-	return type != JSONB && type != TEXTARRAY && type != INT4ARRAY;
+	return type != JSONB && type != TEXTARRAY && type != INT4ARRAY && type != TIMESTAMPTZ;
 }
 
 /* The binary form of a value, which need not be that of its type. */
@@ -550,7 +648,7 @@ append_argument(Text *call, const char *name, Oid type, bool good,
 		if (percent(30))
 			append(call, "::%s", type == INT8 ? "bigint" : type == INT4 ? "integer" :
 				   type == TEXT ? "text" : type == NUMERIC ? "numeric" :
-				   type == BOOL ? "boolean" : type == JSONB ? "jsonb" :
+				   type == BOOL ? "boolean" : type == JSONB ? "jsonb" : type == TIMESTAMPTZ ? "timestamptz" :
 				   type == TEXTARRAY ? "text[]" : type == INT4ARRAY ? "integer[]" : "bigint[]");
 	}
 }

@@ -15,11 +15,11 @@ SHIPPING = re.compile(rf"shipping (?P<price>{NUMBER}){TAX}(?:, free from (?P<fre
 PERCENT = re.compile(rf"(?P<value>{NUMBER}) % off{GROUP}")
 AMOUNT = re.compile(rf"(?P<value>{NUMBER}) off{GROUP}")
 QUANTITY = re.compile(r"buy (?P<buy>\d+) get (?P<free>\d+)")
+REFUND = re.compile(rf"(?P<returns>\d+(?: \d+)*) of (?P<quantity>\d+) for (?P<total>{NUMBER})")
 ALLOCATION = re.compile(rf"(?P<amount>{NUMBER}) over (?P<weights>\d+(?: \d+)*)")
 
 # What the design leaves out, or a later issue brings.
 LEFT_OUT = {
-    "refund ": "refunds, which no function computes yet",
     " off each": "an amount off each unit",
     " % off shipping": "a percentage off shipping",
     " to 0.010": "increments of cash, larger than the unit of the currency",
@@ -35,6 +35,7 @@ class Case:
         self.promotions = []
         self.shipping_rates = []
         self.tax_rates = []
+        self.returns = []
         getattr(self, kind)(given, expected)
 
     def order(self, given, expected):
@@ -83,6 +84,14 @@ class Case:
     def round(self, given, expected):
         self.add_line(given)
         self.facts = {"total": [Fraction(expected)]}
+        self.unwanted = None
+
+    def refund(self, given, expected):
+        """Returns of a line that costs so much: the price is as fine as is needed for that."""
+        match = REFUND.fullmatch(given)
+        self.add_line(round(Fraction(match["total"]) / int(match["quantity"]), 6), int(match["quantity"]))
+        self.returns = [[(1, int(quantity))] for quantity in match["returns"].split()]
+        self.facts = {"sum_of_returns" if expected.startswith("sum ") else "returns": [Fraction(it) for it in expected.split() if it != "sum"]}
         self.unwanted = None
 
     def add_line(self, price, quantity=1, tax_class=None, group=None):
@@ -168,6 +177,7 @@ class Case:
             "state": None,
             "has_address": False,
             "seen": "fingerprint",
+            "returns": self.returns,
         }
         return {
             "products": self.products,
@@ -211,6 +221,8 @@ def fact_of(order, fact):
         "discount": lambda: [charges["discount_amount"]],
         "discounts": lambda: discounts,
         "sorted_discounts": lambda: sorted(discounts),
+        "returns": lambda: [it["amount"] for it in order["returns"]],
+        "sum_of_returns": lambda: [sum(it["amount"] for it in order["returns"])],
     }[fact]()
 
 

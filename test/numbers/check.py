@@ -30,7 +30,7 @@ def check_cases():
     shops = [case.shop() for case in cases]
     for case, shop, answer in zip(cases, shops, play(shops), strict=True):
         differing = differences(Pricing(shop, shop["carts"][0]), answer)
-        differing += case.differences(answer["order"]) if answer["order"] else []
+        differing += case.differences(answer["returned"] or answer["order"]) if answer["order"] else []
         report(not differing, case.name)
         if differing:
             describe(shop, shop["carts"][0], differing)
@@ -85,6 +85,7 @@ def check_orders(count, seed):
         else:
             placed += 1
             take_note(seen, pricing)
+            seen["returns"] += len(cart["returns"])
         if placed >= count and time.monotonic() >= until:
             break
     for fact in sorted(seen):

@@ -173,6 +173,23 @@ class ShopMaker:
 
     # Promotions
 
+    def returns(self, items):
+        """Pairs of a line and a quantity: some or all units of some or all lines, in up to 5 returns."""
+        returns = [{} for _ in range(self.random.randint(1, 5))]
+        everything = self.chance(30)
+        for number, id in enumerate(sorted(items), 1):
+            left = items[id] if everything else self.random.randint(0, items[id])
+            for it in self.random.sample(returns, len(returns)):
+                quantity = self.random.randint(0, left)
+                if it is returns[-1] and everything:
+                    continue
+                if quantity:
+                    it[number] = quantity
+                    left -= quantity
+            if everything and left:
+                returns[-1][number] = left
+        return [list(it.items()) for it in returns if it]
+
     def promotions(self, shop, carts):
         automatic = self.choice(0, 0, 1, 1, 2, 3)
         coupons = self.choice(0, 1, 2, 3, 3)
@@ -237,12 +254,14 @@ class ShopMaker:
         if state is not None and self.chance(20):
             state = state.lower()
         huge = self.chance(1)
+        items = {
+            id: self.choice(1, 1, 1, 2, 3, 4, 5, 10, self.random.randint(1, 10 ** (8 if huge else 2)))
+            for id in self.random.sample(products, count)
+        }
         return {
             "currency": currency,
-            "items": {
-                id: self.choice(1, 1, 1, 2, 3, 4, 5, 10, self.random.randint(1, 10 ** (8 if huge else 2)))
-                for id in self.random.sample(products, count)
-            },
+            "items": items,
+            "returns": self.returns(items) if self.chance(30) else [],
             "coupons": [],
             "shipping_code": self.choice(None, "standard", "standard", "express"),
             "country": country,

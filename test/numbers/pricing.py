@@ -29,6 +29,9 @@ MISTAKES = {
     "whole-min-amount": "min_amount counts goods that the promotion is not for",
     "threshold-before-discount": "shipping is chosen by the goods before discounts",
     "no-country": "shipping rates of the country do not come before the others",
+    "each-return": "each return is rounded by itself",
+    "returns-of-goods": "a return leaves discounts and taxes out",
+    "returns-of-all-taxes": "a return has taxes that the price included, too",
 }
 
 
@@ -95,6 +98,7 @@ class Pricing:
             "amount": self.round(product["price"] * quantity),
             "tax_rate": None,
             "tax": None,
+            "added": Fraction(0),
         }
 
     # Promotions
@@ -252,7 +256,39 @@ class Pricing:
             if line is not None:
                 line["tax_rate"] = (line["tax_rate"] or 0) + rate
                 line["tax"] = (line["tax"] or 0) + share
+                line["added"] += 0 if rates[0]["is_included"] else share
         return tax
+
+    # Returns
+
+    def cost(self, line):
+        """What a line cost, with discounts and taxes."""
+        if self.is_wrong("returns-of-goods"):
+            return line["amount"]
+        added = (line["tax"] or 0) if self.is_wrong("returns-of-all-taxes") else line["added"]
+        return line["amount"] - line["discount"] + added
+
+    def returns(self):
+        """What each of the cart's returns is worth, by line; numbers of lines are from 1."""
+        back = [0] * len(self.lines)
+        worth = []
+        for items in self.cart["returns"]:
+            amounts = {}
+            for number, quantity in items:
+                line = self.lines[number - 1]
+                before, after = back[number - 1], back[number - 1] + quantity
+                cost, units = self.cost(line), line["quantity"]
+                if self.is_wrong("each-return"):
+                    amounts[number] = self.round(cost * quantity / units)
+                else:
+                    amounts[number] = self.round(cost * after / units) - self.round(cost * before / units)
+                back[number - 1] = after
+            worth.append(amounts)
+        return worth
+
+    def is_all_back(self):
+        returned = sum(quantity for items in self.cart["returns"] for _, quantity in items)
+        return returned == sum(line["quantity"] for line in self.lines)
 
     def adjust(self, kind, code, name, rate, amount, is_included=False):
         self.adjustments.append((kind, code, name, rate, amount, is_included))

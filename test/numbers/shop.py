@@ -74,6 +74,7 @@ def document(shop):
                 "shipping_code": cart["shipping_code"],
                 "address": address(cart),
                 "seen": cart["seen"],
+                "returns": cart["returns"],
             }
             for cart in shop["carts"]
         ],
@@ -142,7 +143,25 @@ def differences(pricing, answer):
     charges("order", order["charges"])
     lines("order", "product_order_details", order["order_details"])
     same("whether the order reads the same again", True, answer["reads_the_same"])
+    if pricing.cart["returns"]:
+        compare_returns(pricing, answer["returned"], same, money)
     return found
+
+
+def compare_returns(pricing, order, same, money):
+    expected = pricing.returns()
+    returns = order["returns"]
+    same("number of returns", len(expected), len(returns))
+    for number, (amounts, it) in enumerate(zip(expected, returns), 1):
+        same(f"lines of return {number}", sorted(amounts), [item["line"] for item in it["items"]])
+        for item in it["items"]:
+            money(f"return {number} of line {item['line']}", amounts[item["line"]], item["amount"])
+        money(f"return {number}", sum(amounts.values()), it["amount"])
+    is_all_back = pricing.is_all_back()
+    same("order status", "RETURNED" if is_all_back else "SHIPPED", order["order_status"])
+    if is_all_back:
+        back = sum(item["amount"] for it in returns for item in it["items"])
+        same("sum of all returns", sum(pricing.cost(line) for line in pricing.lines), Fraction(back))
 
 
 def compare_problems(pricing, answer, same):

@@ -14,6 +14,8 @@ DECLARE
     customer bigint;
     problem text;
     reads_the_same boolean;
+    items jsonb;
+    returned jsonb;
 BEGIN
     INSERT INTO ecommerce.categories (id, name)
     SELECT DISTINCT category_id, 'Category'
@@ -60,6 +62,7 @@ BEGIN
         placed := NULL;
         problem := NULL;
         reads_the_same := NULL;
+        returned := NULL;
         BEGIN
             placed := ecommerce.place_order(
                 customer,
@@ -76,9 +79,18 @@ BEGIN
             WHEN OTHERS THEN
                 problem := jsonb_build_object('code', SQLSTATE, 'message', SQLERRM);
         END;
+        IF placed IS NOT NULL AND cart -> 'returns' <> '[]' THEN
+            PERFORM ecommerce.set_order_status(customer, (placed ->> 'id')::bigint, 'SHIPPED');
+            FOR items IN SELECT jsonb_array_elements(cart -> 'returns') LOOP
+                returned := ecommerce.return_items(
+                    customer, (placed ->> 'id')::bigint,
+                    (SELECT jsonb_agg(jsonb_build_object('line', item -> 0, 'quantity', item -> 1))
+                       FROM jsonb_array_elements(items) AS item), true);
+            END LOOP;
+        END IF;
         RETURN NEXT jsonb_build_object(
             'quote', quote, 'order', placed, 'refusal', problem::jsonb,
-            'reads_the_same', reads_the_same);
+            'reads_the_same', reads_the_same, 'returned', returned);
     END LOOP;
 
     DELETE FROM ecommerce.promotions;

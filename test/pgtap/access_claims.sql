@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(308);
+SELECT plan(341);
 
 CREATE ROLE regress_owner;
 CREATE ROLE regress_shopper;
@@ -70,10 +70,14 @@ INSERT INTO calls VALUES
     ('ecommerce.set_cart_coupons(bigint, text[])', 'SELECT ecommerce.set_cart_coupons(1, ''{}'') ->> ''id'''),
     ('ecommerce.set_cart_shipping(bigint, text, jsonb, jsonb)', 'SELECT ecommerce.set_cart_shipping(1) ->> ''id'''),
     ('ecommerce.cart_json(bigint)', 'SELECT ecommerce.cart_json(1) ->> ''id'''),
+    ('ecommerce.order_again(bigint, bigint)', 'SELECT ecommerce.order_again(1, 1) ->> ''id'''),
+    ('ecommerce.profile_json(bigint)', 'SELECT ecommerce.profile_json(1) ->> ''id'''),
+    ('ecommerce.set_profile(bigint, text, text, text, jsonb)', 'SELECT ecommerce.set_profile(1) ->> ''id'''),
     ('ecommerce.place_order(bigint, text, numeric, text, text, jsonb)', 'SELECT ecommerce.place_order(1) ->> ''customer_id'''),
     ('ecommerce.order_listing_json(bigint, integer, bigint, text)', 'SELECT ecommerce.order_listing_json(1) #>> ''{0,customer_id}'''),
     ('ecommerce.order_json(bigint, bigint)', 'SELECT ecommerce.order_json(1, 1) ->> ''customer_id'''),
     ('ecommerce.cancel_order(bigint, bigint, text)', 'SELECT ecommerce.cancel_order(1, 1, ''customer'') ->> ''customer_id'''),
+    ('ecommerce.set_order_address(bigint, bigint, text)', 'SELECT ecommerce.set_order_address(1, 1, ''x'') ->> ''customer_id'''),
     ('ecommerce_api.add_to_cart(bigint, integer)', 'SELECT ecommerce_api.add_to_cart(11, 1) ->> ''id'''),
     ('ecommerce_api.set_cart_item(bigint, integer)', 'SELECT ecommerce_api.set_cart_item(11, 1) ->> ''id'''),
     ('ecommerce_api.set_cart_items(bigint[], integer[])', 'SELECT ecommerce_api.set_cart_items(''{11}'', ''{1}'') ->> ''id'''),
@@ -81,21 +85,42 @@ INSERT INTO calls VALUES
     ('ecommerce_api.set_cart_coupons(text[])', 'SELECT ecommerce_api.set_cart_coupons(''{}'') ->> ''id'''),
     ('ecommerce_api.set_cart_shipping(text, jsonb, jsonb)', 'SELECT ecommerce_api.set_cart_shipping() ->> ''id'''),
     ('ecommerce_api.cart_json()', 'SELECT ecommerce_api.cart_json() ->> ''id'''),
+    ('ecommerce_api.order_again(bigint)',
+     'SELECT ecommerce_api.order_again((ecommerce_api.order_listing_json() #>> ''{0,id}'')::bigint) ->> ''id'''),
+    ('ecommerce_api.profile_json()', 'SELECT ecommerce_api.profile_json() ->> ''id'''),
+    ('ecommerce_api.set_profile(text, text, text, jsonb)', 'SELECT ecommerce_api.set_profile() ->> ''id'''),
     ('ecommerce_api.place_order(text, numeric, text, text, jsonb)', 'SELECT ecommerce_api.place_order() ->> ''customer_id'''),
     ('ecommerce_api.order_listing_json(integer, bigint, text)', 'SELECT ecommerce_api.order_listing_json() #>> ''{0,customer_id}'''),
     ('ecommerce_api.order_json(bigint)', 'SELECT coalesce(ecommerce_api.order_json(1), ecommerce_api.order_json(2)) ->> ''customer_id'''),
+    ('ecommerce_api.set_order_address(bigint, text)',
+     'SELECT ecommerce_api.set_order_address((ecommerce_api.order_listing_json() #>> ''{0,id}'')::bigint, ''x'') ->> ''customer_id'''),
     ('ecommerce_api.cancel_order(bigint)',
      'SELECT ecommerce_api.cancel_order((ecommerce_api.order_listing_json() #>> ''{0,id}'')::bigint) ->> ''customer_id''');
 -- And those that no token is enough for.
 CREATE TABLE pg_temp.staff_calls (function regprocedure, query text);
 INSERT INTO staff_calls VALUES
-    ('ecommerce.set_order_status(bigint, bigint, text)', 'SELECT ecommerce.set_order_status(1, 1, ''SHIPPED'') ->> ''customer_id'''),
+    ('ecommerce.find_order(bigint, text)', 'SELECT ecommerce.find_order(1) #>> ''{order,customer_id}'''),
+    ('ecommerce.order_queue(text, integer, bigint, boolean)', 'SELECT ecommerce.order_queue() #>> ''{0,order,customer_id}'''),
+    ('ecommerce.correct_order_status(bigint, bigint, text, text)',
+     'SELECT ecommerce.correct_order_status(1, 1, ''PROCESSING'', ''x'') ->> ''customer_id'''),
+    ('ecommerce.set_order_status(bigint, bigint, text, jsonb)', 'SELECT ecommerce.set_order_status(1, 1, ''SHIPPED'') ->> ''customer_id'''),
+    ('ecommerce.record_payment(bigint, bigint, text, text, text, numeric, jsonb)',
+     'SELECT ecommerce.record_payment(1, 1, ''card'', ''pi_1'', ''captured'', 1)'),
+    ('ecommerce.request_refund(bigint, bigint, text, numeric, text, text)', 'SELECT ecommerce.request_refund(1, 1, ''re_1'', 1)'),
+    ('ecommerce.expire_unpaid_orders(integer)', 'SELECT ecommerce.expire_unpaid_orders()'),
     ('ecommerce.take_order_events(integer, text, integer)', 'SELECT ecommerce.take_order_events(1) #>> ''{0,customer_id}'''),
     ('ecommerce.acknowledge_order_events(bigint[])', 'SELECT ecommerce.acknowledge_order_events(''{1}'')'),
     ('ecommerce.fail_order_events(bigint[], text)', 'SELECT ecommerce.fail_order_events(''{1}'', ''x'')'),
     ('ecommerce.release_order_events(bigint[])', 'SELECT ecommerce.release_order_events(''{1}'')'),
+    ('ecommerce.return_items(bigint, bigint, jsonb, boolean, text, text, text)',
+     'SELECT ecommerce.return_items(1, 1, ''[{"line": 1, "quantity": 1}]'', true) ->> ''customer_id'''),
     ('ecommerce.receive_stock(bigint[], integer[])', 'SELECT ecommerce.receive_stock(''{11}'', ''{1}'')'),
     ('ecommerce.set_promotion_limit(bigint, bigint)', 'SELECT ecommerce.set_promotion_limit(1, 1)'),
+    ('ecommerce.merge_carts(bigint, bigint)', 'SELECT ecommerce.merge_carts(1, 2) ->> ''id'''),
+    ('ecommerce.clear_abandoned_carts(timestamp with time zone, integer)', 'SELECT ecommerce.clear_abandoned_carts(''-infinity'')'),
+    ('ecommerce.import_orders(jsonb)', 'SELECT ecommerce.import_orders(''[]'')'),
+    ('ecommerce.archive_orders(timestamp with time zone, integer)', 'SELECT ecommerce.archive_orders(''-infinity'')'),
+    ('ecommerce.outbox_metrics()', 'SELECT count(*) FROM ecommerce.outbox_metrics()'),
     ('ecommerce.order_integrity()', 'SELECT count(*) FROM ecommerce.order_integrity()'),
     ('ecommerce.erase_user(bigint, boolean)', 'SELECT ecommerce.erase_user(1)');
 
@@ -264,7 +289,7 @@ SELECT is(pg_temp.acts_for_others(role_name), expected, format('%s acts for othe
 -- Who acts for anyone needs no claims for that, and no good ones, unless the person is noted.
 SELECT is(pg_temp.answers('regress_staff', claims, 'ecommerce'), '1', 'staff needs no claims: ' || coalesce(claims, 'null'))
   FROM unnest(ARRAY [NULL, '', '{"user_id": 2}', '{"user_id": "x"}', '{"sub": 7}', '[1]']) AS claims;
-SELECT is(pg_temp.answer('regress_staff', '{', query), CASE WHEN query ~ 'place_order|cancel_order' THEN '22P02' ELSE '1' END,
+SELECT is(pg_temp.answer('regress_staff', '{', query), CASE WHEN query ~ 'place_order|cancel_order|set_order_address' THEN '22P02' ELSE '1' END,
           'staff with claims that are no JSON: ' || query)
   FROM calls WHERE query ~ 'ecommerce\.';
 SELECT is(pg_temp.answer('regress_root', '', 'SELECT ecommerce_api.cart_json()'), 'PT401', 'in ecommerce_api a superuser is nobody without claims');

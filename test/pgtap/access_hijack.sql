@@ -363,7 +363,9 @@ BEGIN
     FOR name IN SELECT oid FROM pg_type WHERE typnamespace = 'ecommerce'::regnamespace AND typtype = 'd' LOOP
         EXECUTE format('DROP DOMAIN %s', name::oid::regtype);
     END LOOP;
-    DROP FUNCTION ecommerce.check_order_change, ecommerce.check_event_change, ecommerce.keep_history, ecommerce.cut_blanks;
+    DROP FUNCTION ecommerce.check_order_change, ecommerce.check_event_change,
+                  ecommerce.check_payment_change, ecommerce.check_return_change, ecommerce.keep_history,
+                  ecommerce.keep_unless_archived, ecommerce.cut_blanks;
 END
 $$;
 SELECT is(pg_temp.as_shopper('', 'SELECT ecommerce.cart_json(1)'), '55000', 'no tables');

@@ -84,7 +84,7 @@ CREATE FUNCTION pg_temp.lint(schemas text[], OUT rule text, OUT object text) RET
     WITH namespaces AS (SELECT oid, nspname FROM pg_namespace WHERE nspname = ANY (schemas)),
          functions AS (
              SELECT pg_proc.*, pg_proc.oid::regprocedure::text AS signature, lanname,
-                    proname ~ '_json$|^current_user_id$|^order_integrity$|^order_lines$' AS reads,
+                    proname ~ '_json$|^current_user_id$|^order_integrity$|^order_lines$|^outbox_metrics$|^find_order$|^order_queue$' AS reads,
                     -- What embeds lines in orders takes the row of a view, and belongs to the shop like the views.
                     proname = 'order_lines' AND lanname = 'sql' AND prosrc ~ '^\s*SELECT \* FROM ecommerce_api.order_lines ' AS embeds,
                     proname = 'currency_digits' AND provolatile = 'i' AND proparallel = 's' AS computes,
@@ -262,7 +262,7 @@ CREATE FUNCTION pg_temp.unqualified(source text) RETURNS SETOF text LANGUAGE sql
     SELECT words[1] || ' ' || words[2]
       FROM regexp_matches(replace(regexp_replace(source, '/\*.*?\*/', '', 'g'), 'DISTINCT FROM', ''), '"((?:[^"\\\n]|\\.)*)"', 'g') AS literals (literal),
            regexp_matches(literal[1], '\m(FROM|JOIN|INTO|UPDATE|TABLE|USING)\s+([[:alnum:]_.]+)', 'g') AS words
-     WHERE words[2] !~ '^(ecommerce(_api)?\.|pg_[a-z_]+$|unnest$|json_to_recordset$|jsonb_each$|string_to_table$|SET$|LATERAL$|ON$|SKIP$)'
+     WHERE words[2] !~ '^(ecommerce(_api)?\.|pg_[a-z_]+$|unnest$|json_to_recordset$|jsonb_each$|jsonb_(to_record|object_keys|array_elements)$|substring$|string_to_table$|SET$|LATERAL$|ON$|SKIP$)'
        -- What WITH has given a name.
        AND source !~ format('(WITH| )%s( \([a-z, ]*\))? AS \(', words[2])
 $$;

@@ -6,7 +6,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(1072);
+SELECT plan(1267);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -74,6 +74,7 @@ INSERT INTO expected VALUES
     ('ecommerce.order_balances',               'siudtrg', 's',  '',    '',    's', ''),
     ('ecommerce.order_returns',                'siudtrg', 's',  '',    '',    's', ''),
     ('ecommerce.order_return_lines',           'siudtrg', 's',  '',    '',    's', ''),
+    ('ecommerce.archived_orders',              'siudtrg', 's',  '',    '',    's', ''),
     ('ecommerce.promotions',                   'siudtrg', 'siud', '',  '',    's', ''),
     ('ecommerce.promotion_levels',             'siudtrg', 'siud', '',  '',    's', ''),
     ('ecommerce.tax_rates',                    'siudtrg', 'siud', '',  '',    's', ''),
@@ -100,19 +101,33 @@ INSERT INTO expected VALUES
     ('ecommerce_migrations.migration_4()',     '',        '',   '',    '',    '',  ''),
     ('ecommerce_migrations.carry_grants()',    '',        '',   '',    '',    '',  ''),
     ('ecommerce.keep_history()',               'X',       '',   '',    '',    '',  ''),
+    ('ecommerce.keep_unless_archived()',       'X',       '',   '',    '',    '',  ''),
     ('ecommerce.check_order_change()',         'X',       '',   '',    '',    '',  ''),
     ('ecommerce.check_event_change()',         'X',       '',   '',    '',    '',  ''),
+    ('ecommerce.check_payment_change()',       'X',       '',   '',    '',    '',  ''),
     ('ecommerce.cut_blanks()',                 'X',       '',   '',    '',    '',  ''),
     ('ecommerce.set_order_status()',           'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.correct_order_status()',       'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.cancel_order()',               'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.find_order()',                 'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.order_queue()',                'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.set_order_address()',          'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.check_return_change()',        'X',       '',   '',    '',    '',  ''),
+    ('ecommerce.return_items()',               'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.record_payment()',             'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.request_refund()',             'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.expire_unpaid_orders()',       'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.take_order_events()',          'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.acknowledge_order_events()',   'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.fail_order_events()',          'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.release_order_events()',       'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.receive_stock()',              'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.set_promotion_limit()',        'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.outbox_metrics()',             'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.order_integrity()',            'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.erase_user()',                 'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.import_orders()',              'X',       '',   '',    '',    '',  ''),
+    ('ecommerce.archive_orders()',             'X',       '',   '',    '',    '',  ''),
     ('ecommerce.grant_api()',                  'X',       '',   '',    '',    '',  ''),
     ('ecommerce.revoke_api()',                 'X',       '',   '',    '',    '',  ''),
     ('ecommerce.current_user_id()',            'X',       'X',  '',    '',    '',  ''),
@@ -124,6 +139,11 @@ INSERT INTO expected VALUES
     ('ecommerce.set_cart_coupons()',           'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.set_cart_shipping()',          'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.cart_json()',                  'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.merge_carts()',                'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.clear_abandoned_carts()',      'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.order_again()',                'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.profile_json()',               'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.set_profile()',                'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.place_order()',                'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.order_listing_json()',         'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.order_json()',                 'X',       'X',  '',    '',    '',  ''),
@@ -134,11 +154,15 @@ INSERT INTO expected VALUES
     ('ecommerce_api.set_cart_coupons()',       'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.set_cart_shipping()',      'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.cart_json()',              'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.order_again()',            'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.profile_json()',           'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.set_profile()',            'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.order_lines()',            'X',       'X',  'X',   '',    '',  ''),
     ('ecommerce_api.place_order()',            'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.order_listing_json()',     'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.order_json()',             'X',       '',   'X',   '',    '',  ''),
     ('ecommerce_api.cancel_order()',           'X',       '',   'X',   '',    '',  ''),
+    ('ecommerce_api.set_order_address()',      'X',       '',   'X',   '',    '',  ''),
     ('ecommerce',                              'U',       'U',  '',    '',    'U', ''),
     ('ecommerce_api',                          'U',       'U',  'U',   'U',   '',  ''),
     ('ecommerce_migrations',                   '',        '',   '',    '',    '',  '');
@@ -195,7 +219,7 @@ SELECT is(pg_temp.verbs('regress_shopper', 'table', 'ecommerce.products'::regcla
                WHERE attrelid IN ('ecommerce.products'::regclass, 'ecommerce.categories'::regclass, 'ecommerce.stock_levels'::regclass,
                                   'ecommerce.orders'::regclass, 'ecommerce.order_details'::regclass)
                  AND attnum > 0 AND NOT has_column_privilege('regress_shopper', attrelid, attnum, 'SELECT')),
-          '(s)bucket fingerprint idempotency_key stock_bucket tax_class weight', 'the columns behind the views, and no others');
+          '(s)added_tax_amount bucket fingerprint idempotency_key is_counted stock_bucket tax_class weight', 'the columns behind the views, and no others');
 SELECT is_empty($$ SELECT privilege FROM pg_temp.privileges() WHERE privilege ~ '^ecommerce.* t$' AND privilege !~ '(regress_owner|postgres|regress_root) [A-Z]+ t$'
                    AND privilege ~ 'regress_(staff|shopper|anonymous)' $$, 'nothing is granted with grant option');
 SELECT is_empty($$ SELECT privilege FROM pg_temp.privileges() EXCEPT SELECT privilege FROM at_first
@@ -251,12 +275,23 @@ SELECT is(pg_temp.attempt('regress_' || role_name, query), expected, format('%s:
     ('SELECT ecommerce.cart_json(1) ->> ''id''',                   '1', '42501', '42501', '42501', '1'),
     ('SELECT ecommerce.add_to_cart(2, 11) ->> ''id''',             '2', '42501', '42501', '42501', '2'),
     ('SELECT ecommerce.set_order_status(2, 2, ''SHIPPED'') ->> ''id''', '2', '42501', '42501', '42501', '2'),
+    ('SELECT ecommerce.correct_order_status(2, 2, ''PROCESSING'', ''x'') ->> ''id''', '2', '42501', '42501', '42501', '2'),
+    ('SELECT ecommerce.set_order_address(2, 2, ''x'') ->> ''id''', '2', '42501', '42501', '42501', '2'),
+    ('SELECT ecommerce_api.set_order_address(1, ''x'') ->> ''id''', '42501', '1', '42501', '42501', '1'),
+    ('SELECT ecommerce.find_order(2) #>> ''{order,id}''',          '2', '42501', '42501', '42501', '2'),
+    ('SELECT ecommerce.order_queue(NULL) #>> ''{0,order,id}''',    '1', '42501', '42501', '42501', '1'),
     ('SELECT ecommerce.cancel_order(2, 2, ''staff'') ->> ''id''',    '2', '42501', '42501', '42501', '2'),
     ('SELECT ecommerce_api.cancel_order(1) ->> ''id''',            '42501', '1', '42501', '42501', '1'),
+    ('SELECT ecommerce.return_items(2, 2, ''[{"line": 1, "quantity": 1}]'', true) ->> ''id''', 'PT409', '42501', '42501', '42501', 'PT409'),
+    ('SELECT ecommerce.record_payment(2, 2, ''card'', ''pi_1'', ''captured'', 1) ->> ''id''', '2', '42501', '42501', '42501', '2'),
+    ('SELECT ecommerce.request_refund((ecommerce.record_payment(2, 2, ''card'', ''pi_2'', ''captured'', 1) ->> ''customer_id'')::bigint, 2, ''re_1'') ->> ''id''',
+     '2', '42501', '42501', '42501', '2'),
+    ('SELECT ecommerce.expire_unpaid_orders()',                    '0', '42501', '42501', '42501', '0'),
     ('SELECT ecommerce.take_order_events(1) #>> ''{0,id}''',       '1', '42501', '42501', '42501', '1'),
     ('SELECT ecommerce.fail_order_events(''{1}'', ''x'')',         '1', '42501', '42501', '42501', '1'),
     ('SELECT ecommerce.release_order_events(''{1}'')',             '1', '42501', '42501', '42501', '1'),
     ('SELECT ecommerce.acknowledge_order_events(''{1}'')',         '1', '42501', '42501', '42501', '1'),
+    ('SELECT count(*) >= 10 FROM ecommerce.outbox_metrics()', 'true', '42501', '42501', '42501', 'true'),
     ('SELECT count(*) FROM ecommerce.order_integrity() WHERE order_id > 0', '0', '42501', '42501', '42501', '0'),
     ('SELECT ecommerce.erase_user(2)',                             '', '42501', '42501', '42501', ''),
     ('SELECT ecommerce.migrate()',                                 '42501', '42501', '42501', '42501', '4'),

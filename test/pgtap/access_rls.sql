@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(204);
+SELECT plan(218);
 
 CREATE ROLE regress_owner;
 CREATE ROLE regress_shopper;
@@ -23,7 +23,8 @@ SELECT ecommerce.migrate() AS version \gset
 GRANT SELECT, INSERT, UPDATE, DELETE ON ecommerce.users, ecommerce.carts, ecommerce.cart_items, ecommerce.order_details,
       ecommerce.order_events TO regress_shopper;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ecommerce.orders, ecommerce.order_adjustments, ecommerce.order_payments,
-      ecommerce.order_balances, ecommerce.order_returns, ecommerce.order_return_lines TO regress_shopper;
+      ecommerce.order_balances, ecommerce.order_returns, ecommerce.order_return_lines,
+      ecommerce.archived_orders TO regress_shopper;
 GRANT SELECT ON ALL TABLES IN SCHEMA ecommerce TO regress_staff, regress_bypass;
 GRANT REFERENCES ON ecommerce.orders TO regress_staff;
 RESET ROLE;
@@ -48,11 +49,14 @@ INSERT INTO ecommerce.order_returns (customer_id, order_id, return_number, amoun
 SELECT customer_id, id, 1, 0.25, true, 'clerk' FROM ecommerce.orders;
 INSERT INTO ecommerce.order_return_lines (customer_id, order_id, return_number, line_number, quantity, amount)
 SELECT customer_id, id, 1, 1, 1, 0.25 FROM ecommerce.orders;
+INSERT INTO ecommerce.archived_orders (customer_id, order_id, order_date, document)
+SELECT id, 100 + id, now(), '{}' FROM ecommerce.users;
 
 CREATE TABLE pg_temp.protected (name text, customer text);
 INSERT INTO protected VALUES ('users', 'id'), ('carts', 'user_id'), ('cart_items', 'user_id'), ('orders', 'customer_id'),
     ('order_details', 'customer_id'), ('order_adjustments', 'customer_id'), ('order_events', 'customer_id'),
-    ('order_payments', 'customer_id'), ('order_balances', 'customer_id'), ('order_returns', 'customer_id'), ('order_return_lines', 'customer_id');
+    ('order_payments', 'customer_id'), ('order_balances', 'customer_id'), ('order_returns', 'customer_id'), ('order_return_lines', 'customer_id'),
+    ('archived_orders', 'customer_id');
 
 CREATE FUNCTION pg_temp.attempt(role_name text, claims text, query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

@@ -24,16 +24,26 @@ SELECT results_eq(
     $$VALUES ('acknowledge_order_events', 'ids bigint[]', 'integer', 'volatile', 'unsafe'),
              ('add_to_cart', 'user_id bigint, product_id bigint, quantity integer DEFAULT 1',
               'jsonb', 'volatile', 'unsafe'),
+             ('archive_orders', 'before timestamp with time zone, max integer DEFAULT 1000', 'integer', 'volatile', 'unsafe'),
              ('cancel_order', 'user_id bigint, order_id bigint, reason text', 'jsonb', 'volatile', 'unsafe'),
              ('cart_json', 'user_id bigint', 'jsonb', 'stable', 'restricted'),
+             ('clear_abandoned_carts', 'before timestamp with time zone, max integer DEFAULT 1000', 'integer', 'volatile', 'unsafe'),
              ('clear_cart', 'user_id bigint', 'jsonb', 'volatile', 'unsafe'),
+             ('correct_order_status', 'user_id bigint, order_id bigint, status text, reason text',
+              'jsonb', 'volatile', 'unsafe'),
              ('currency_digits', 'currency text', 'integer', 'immutable', 'safe'),
              ('current_user_id', '', 'bigint', 'stable', 'safe'),
              ('erase_user', 'user_id bigint, order_addresses boolean DEFAULT false', 'void', 'volatile', 'unsafe'),
+             ('expire_unpaid_orders', 'max integer DEFAULT 100', 'integer', 'volatile', 'unsafe'),
              ('fail_order_events', 'ids bigint[], reason text', 'integer', 'volatile', 'unsafe'),
+             ('find_order', 'order_id bigint DEFAULT NULL::bigint, number text DEFAULT NULL::text',
+              'jsonb', 'stable', 'restricted'),
              ('grant_api', 'anonymous text DEFAULT NULL::text, shopper text DEFAULT NULL::text, staff text DEFAULT NULL::text',
               'void', 'volatile', 'unsafe'),
+             ('import_orders', 'orders jsonb', 'jsonb', 'volatile', 'unsafe'),
+             ('merge_carts', 'from_user_id bigint, into_user_id bigint', 'jsonb', 'volatile', 'unsafe'),
              ('migrate', 'owner text DEFAULT NULL::text', 'integer', 'volatile', 'unsafe'),
+             ('order_again', 'user_id bigint, order_id bigint', 'jsonb', 'volatile', 'unsafe'),
              ('order_integrity', '',
               'TABLE(invariant text, customer_id bigint, order_id bigint, product_id bigint, details jsonb)',
               'stable', 'restricted'),
@@ -41,12 +51,28 @@ SELECT results_eq(
              ('order_listing_json', 'user_id bigint, page_size integer DEFAULT NULL::integer, '
               'before_id bigint DEFAULT NULL::bigint, status text DEFAULT NULL::text',
               'jsonb', 'stable', 'restricted'),
+             ('order_queue', 'status text DEFAULT ''PROCESSING''::text, page_size integer DEFAULT 50, '
+              'after_id bigint DEFAULT NULL::bigint, newest_first boolean DEFAULT false',
+              'jsonb', 'stable', 'restricted'),
+             ('outbox_metrics', '',
+              'TABLE(event text, pending bigint, leased bigint, dead bigint, oldest_age interval)', 'stable', 'restricted'),
              ('place_order', 'user_id bigint, idempotency_key text DEFAULT NULL::text, '
               'expected_amount numeric DEFAULT NULL::numeric, fingerprint text DEFAULT NULL::text, '
               'shipping_address text DEFAULT NULL::text, metadata jsonb DEFAULT NULL::jsonb',
               'jsonb', 'volatile', 'unsafe'),
+             ('profile_json', 'user_id bigint', 'jsonb', 'stable', 'restricted'),
              ('receive_stock', 'product_ids bigint[], quantities integer[]', 'jsonb', 'volatile', 'unsafe'),
+             ('record_payment', 'user_id bigint, order_id bigint, provider text, reference text, kind text, amount numeric, '
+              'payload jsonb DEFAULT NULL::jsonb',
+              'jsonb', 'volatile', 'unsafe'),
              ('release_order_events', 'ids bigint[]', 'integer', 'volatile', 'unsafe'),
+             ('request_refund', 'user_id bigint, order_id bigint, reference text, amount numeric DEFAULT NULL::numeric, '
+              'provider text DEFAULT NULL::text, reason text DEFAULT NULL::text',
+              'jsonb', 'volatile', 'unsafe'),
+             ('return_items', 'user_id bigint, order_id bigint, items jsonb, restock boolean, '
+              'reason text DEFAULT NULL::text, idempotency_key text DEFAULT NULL::text, '
+              'expected_status text DEFAULT NULL::text',
+              'jsonb', 'volatile', 'unsafe'),
              ('revoke_api', 'anonymous text DEFAULT NULL::text, shopper text DEFAULT NULL::text, staff text DEFAULT NULL::text',
               'void', 'volatile', 'unsafe'),
              ('set_cart_coupons', 'user_id bigint, codes text[]', 'jsonb', 'volatile', 'unsafe'),
@@ -57,8 +83,12 @@ SELECT results_eq(
              ('set_cart_shipping', 'user_id bigint, shipping_code text DEFAULT NULL::text, '
               'address jsonb DEFAULT NULL::jsonb, billing_address jsonb DEFAULT NULL::jsonb',
               'jsonb', 'volatile', 'unsafe'),
-             ('set_order_status', 'user_id bigint, order_id bigint, status text', 'jsonb', 'volatile', 'unsafe'),
+             ('set_order_address', 'user_id bigint, order_id bigint, shipping_address text', 'jsonb', 'volatile', 'unsafe'),
+             ('set_order_status', 'user_id bigint, order_id bigint, status text, payload jsonb DEFAULT NULL::jsonb',
+              'jsonb', 'volatile', 'unsafe'),
              ('set_owner', 'owner text', 'void', 'volatile', 'unsafe'),
+             ('set_profile', 'user_id bigint, name text DEFAULT NULL::text, email text DEFAULT NULL::text, '
+              'shipping_address text DEFAULT NULL::text, address jsonb DEFAULT NULL::jsonb', 'jsonb', 'volatile', 'unsafe'),
              ('set_promotion_limit', 'promotion_id bigint, usage_limit bigint', 'bigint', 'volatile', 'unsafe'),
              ('take_order_events', 'max integer, event text DEFAULT NULL::text, lease_seconds integer DEFAULT 300',
               'jsonb', 'volatile', 'unsafe')$$,
@@ -66,7 +96,7 @@ SELECT results_eq(
 SELECT results_eq(
     $$SELECT relname::text COLLATE "default" FROM pg_class
       WHERE relnamespace = 'ecommerce'::regnamespace AND relkind NOT IN ('i', 'S') ORDER BY relname$$,
-    $$VALUES ('cart_items'), ('carts'), ('categories'), ('order_adjustments'), ('order_balances'), ('order_details'),
+    $$VALUES ('archived_orders'), ('cart_items'), ('carts'), ('categories'), ('order_adjustments'), ('order_balances'), ('order_details'),
              ('order_events'), ('order_payments'), ('order_return_lines'), ('order_returns'), ('orders'),
              ('products'), ('promotion_levels'), ('promotions'), ('schema_migrations'), ('shipping_rates'),
              ('stock_levels'), ('tax_rates'), ('users')$$,
@@ -75,7 +105,8 @@ SELECT results_eq(
     $$SELECT conrelid::regclass::text, pg_get_constraintdef(pg_constraint.oid)
       FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
       WHERE contype IN ('p', 'u') AND connamespace = 'ecommerce'::regnamespace ORDER BY relname, contype$$,
-    $$VALUES ('ecommerce.cart_items', 'PRIMARY KEY (user_id, product_id)'),
+    $$VALUES ('ecommerce.archived_orders', 'PRIMARY KEY (customer_id, order_id)'),
+             ('ecommerce.cart_items', 'PRIMARY KEY (user_id, product_id)'),
              ('ecommerce.carts', 'PRIMARY KEY (user_id)'),
              ('ecommerce.categories', 'PRIMARY KEY (id)'),
              ('ecommerce.order_adjustments', 'PRIMARY KEY (customer_id, order_id, adjustment_number)'),
@@ -106,8 +137,6 @@ SELECT results_eq(
     $$VALUES ('cart_items_cart_exists',
               'FOREIGN KEY (user_id) REFERENCES ecommerce.carts(user_id) ON DELETE CASCADE'),
              ('carts_user_exists', 'FOREIGN KEY (user_id) REFERENCES ecommerce.users(id) ON DELETE CASCADE'),
-             ('order_adjustments_order_exists',
-              'FOREIGN KEY (customer_id, order_id) REFERENCES ecommerce.orders(customer_id, id)'),
              ('order_balances_order_exists',
               'FOREIGN KEY (customer_id, order_id) REFERENCES ecommerce.orders(customer_id, id)'),
              ('order_details_order_exists',
@@ -164,7 +193,7 @@ INSERT INTO rules (rule, query) VALUES
     ('the symbol of a C function is its name, or a new one where the arguments are others',
      $$SELECT signature FROM functions
        WHERE language = 'c' AND prosrc <> CASE schema_name WHEN 'ecommerce_api' THEN 'api_' ELSE '' END || name
-            || CASE name WHEN 'place_order' THEN '_2' ELSE '' END$$),
+            || CASE WHEN name IN ('place_order', 'set_order_status') THEN '_2' ELSE '' END$$),
     ('no function answers a null argument with a null result',
      $$SELECT signature FROM functions WHERE proisstrict$$),
     ('functions are not SECURITY DEFINER',
@@ -243,9 +272,12 @@ INSERT INTO rules (rule, query) VALUES
      $$SELECT tgname FROM pg_trigger JOIN relations ON relation = tgrelid WHERE NOT tgisinternal
          AND (tgname, tgfoid::regproc::text) NOT IN (
              ('check_order_change', 'ecommerce.check_order_change'), ('check_event_change', 'ecommerce.check_event_change'),
+             ('check_return_change', 'ecommerce.check_return_change'),
+             ('keep_returns', 'ecommerce.keep_history'), ('keep_return_lines', 'ecommerce.keep_history'),
+             ('check_payment_change', 'ecommerce.check_payment_change'),
              ('keep_orders', 'ecommerce.keep_history'), ('keep_lines', 'ecommerce.keep_history'),
-             ('keep_events', 'ecommerce.keep_history'), ('keep_history', 'ecommerce.keep_history'), ('keep_adjustments', 'ecommerce.keep_history'),
-             ('cut_blanks', 'ecommerce.cut_blanks'))$$),
+             ('keep_events', 'ecommerce.keep_history'), ('keep_payments', 'ecommerce.keep_history'), ('keep_history', 'ecommerce.keep_history'), ('keep_adjustments', 'ecommerce.keep_history'),
+             ('keep_unless_archived', 'ecommerce.keep_unless_archived'), ('cut_blanks', 'ecommerce.cut_blanks'))$$),
     ('no rule',
      $$SELECT rulename FROM pg_rewrite JOIN relations ON relation = ev_class WHERE rulename <> '_RETURN'$$),
     ('tables are logged and not parts of others',

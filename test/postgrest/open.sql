@@ -98,6 +98,7 @@ DECLARE
     types text[];
     literals text;
     parameters text := '';
+    takes_body boolean;
     is_read boolean := method IN ('GET', 'HEAD');
     source text;
     result text;
@@ -134,12 +135,19 @@ BEGIN
     END IF;
 
     IF is_call THEN
+        takes_body := parameters <> '' AND EXISTS (
+            SELECT FROM pg_catalog.pg_proc WHERE pronamespace = schema::regnamespace AND proname = target
+               AND proargnames IS NULL AND oidvectortypes(proargtypes) = 'json');
         SELECT names, arguments.types INTO body_keys, types
           FROM regress_postgrest.arguments(schema, target, CASE WHEN parameters = '' THEN query_keys ELSE body_keys END);
-        IF NOT FOUND THEN
+        IF NOT FOUND AND NOT takes_body THEN
             RAISE SQLSTATE 'PT404' USING MESSAGE = 'PostgREST: PGRST202, Could not find the function';
         END IF;
-        IF body_keys IS NULL THEN
+        IF takes_body THEN
+            -- A single argument without a name is the whole body.
+            source := format('SELECT pgrst_call.pgrst_scalar FROM (SELECT %s($1::json) pgrst_scalar) pgrst_call', qualified);
+            body := format('(%L)', body);
+        ELSIF body_keys IS NULL THEN
             parameters := '';
             body := '';
             source := format('SELECT pgrst_call.pgrst_scalar FROM (SELECT %s() pgrst_scalar) pgrst_call', qualified);

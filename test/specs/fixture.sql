@@ -70,6 +70,16 @@ LANGUAGE sql AS $$
     SELECT ecommerce.place_order(customer);
 $$;
 
+-- The same, of orders that should have been paid by now.
+CREATE PROCEDURE test.buy_unpaid(customer bigint, pen integer DEFAULT 0, ink integer DEFAULT 0,
+                                 pad integer DEFAULT 0)
+LANGUAGE plpgsql AS $$
+BEGIN
+    ALTER TABLE ecommerce.orders ALTER payment_due_at SET DEFAULT '2001-01-01';
+    CALL test.buy(customer, pen, ink, pad);
+    ALTER TABLE ecommerce.orders ALTER payment_due_at DROP DEFAULT;
+END $$;
+
 CALL test.supply(pen => 10, ink => 10, pad => 10);
 
 -- Units that a session takes out of carts or stock otherwise than by ordering, if it says so
@@ -133,11 +143,69 @@ SELECT name AS product, wanted - cancelled AS wanted, in_cart, ordered, supplied
  WHERE was_wanted OR in_cart > 0 OR ordered > 0 OR in_stock <> supplied
  ORDER BY id;
 
+-- Of products that a customer may have so many of, how many somebody has.
+CREATE VIEW test.limits AS
+SELECT products.name AS product, customer_limit, users.name AS customer, sum(quantity) AS ordered,
+       greatest(sum(quantity) - customer_limit, 0) AS "units too many"
+  FROM ecommerce.products
+  JOIN ecommerce.order_details AS line ON line.product_id = products.id
+  JOIN ecommerce.users ON users.id = line.customer_id
+ WHERE customer_limit IS NOT NULL
+ GROUP BY products.id, users.id ORDER BY products.id, users.id;
+-- What is known of the payments of each order, and how much of it its balance has.
+CREATE VIEW test.payments AS
+SELECT users.name AS customer, order_status AS status, order_amount AS amount,
+       string_agg(concat_ws(' ', kind, payment.amount), ', ' ORDER BY payment_number) AS ledger,
+       paid_amount AS paid, refunded_amount AS refunded, refund_pending_amount AS pending,
+       due_at IS NOT NULL AS is_due,
+       paid_amount - coalesce(sum(payment.amount) FILTER (WHERE kind = 'captured'), 0) AS "money made up",
+       greatest(refunded_amount + refund_pending_amount - paid_amount, 0) AS "refunded too much",
+       CASE WHEN order_status = 'CANCELLED' THEN paid_amount - refunded_amount - refund_pending_amount
+            END AS "held for nothing"
+  FROM ecommerce.orders
+  JOIN ecommerce.users ON users.id = orders.customer_id
+  LEFT JOIN ecommerce.order_balances AS balance ON balance.order_id = orders.id
+  LEFT JOIN ecommerce.order_payments AS payment ON payment.order_id = orders.id
+ GROUP BY users.name, orders.customer_id, orders.id, balance.customer_id, balance.order_id
+ ORDER BY orders.id;
+
 CREATE VIEW test.buckets AS
 SELECT name AS product, bucket, quantity
   FROM ecommerce.stock_levels JOIN test.products ON id = product_id
  WHERE product_id IN (SELECT product_id FROM ecommerce.stock_levels WHERE bucket <> 0)
  ORDER BY product_id, bucket;
+
+-- What came back of the orders. What is out has been sold and is not in stock again; a unit that
+-- was not to be sent is doubled if the order was sent before.
+CREATE VIEW test.returned AS
+SELECT name AS product, sold, returned, restocked, in_stock,
+       greatest(returned - sold, 0) AS "returned more than sold",
+       supplied - out - in_stock AS "stock lost or doubled", sent AS "sent and on the shelf"
+  FROM test.products AS product,
+       LATERAL (SELECT coalesce(sum(supplied), 0) AS supplied
+                  FROM test.books WHERE product_id = product.id) AS book,
+       LATERAL (SELECT coalesce(sum(quantity), 0) AS sold, coalesce(sum(line.returned), 0) AS returned,
+                       coalesce(sum(line.restocked), 0) AS restocked, coalesce(sum(line.sent), 0) AS sent,
+                       coalesce(sum(CASE WHEN order_status = 'CANCELLED' THEN line.returned
+                                         ELSE quantity END - line.restocked), 0) AS out
+                  FROM (SELECT line.quantity, order_status,
+                               coalesce(sum(back.quantity), 0) AS returned,
+                               coalesce(sum(back.quantity) FILTER (WHERE is_restocked), 0) AS restocked,
+                               coalesce(sum(back.quantity) FILTER (WHERE reason = 'not sent'
+                                   AND old_status <> 'PROCESSING'), 0) AS sent
+                          FROM ecommerce.order_details AS line
+                          JOIN ecommerce.orders ON orders.id = order_id
+                          LEFT JOIN ecommerce.order_return_lines AS back USING (order_id, line_number)
+                          LEFT JOIN ecommerce.order_returns USING (order_id, return_number)
+                          LEFT JOIN ecommerce.order_events AS event
+                            ON event.order_id = orders.id AND event = 'order_items_returned'
+                           AND (payload -> 'return_number')::integer = return_number
+                         WHERE product_id = product.id
+                         GROUP BY line.order_id, line.line_number, line.quantity, order_status) AS line) AS line,
+       LATERAL (SELECT coalesce(sum(quantity), 0) AS in_stock
+                  FROM ecommerce.stock_levels WHERE product_id = product.id) AS stock
+ WHERE sold > 0
+ ORDER BY id;
 
 -- What is kept of each customer.
 CREATE VIEW test.customers AS
@@ -326,6 +394,14 @@ BEGIN
             IF FOUND THEN
                 RAISE EXCEPTION 'product is not active';
             END IF;
+        WHEN 'check limits' THEN
+            PERFORM FROM unnest(items) AS item JOIN ecommerce.products ON id = product_id
+              WHERE customer_limit < quantity + (
+                    SELECT coalesce(sum(quantity), 0) FROM ecommerce.order_details AS line
+                     WHERE line.customer_id = customer AND line.product_id = products.id);
+            IF FOUND THEN
+                RAISE EXCEPTION 'customer has too many';
+            END IF;
         WHEN 'read active products' THEN
             products := ARRAY(SELECT product FROM ecommerce.products AS product
                                 JOIN unnest(items) ON id = product_id WHERE is_active);
@@ -403,6 +479,64 @@ END $$;
 --     'lock order', 'check status', 'return stock', 'write status'
 -- The number of an event, for which no session waits.
 CREATE SEQUENCE test.event_numbers START 2;
+
+-- The argument items of return_items(), of one line.
+CREATE FUNCTION test.items(line integer, quantity integer) RETURNS jsonb
+LANGUAGE sql AS $$
+    SELECT jsonb_build_array(jsonb_build_object('line', line, 'quantity', quantity))
+$$;
+
+-- A return of an order's first line, in steps. Right are:
+--     'lock order', 'check status', 'check quantity', 'restock', 'write return'
+-- With a key, 'find key' comes behind the lock, and ends it if there is one.
+CREATE FUNCTION test.return_items(changed bigint, units integer, restocked boolean, key text,
+                                  VARIADIC steps text[]) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    step text;
+    returned bigint;
+    new_number integer;
+BEGIN
+    FOREACH step IN ARRAY steps LOOP
+        CASE step
+        WHEN 'lock order' THEN
+            PERFORM FROM ecommerce.orders WHERE id = changed FOR NO KEY UPDATE;
+        WHEN 'find key' THEN
+            PERFORM FROM ecommerce.order_returns WHERE order_id = changed AND idempotency_key = key;
+            IF FOUND THEN
+                RETURN 0;
+            END IF;
+        WHEN 'check status' THEN
+            PERFORM FROM ecommerce.orders WHERE id = changed AND order_status <> 'CANCELLED';
+            IF NOT FOUND THEN
+                RAISE EXCEPTION 'order is cancelled';
+            END IF;
+        WHEN 'check quantity' THEN
+            PERFORM FROM ecommerce.order_details AS line
+              WHERE order_id = changed AND line_number = 1
+                AND quantity - units >= (SELECT coalesce(sum(quantity), 0)
+                                           FROM ecommerce.order_return_lines AS back
+                                          WHERE back.order_id = changed AND back.line_number = 1);
+            IF NOT FOUND THEN
+                RAISE EXCEPTION 'more units than are left';
+            END IF;
+        WHEN 'restock' THEN
+            UPDATE ecommerce.stock_levels AS stock SET quantity = stock.quantity + units
+              FROM ecommerce.order_details AS line
+             WHERE order_id = changed AND line_number = 1 AND stock.product_id = line.product_id;
+        WHEN 'write return' THEN
+            new_number := nextval('test.event_numbers');
+            INSERT INTO ecommerce.order_returns (customer_id, order_id, return_number, amount,
+                                                 is_restocked, idempotency_key, actor)
+            SELECT customer_id, id, new_number, 0, restocked, key, 'test'
+              FROM ecommerce.orders WHERE id = changed;
+            INSERT INTO ecommerce.order_return_lines (customer_id, order_id, return_number,
+                                                      line_number, quantity, amount)
+            SELECT customer_id, id, new_number, 1, units, 0 FROM ecommerce.orders WHERE id = changed;
+        END CASE;
+    END LOOP;
+    RETURN units;
+END $$;
 
 CREATE FUNCTION test.change_status(changed bigint, new_status text, reason text,
                                    VARIADIC steps text[]) RETURNS text

@@ -58,7 +58,7 @@ BEGIN
             'id', id::bigint, 'customer_id', customer_id::bigint, 'order_date', order_date::timestamptz,
             'order_amount', order_amount::numeric, 'currency', currency::text, 'order_status', order_status::text,
             'shipping_address', shipping_address::text, 'number', number::text, 'address', address::jsonb,
-            'billing_address', billing_address::jsonb, 'metadata', metadata::jsonb, 'charges', NULL::text,
+            'billing_address', billing_address::jsonb, 'metadata', metadata::jsonb, 'charges', NULL::text, 'payment', NULL::text, 'returns', NULL::text,
             'order_details', (
                 SELECT coalesce(jsonb_agg(jsonb_build_object(
                     'id', line_number::integer, 'order_id', order_id::bigint, 'quantity', quantity::integer,
@@ -162,6 +162,8 @@ DECLARE
         ['order_listing_json, page', 'ecommerce.order_listing_json(1, 2)', 'pg_temp.orders_in_sql()'],
         ['cancel_order', 'ecommerce.cancel_order(1, 1, ''customer'')',
          'jsonb_path_query_first(pg_temp.orders_in_sql(), ''$[*] ? (@.id == 1)'')'],
+        ['return_items', 'ecommerce.return_items(1, (SELECT max(id) FROM ecommerce.orders)::bigint,'
+         ' ''[{"line": 1, "quantity": 1}]'', true) -> ''order_status''', 'to_jsonb(''PROCESSING''::text)'],
         ['take_order_events', 'ecommerce.take_order_events(10) #> ''{0,order}''',
          'jsonb_path_query_first(pg_temp.orders_in_sql(), ''$[*] ? (@.id == 1)'')'],
         ['acknowledge_order_events',
@@ -264,7 +266,7 @@ GROUP BY step ORDER BY step COLLATE "C";
 -- A table dropped and made anew, its columns in another sequence and one more of them.
 SELECT * FROM pg_temp.try_change($change$
     CREATE TABLE ecommerce.anew AS
-        SELECT 'new' AS note, tax_rate, tax_amount, discount_amount, options, sku, line_amount, quantity, unit_price, category_name, category_id, product_description,
+        SELECT 'new' AS note, is_counted, tax_rate, tax_amount, discount_amount, options, sku, line_amount, quantity, unit_price, category_name, category_id, product_description,
                product_name, product_id, line_number, order_id, customer_id FROM ecommerce.order_details;
     DROP TABLE ecommerce.order_details;
     ALTER TABLE ecommerce.anew RENAME TO order_details;

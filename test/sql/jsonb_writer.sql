@@ -29,7 +29,7 @@ CREATE FUNCTION pg_temp.orders_in_sql(user_id bigint) RETURNS jsonb LANGUAGE sql
         'id', o.id, 'customer_id', o.customer_id, 'order_date', o.order_date, 'order_amount', o.order_amount,
         'currency', o.currency, 'order_status', o.order_status, 'shipping_address', o.shipping_address,
         'number', o.number, 'address', o.address::jsonb, 'billing_address', o.billing_address::jsonb,
-        'metadata', o.metadata::jsonb, 'charges', NULL::text,
+        'metadata', o.metadata::jsonb, 'charges', NULL::text, 'payment', NULL::text, 'returns', NULL::text,
         'order_details', coalesce(d.lines, '[]')) ORDER BY o.id DESC), '[]')
     FROM ecommerce.orders AS o
     LEFT JOIN (

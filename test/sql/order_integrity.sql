@@ -46,6 +46,23 @@ SELECT order_id, ecommerce.set_order_status(user_id, order_id, status) -> 'order
 FROM (VALUES (2, 1, 'SHIPPED'), (2, 1, 'DELIVERED'), (2, 3, 'SHIPPED'), (1, 6, 'SHIPPED'), (1, 6, 'DELIVERED'),
              (1, 6, 'RETURNED'), (3, 5, 'SHIPPED'), (3, 5, 'RETURNED')) AS changes (user_id, order_id, status);
 SELECT ecommerce.cancel_order(1, 2, 'customer') -> 'order_status' AS order_status;
+SELECT ecommerce.return_items(user_id, order_id, items, restock) -> 'order_status' AS order_status
+FROM (VALUES (2, 1, '[{"line": 1, "quantity": 1}]'::jsonb, true), (2, 1, '[{"line": 1, "quantity": 1}, {"line": 2, "quantity": 2}]', false),
+             (2, 3, '[{"line": 1, "quantity": 4}]', true)) AS changes (user_id, order_id, items, restock);
+-- Orders that are paid for, one of them in advance, one too late, one not yet.
+ALTER TABLE ecommerce.orders ALTER payment_due_at SET DEFAULT '2100-01-01';
+CALL pg_temp.order(2, '{"1": 4}');
+CALL pg_temp.order(2, '{"1": 8}');
+CALL pg_temp.order(2, '{"1": 12}');
+CALL pg_temp.order(2, '{"1": 16}');
+ALTER TABLE ecommerce.orders ALTER payment_due_at DROP DEFAULT;
+SELECT order_id, ecommerce.record_payment(2, order_id, 'card', reference, kind, amount) #> '{payment,status}' AS payment
+FROM (VALUES (8, 'pi_8', 'authorized', 1), (8, 'pi_8', 'captured', 0.75), (8, 'pi_8b', 'captured', 0.25), (9, 'pi_9', 'authorized', 2)) AS payments (order_id, reference, kind, amount);
+SELECT ecommerce.request_refund(2, 8, 're_8', 0.5) #> '{payment,status}' AS payment, ecommerce.cancel_order(2, 10, 'unpaid') -> 'order_status' AS order_status;
+SELECT order_id, ecommerce.record_payment(2, order_id, 'card', reference, kind, amount) #> '{payment,status}' AS payment
+FROM (VALUES (8, 're_8', 'refunded', 0.5), (10, 'pi_10', 'captured', 3)) AS payments (order_id, reference, kind, amount);
+SELECT invariant, order_id, details FROM ecommerce.order_integrity();
+SELECT ecommerce.request_refund(2, 10, 're_10') #> '{payment,status}' AS payment;
 -- A deleted product stays in carts.
 SELECT ecommerce.add_to_cart(1, 2) IS NOT NULL AND ecommerce.add_to_cart(2, 1) IS NOT NULL AND ecommerce.add_to_cart(4, 5) IS NOT NULL AS filled;
 DELETE FROM ecommerce.products WHERE name = 'Desk';
@@ -65,6 +82,7 @@ INSERT INTO pg_temp.damages (invariant, damage) VALUES
     ('charges_are_those_of_lines_and_adjustments', 'UPDATE ecommerce.order_details SET discount_amount = 0.25 WHERE order_id = 1 AND line_number = 1'),
     ('charges_are_those_of_lines_and_adjustments', 'UPDATE ecommerce.orders SET items_amount = items_amount + 1 WHERE id = 7'),
     ('charges_are_those_of_lines_and_adjustments', 'UPDATE ecommerce.orders SET items_amount = NULL WHERE id = 7'),
+    ('charges_are_those_of_lines_and_adjustments', 'UPDATE ecommerce.order_details SET added_tax_amount = 5.68 WHERE order_id = 7'),
     ('charges_are_units_of_the_currency', 'UPDATE ecommerce.order_adjustments SET amount = amount + 0.001 WHERE kind = ''shipping'''),
     ('adjustments_are_numbered_from_1', 'UPDATE ecommerce.order_adjustments SET adjustment_number = 9 WHERE adjustment_number = 1'),
     ('adjustments_are_numbered_from_1', 'UPDATE ecommerce.order_adjustments SET adjustment_number = 2 WHERE adjustment_number = 1'),
@@ -94,6 +112,29 @@ INSERT INTO pg_temp.damages (invariant, damage) VALUES
     ('lines_are_numbered_from_1', 'UPDATE ecommerce.order_details SET line_number = NULL WHERE order_id = 3'),
     ('line_has_an_order', 'INSERT INTO ecommerce.order_details SELECT (pg_temp.with(line, ''{"order_id": 99}'')).* FROM ecommerce.order_details AS line WHERE order_id = 3'),
     ('line_has_an_order', 'UPDATE ecommerce.order_details SET customer_id = 1 WHERE order_id = 3'),
+    ('balance_is_that_of_the_ledger', 'UPDATE ecommerce.order_balances SET paid_amount = paid_amount + 0.01 WHERE order_id = 8'),
+    ('balance_is_that_of_the_ledger', 'UPDATE ecommerce.order_balances SET authorized_amount = 1 WHERE order_id = 8'),
+    ('balance_is_that_of_the_ledger', 'UPDATE ecommerce.order_balances SET refund_pending_amount = 0 WHERE order_id = 10'),
+    ('balance_is_that_of_the_ledger', 'UPDATE ecommerce.order_balances SET refunded_amount = NULL WHERE order_id = 10'),
+    ('balance_is_that_of_the_ledger', 'DELETE FROM ecommerce.order_balances WHERE order_id = 8'),
+    ('balance_is_that_of_the_ledger', 'DELETE FROM ecommerce.order_payments WHERE order_id = 9'),
+    ('balance_is_that_of_the_ledger', 'UPDATE ecommerce.order_payments SET kind = ''refund_failed'' WHERE kind = ''refunded'''),
+    ('refunds_do_not_exceed_payments', 'UPDATE ecommerce.order_balances SET refunded_amount = 1.01 WHERE order_id = 8'),
+    ('cancelled_order_holds_no_money', 'UPDATE ecommerce.order_balances SET refund_pending_amount = 2.99 WHERE order_id = 10'),
+    ('deadline_is_that_of_an_unpaid_order', 'UPDATE ecommerce.order_balances SET due_at = ''2100-01-01'' WHERE order_id = 9'),
+    ('deadline_is_that_of_an_unpaid_order', 'UPDATE ecommerce.order_balances SET due_at = NULL WHERE order_id = 11'),
+    ('deadline_is_that_of_an_unpaid_order', 'DELETE FROM ecommerce.order_balances WHERE order_id = 11'),
+    ('deadline_is_that_of_an_unpaid_order', 'UPDATE ecommerce.orders SET payment_due_at = NULL WHERE id = 11'),
+    ('payment_is_recorded_once', 'UPDATE ecommerce.order_payments SET reference = ''pi_8'' WHERE order_id = 10 AND kind = ''captured'''),
+    ('payments_are_numbered_from_1', 'UPDATE ecommerce.order_payments SET payment_number = 9 WHERE order_id = 8 AND payment_number = 1'),
+    ('payments_are_numbered_from_1', 'UPDATE ecommerce.order_payments SET payment_number = 2 WHERE order_id = 8 AND payment_number = 1'),
+    ('payment_is_of_a_kind_and_in_units_of_the_currency', 'UPDATE ecommerce.order_payments SET amount = 0.755 WHERE order_id = 8 AND payment_number = 2'),
+    ('payment_is_of_a_kind_and_in_units_of_the_currency', 'UPDATE ecommerce.order_payments SET amount = -1 WHERE order_id = 8 AND payment_number = 2'),
+    ('payment_is_of_a_kind_and_in_units_of_the_currency', 'UPDATE ecommerce.order_payments SET amount = ''NaN'' WHERE order_id = 8 AND payment_number = 2'),
+    ('payment_is_of_a_kind_and_in_units_of_the_currency', 'UPDATE ecommerce.order_payments SET kind = ''paid'' WHERE order_id = 8 AND payment_number = 2'),
+    ('payment_has_an_order', 'INSERT INTO ecommerce.order_payments SELECT (pg_temp.with(p, ''{"order_id": 99, "reference": "pi_99"}'')).* FROM ecommerce.order_payments AS p WHERE order_id = 9'),
+    ('balance_has_an_order', 'INSERT INTO ecommerce.order_balances SELECT (pg_temp.with(b, ''{"order_id": 99}'')).* FROM ecommerce.order_balances AS b WHERE order_id = 9'),
+    ('key_is_used_once', 'INSERT INTO ecommerce.order_balances TABLE ecommerce.order_balances ORDER BY order_id LIMIT 1'),
     ('events_are_numbered_from_1', 'UPDATE ecommerce.order_events SET event_number = 9 WHERE order_id = 1 AND event_number = 3'),
     ('events_are_numbered_from_1', 'UPDATE ecommerce.order_events SET event_number = 2 WHERE order_id = 4'),
     ('events_are_numbered_from_1', 'UPDATE ecommerce.order_events SET event_number = 0 WHERE order_id = 1 AND event_number = 2'),
@@ -105,11 +146,13 @@ INSERT INTO pg_temp.damages (invariant, damage) VALUES
     ('event_follows_the_one_before', 'UPDATE ecommerce.order_events SET event = NULL WHERE order_id = 4'),
     ('event_follows_the_one_before', 'UPDATE ecommerce.order_events SET event = ''order_placed PROCESSING'', new_status = NULL WHERE order_id = 1 AND event_number = 1; '
      'UPDATE ecommerce.order_events SET old_status = NULL WHERE order_id = 1 AND event_number = 2'),
+    ('event_follows_the_one_before', 'UPDATE ecommerce.order_events SET event = ''order_corrected'' WHERE order_id = 1 AND event_number = 3'),
     ('event_follows_the_one_before', 'DELETE FROM ecommerce.order_events WHERE order_id = 1 AND event_number = 2'),
     ('status_is_that_of_the_last_event', 'UPDATE ecommerce.orders SET order_status = ''SHIPPED'' WHERE id = 4'),
     ('status_is_that_of_the_last_event', 'UPDATE ecommerce.orders SET order_status = ''PROCESSING'' WHERE id = 1'),
     ('cancellation_has_a_reason', 'UPDATE ecommerce.order_events SET payload = NULL WHERE event = ''order_cancelled'''),
     ('cancellation_has_a_reason', 'UPDATE ecommerce.order_events SET payload = ''{"reason": "whim"}'' WHERE event = ''order_cancelled'''),
+    ('archived_order_is_not_in_the_shop', 'INSERT INTO ecommerce.archived_orders VALUES (2, 1, NULL, ''2026-11-23'', ''{}'', ''2026-11-23'')'),
     ('event_has_an_order', 'INSERT INTO ecommerce.order_events SELECT (pg_temp.with(e, ''{"order_id": 99, "id": 9}'')).* FROM ecommerce.order_events AS e WHERE order_id = 4'),
     ('event_id_is_used_once', 'UPDATE ecommerce.order_events SET id = 1 WHERE order_id = 4'),
     ('attempts_are_counted', 'UPDATE ecommerce.order_events SET attempts = -1 WHERE order_id = 4'),
@@ -147,6 +190,24 @@ INSERT INTO pg_temp.damages (invariant, damage) VALUES
     ('sequence_is_not_behind_the_ids', 'ALTER SEQUENCE ecommerce.products_id_seq RESTART WITH 2'),
     ('sequence_is_not_behind_the_ids', 'ALTER SEQUENCE ecommerce.promotions_id_seq RESTART'),
     ('sequence_is_not_behind_the_ids', 'ALTER SEQUENCE ecommerce.orders_id_seq RESTART WITH 7'),
+    ('returned_units_were_sold', 'UPDATE ecommerce.order_return_lines SET quantity = 3 WHERE order_id = 1 AND return_number = 1'),
+    ('returned_units_were_sold', 'UPDATE ecommerce.order_return_lines SET line_number = 9 WHERE order_id = 1 AND return_number = 1'),
+    ('returned_units_were_sold', 'UPDATE ecommerce.order_return_lines SET quantity = 0 WHERE order_id = 1 AND return_number = 1'),
+    ('returns_of_a_line_are_worth_its_share', 'UPDATE ecommerce.order_return_lines SET amount = amount + 0.01 WHERE order_id = 1 AND return_number = 1'),
+    ('returns_of_a_line_are_worth_its_share', 'UPDATE ecommerce.order_return_lines SET quantity = 3 WHERE order_id = 3'),
+    ('return_amount_is_the_sum_of_its_lines', 'UPDATE ecommerce.order_returns SET amount = amount + 0.01 WHERE order_id = 1 AND return_number = 1'),
+    ('return_amount_is_the_sum_of_its_lines', 'DELETE FROM ecommerce.order_return_lines WHERE order_id = 3'),
+    ('balance_has_the_returns', 'UPDATE ecommerce.order_balances SET returned_amount = returned_amount + 0.01 WHERE order_id = 1'),
+    ('balance_has_the_returns', 'UPDATE ecommerce.order_balances SET return_count = 1 WHERE order_id = 1'),
+    ('balance_has_the_returns', 'UPDATE ecommerce.order_returns SET return_number = 3 WHERE order_id = 1 AND return_number = 1'),
+    ('balance_has_the_returns', 'DELETE FROM ecommerce.order_balances WHERE order_id = 1'),
+    ('return_has_an_event', 'DELETE FROM ecommerce.order_events WHERE order_id = 3 AND event = ''order_items_returned'''),
+    ('return_has_an_event', 'UPDATE ecommerce.order_events SET payload = payload || ''{"amount": 1}'' WHERE order_id = 3 AND event = ''order_items_returned'''),
+    ('return_has_an_event', 'UPDATE ecommerce.order_returns SET is_restocked = NOT is_restocked WHERE order_id = 3'),
+    ('return_has_an_event', 'UPDATE ecommerce.order_events SET payload = payload || ''{"return_number": 9}'' WHERE order_id = 3 AND event = ''order_items_returned'''),
+    ('return_has_an_order', 'UPDATE ecommerce.order_return_lines SET return_number = 9 WHERE order_id = 3'),
+    ('return_has_an_order', 'UPDATE ecommerce.order_returns SET customer_id = 99 WHERE order_id = 3'),
+    ('order_of_which_all_came_back_is_returned', 'UPDATE ecommerce.orders SET order_status = ''SHIPPED'' WHERE id = 3'),
     ('sequence_is_not_behind_the_ids', 'ALTER SEQUENCE ecommerce.order_events_id_seq RESTART'),
     ('sequence_is_not_behind_the_ids', 'INSERT INTO ecommerce.categories (id, name) VALUES (2, ''By hand'')');
 
@@ -213,7 +274,7 @@ WHERE found IS NOT TRUE;
 SELECT * FROM ecommerce.order_integrity();
 
 -- A sequence that has not been used, but begins after the ids, is healthy.
-ALTER SEQUENCE ecommerce.orders_id_seq RESTART WITH 8;
+ALTER SEQUENCE ecommerce.orders_id_seq RESTART WITH 12;
 SELECT * FROM ecommerce.order_integrity();
 
 -- No rule of the source is left out.

@@ -41,7 +41,8 @@ SELECT regress_postgrest.embeddings('ecommerce_api');
 BEGIN;
 CREATE OR REPLACE VIEW ecommerce_api.products WITH (security_invoker = true) AS
     SELECT id, name, description, price, currency::text, category_id,
-           0::bigint AS quantity, sku, options, ''::text AS category_name
+           0::bigint AS quantity, sku, options, ''::text AS category_name,
+           minimum_quantity, maximum_quantity, quantity_step, customer_limit
       FROM ecommerce.products WHERE is_active;
 SELECT regress_postgrest.embeddings('ecommerce_api');
 ROLLBACK;

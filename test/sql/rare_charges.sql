@@ -68,4 +68,38 @@ UPDATE ecommerce.tax_rates SET is_included = false WHERE tax_class = 'goods';
 SELECT pg_temp.summary(ecommerce.cart_json(1)), ecommerce.cart_json(1) ->> 'fingerprint' = :'shown' AS same;
 SELECT * FROM ecommerce.order_integrity();
 
+-- What one row can tell is refused, whoever writes it.
+CREATE FUNCTION pg_temp.refusal(command text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    name text;
+BEGIN
+    EXECUTE command;
+    RETURN 'none';
+EXCEPTION WHEN check_violation THEN
+    GET STACKED DIAGNOSTICS name = CONSTRAINT_NAME;
+    RETURN name;
+END
+$$;
+SELECT kind, amount, is_included, pg_temp.refusal(format(
+           'INSERT INTO ecommerce.order_adjustments (customer_id, order_id, adjustment_number, kind, name, amount, is_included)'
+           ' VALUES (1, 1, %s, %L, $$Test$$, %L, %L)', 100 + number, kind, amount, is_included)) AS refused_by
+FROM (SELECT *, row_number() OVER () AS number FROM (VALUES
+             ('discount', '-1', false), ('discount', '0', false), ('tax', '1', true), ('fee', '1', false),
+             ('gift', '1', false), ('', '1', false), ('tax', '-0.01', false), ('discount', '0.01', false),
+             ('shipping_discount', '0.01', false), ('shipping', '-0.01', false), ('shipping', '1', true),
+             ('discount', '-1', true), ('tax', '1e15', false), ('discount', '-1e15', false), ('tax', 'NaN', false),
+             ('discount', '-Infinity', false)) AS it (kind, amount, is_included)) AS it
+ORDER BY number;
+SELECT quantity, unit_price, line_amount, discount_amount, pg_temp.refusal(format(
+           'INSERT INTO ecommerce.order_details (customer_id, order_id, line_number, product_id, product_name, quantity,'
+           ' unit_price, line_amount, discount_amount) VALUES (1, 1, %s, 1, $$Test$$, %s, %L, %L, %L)',
+           100 + number, quantity, unit_price, line_amount, discount_amount)) AS refused_by
+FROM (SELECT *, row_number() OVER () AS number FROM (VALUES
+             (1, '1', '1', NULL), (3, '0.335', '1.01', '1.01'), (1, '0', '0', '0'),
+             (0, '1', '0', NULL), (-1, '0', '0', NULL), (-1, '-1', '1', NULL), (1, '-1', '-1', NULL), (2, '1', '1', NULL),
+             (1, '1', '1', '1.01'), (1, '1', '1', '-0.01'), (1, '1e15', '1e15', NULL), (1, 'NaN', 'NaN', NULL),
+             (1, 'Infinity', 'Infinity', NULL), (1, '1', '1', 'NaN'))
+             AS it (quantity, unit_price, line_amount, discount_amount)) AS it
+ORDER BY number;
+
 DROP SCHEMA ecommerce, ecommerce_api CASCADE;

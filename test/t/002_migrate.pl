@@ -35,7 +35,7 @@ sub relations
 		WHERE relnamespace = 'ecommerce'::regnamespace AND relkind <> 'i'});
 }
 
-my $tables_and_sequences = join ' ', qw(cart_items carts categories
+my $tables_and_sequences = join ' ', qw(archived_orders cart_items carts categories
   categories_id_seq order_adjustments order_balances order_details order_events
   order_events_id_seq order_payments order_return_lines order_returns orders orders_id_seq products products_id_seq
   promotion_levels promotions promotions_id_seq schema_migrations

@@ -45,6 +45,10 @@ $node->safe_psql(
 		END LOOP;
 		PERFORM ecommerce.add_to_cart(2, 3, 7);
 		PERFORM ecommerce.place_order(2, idempotency_key => 'before');
+		PERFORM ecommerce.record_payment(1, 1, 'card', 'pi_1', 'captured', 3.98, '{"id": "evt_1"}');
+		PERFORM ecommerce.request_refund(1, 1, 're_1', 1);
+		UPDATE ecommerce.orders SET payment_due_at = '2100-01-01' WHERE id = 2;
+		PERFORM ecommerce.record_payment(1, 2, 'card', 'pi_2', 'failed', 3.98);
 		PERFORM ecommerce.add_to_cart(3, 2, 1);
 	END $$;
 	UPDATE ecommerce.orders SET gift_note = CASE WHEN id % 2 = 0 THEN 'For you' END;

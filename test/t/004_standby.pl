@@ -48,6 +48,8 @@ foreach my $query (
 	'ecommerce.order_listing_json(2)',
 	"ecommerce.order_listing_json(1, page_size => 1, before_id => 2, status => 'SHIPPED')",
 	'ecommerce.order_json(1, 2)',
+	'ecommerce.find_order(2)',
+	'ecommerce.order_queue(NULL)',
 	'ecommerce.cart_json(1)',
 	"jsonb_array_length(ecommerce.cart_json(1) #> '{charges,adjustments}')")
 {

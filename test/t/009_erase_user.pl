@@ -40,8 +40,18 @@ $node->safe_psql(
 			PERFORM ecommerce.add_to_cart(customer, 3, 4);
 		END LOOP;
 		PERFORM ecommerce.cancel_order(1, 2, 'fraud');
-		PERFORM ecommerce.set_order_status(1, 3, 'SHIPPED');
+		PERFORM ecommerce.set_order_address(1, 3, '1 Megadodo House');
+		PERFORM ecommerce.set_order_status(1, 3, 'SHIPPED', '{"tracking_number": "parcel of 1"}');
+		PERFORM ecommerce.correct_order_status(1, 3, 'PROCESSING', 'Zaphod 1 Beeblebrox called');
+		PERFORM ecommerce.set_order_status(2, 5, 'SHIPPED', '{"tracking_number": "parcel of 2"}');
 		PERFORM ecommerce.acknowledge_order_events('{1}');
+		PERFORM set_config('request.jwt.claims', '{"sub": "clerk of 1"}', true);
+		PERFORM ecommerce.record_payment(1, 1, 'card', 'pi_1', 'captured', 1.50, '{"cardholder": "Z. Beeblebrox of 1"}');
+		PERFORM ecommerce.request_refund(1, 1, 're_1', 0.50, reason => 'third head of 1');
+		PERFORM ecommerce.return_items(1, 1, '[{"line": 1, "quantity": 1}]', true, 'stain of 1', 'return of 1');
+		PERFORM set_config('request.jwt.claims', '{"sub": "clerk of 2"}', true);
+		PERFORM ecommerce.return_items(2, 4, '[{"line": 1, "quantity": 1}]', true, 'stain of 2', 'return of 2');
+		PERFORM ecommerce.record_payment(2, 4, 'card', 'pi_1', 'captured', 1.50, '{"cardholder": "Z. Beeblebrox of 2"}');
 	END $$;
 	UPDATE ecommerce.orders SET gift_note = 'For you, from 555-0101' WHERE id = 1;
 	ANALYZE;
@@ -50,20 +60,24 @@ $node->safe_psql(
 # What must be gone, what goes when it is asked for, and what the shop has to see to.
 my @personal = (
 	'Zaphod 1 Beeblebrox', 'zaphod1@example.com',
-	'first of 1', 'third of 1');
+	'first of 1', 'third of 1',
+	'clerk of 1', 'Z. Beeblebrox of 1', 'third head of 1',
+	'stain of 1', 'return of 1');
 my @addresses = ('1 Restaurant Row', '1 Megadodo House');
+my @said = ('parcel of 1', 'old_shipping_address', 'Zaphod 1 Beeblebrox called');
 my @of_the_shop = ('555-0101');
 my @of_another = (
 	'Zaphod 2 Beeblebrox', 'zaphod2@example.com',
 	'2 Restaurant Row', '2 Megadodo House',
-	'first of 2', 'third of 2');
+	'first of 2', 'third of 2',
+	'clerk of 2', 'Z. Beeblebrox of 2', 'stain of 2', 'return of 2', 'parcel of 2');
 
 $before = rows_of('shop');
 
 # The real function, with and without the addresses of the orders.
 foreach my $order_addresses ('false', 'true')
 {
-	my @gone = (@personal, $order_addresses eq 'true' ? @addresses : ());
+	my @gone = (@personal, @said, $order_addresses eq 'true' ? @addresses : ());
 	my @left = ($order_addresses eq 'true' ? () : @addresses, @of_the_shop, @of_another);
 	my $call = "SELECT ecommerce.erase_user(1, order_addresses => $order_addresses)";
 	my $after;
@@ -133,8 +147,11 @@ is( $node->safe_psql(
 	  . qq{"order_placed"|{"name": "erased", "email": null}\n}
 	  . qq{"order_placed"|{"name": "erased", "email": null}},
 	'orders go on, and their events have no name and e-mail');
-is($node->safe_psql($database, 'SELECT * FROM ecommerce.order_integrity()'),
-	'', 'the shop stays healthy');
+is( $node->safe_psql(
+		$database, q{
+		SELECT ecommerce.request_refund(1, 1, 're_2') #> '{payment,refund_pending_amount}';
+		SELECT * FROM ecommerce.order_integrity()}),
+	'1.50', 'the money of the order goes back, and the shop stays healthy');
 
 
 # Erasures that forget something, or do more than they should.
@@ -142,16 +159,28 @@ my %step = (
 	cart => 'DELETE FROM ecommerce.carts WHERE user_id = erased;',
 	user => q{UPDATE ecommerce.users SET name = 'erased', email = NULL, shipping_address = NULL
 			  WHERE id = erased;},
+	payments => q{UPDATE ecommerce.order_payments SET payload = NULL, person = NULL WHERE customer_id = erased;
+				  UPDATE ecommerce.order_events SET person = NULL WHERE customer_id = erased;},
+	returns => q{UPDATE ecommerce.order_returns SET reason = NULL, idempotency_key = NULL, person = NULL
+				 WHERE customer_id = erased;},
 	keys => 'UPDATE ecommerce.orders SET idempotency_key = NULL WHERE customer_id = erased;',
 	addresses => q{UPDATE ecommerce.orders SET shipping_address = 'erased'
-				   WHERE customer_id = erased;});
+				   WHERE customer_id = erased;},
+	said => q{UPDATE ecommerce.order_events SET payload = NULL
+			  WHERE customer_id = erased
+			  AND event IN ('order_shipped', 'order_corrected', 'order_address_changed');});
 my %mistake = (
 	'nothing, which is right' => [ {}, qr/^$/ ],
 	'the cart' => [ { cart => '' }, qr/^\+INSERT INTO ecommerce.cart_items VALUES \(1, 3, 4/m ],
 	'the name' => [
 		{ user => 'UPDATE ecommerce.users SET email = NULL, shipping_address = NULL WHERE id = erased;' },
 		qr/^\+.*users VALUES \(1, 'Zaphod/m ],
+	'what was said of payments' => [ { payments => 'UPDATE ecommerce.order_events SET person = NULL WHERE customer_id = erased;' }, qr/^\+.*'\{"cardholder": "Z. Beeblebrox of 1"\}'/m ],
+	'the reasons of returns' => [
+		{ returns => 'UPDATE ecommerce.order_returns SET idempotency_key = NULL, person = NULL WHERE customer_id = erased;' },
+		qr/^\+.*'stain of 1'/m ],
 	'the keys' => [ { keys => '' }, qr/^\+.*'first of 1'/m ],
+	'what was said' => [ { said => '' }, qr/^\+.*parcel of 1/m ],
 	'the addresses of orders' => [ { addresses => '' }, qr/^\+.*'1 Megadodo House'/m ],
 	'whom to erase' => [
 		{ keys => 'UPDATE ecommerce.orders SET idempotency_key = NULL;' },
@@ -167,7 +196,7 @@ my $number = 0;
 foreach my $name (sort keys %mistake)
 {
 	my ($steps, $found) = @{ $mistake{$name} };
-	my $body = join "\n", @{ { %step, %$steps } }{qw(cart user keys addresses)};
+	my $body = join "\n", @{ { %step, %$steps } }{qw(cart user payments returns keys addresses said)};
 
 	$database = 'mistake_' . ++$number;
 	$node->safe_psql('postgres', "CREATE DATABASE $database TEMPLATE shop");
@@ -212,7 +241,11 @@ foreach my $kept (
 	[ 'DELETE', 'carts' ],
 	[ 'DELETE', 'cart_items' ],
 	[ 'UPDATE', 'users' ],
-	[ 'UPDATE', 'orders' ])
+	[ 'UPDATE', 'orders' ],
+	[ 'UPDATE', 'order_events' ],
+	[ 'UPDATE', 'order_payments' ],
+	[ 'UPDATE', 'order_returns' ],
+	[ 'UPDATE', 'archived_orders' ])
 {
 	my ($stdout, $stderr);
 
@@ -221,7 +254,11 @@ foreach my $kept (
 		BEGIN;
 		SELECT ecommerce.add_to_cart(2, 1);
 		SELECT ecommerce.place_order(2, 'key', shipping_address => 'Street');
+		SELECT ecommerce.set_order_status(2, max(id), 'SHIPPED', '{"tracking_number": "x"}')
+		FROM ecommerce.orders WHERE customer_id = 2 AND order_status = 'PROCESSING';
 		SELECT ecommerce.add_to_cart(2, 1);
+		SELECT ecommerce.record_payment(2, 4, 'card', 'pi_2', 'captured', 1, '{}');
+		INSERT INTO ecommerce.archived_orders (customer_id, order_id, order_date, document) VALUES (2, 99, now(), '{}');
 		CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 		CREATE TRIGGER a BEFORE $kept->[0] ON ecommerce.$kept->[1]
 		FOR EACH ROW EXECUTE FUNCTION keep();
@@ -257,6 +294,9 @@ sub differences
 		next if $row =~ /^INSERT INTO ecommerce.cart(?:s|_items) VALUES \(1, /;
 		$row =~ s/(users VALUES \(1, )'.*?', '.*?', '.*?'/$1'erased', NULL, NULL/;
 		$row =~ s/'(?:first|third) of 1'/NULL/;
+		$row =~ s/'(?:clerk of 1|\{"\w+": "(?:Z. Beeblebrox|third head) of 1"\})'/NULL/g;
+		$row =~ s/'(?:stain|return) of 1'/NULL/g;
+		$row =~ s/(order_events VALUES \(1, .*?)'\{"(?:tracking_number|old_address|reason": "Zaphod).*?\}'/$1NULL/;
 		$row =~ s/'1 (?:Restaurant Row|Megadodo House)'/'erased'/
 		  if $order_addresses eq 'true';
 		$should{$row} = 1;

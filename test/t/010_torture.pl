@@ -49,13 +49,18 @@ my %least = (
 	'answers stock_is_locked' => 5,
 	'answers order, replayed' => 20,
 	'answers shipped' => 5,
+	'answers returned' => 20,
 	'killed: backend' => 5,
 	'killed: backend, by pg_terminate_backend' => 1,
 	'adjustments: discount' => 50,
 	'adjustments: shipping' => 20,
 	'adjustments: tax' => 50,
 	'lines of the longest order' => 40,
+	'orders expired' => 3,
 	'orders with two coupons' => 5,
+	'payments: captured' => 20,
+	'payments: refund_requested' => 3,
+	'payments: refunded' => 1,
 	'uses given back' => 5,
 	'uses granted' => 20,
 	'units removed' => 10);
@@ -72,6 +77,11 @@ my $rounds = 0;
 my $enough = 0;
 
 make_shop($node, 'postgres');
+$node->safe_psql(
+	'postgres', q{
+	ALTER DATABASE postgres SET audit.pays = on;
+	ALTER TABLE ecommerce.orders ALTER payment_due_at
+	SET DEFAULT CASE WHEN random() < 0.3 THEN clock_timestamp() + interval '0.2 s' END});
 until ($enough)
 {
 	my $start = time;
@@ -84,6 +94,7 @@ until ($enough)
 							CASE WHEN $2::text IS NULL THEN ecommerce.cart_json($1)->>'fingerprint' END)
 						AS placed},
 		cancel => q{SELECT ecommerce.cancel_order($1, $2, 'customer')},
+		give_back => 'SELECT audit.give_back($1, $2, $3)',
 		level => $level,
 		seconds => $soak_seconds ? $soak_seconds / 15 : 3,
 		pause => $soak_seconds ? 3 : 0.4);
@@ -94,6 +105,29 @@ until ($enough)
 	$node->safe_psql('postgres', 'VACUUM ANALYZE');
 	%figures = (figures($node, 'postgres'), %kills);
 	$enough = $violations ne '' || is_enough(time - $start);
+}
+
+# Money that is not what it was is found, and so is an order that was paid and is due, or
+# was not paid and is sent.
+foreach my $damage (
+	q{UPDATE ecommerce.order_balances SET paid_amount = paid_amount + 1
+	  WHERE order_id = (SELECT max(order_id) FROM ecommerce.order_payments WHERE kind = 'captured')},
+	q{UPDATE ecommerce.order_balances SET refund_pending_amount = refund_pending_amount + 0.50
+	  WHERE order_id = (SELECT max(order_id) FROM ecommerce.order_payments WHERE kind = 'refund_requested')},
+	q{DELETE FROM ecommerce.order_payments WHERE ctid = (SELECT max(ctid) FROM ecommerce.order_payments)},
+	q{UPDATE ecommerce.order_payments SET amount = amount + 1
+	  WHERE ctid = (SELECT max(ctid) FROM ecommerce.order_payments)},
+	q{UPDATE ecommerce.order_balances SET due_at = now() WHERE paid_amount > 0})
+{
+	isnt(
+		$node->safe_psql(
+			'postgres', qq{
+			BEGIN;
+			SET LOCAL session_replication_role = replica;
+			$damage;
+			SELECT violation FROM audit.violations WHERE violation LIKE 'order%';
+			ROLLBACK}),
+		'', "found: $damage");
 }
 note sprintf 'seed %d: %d rounds in %d seconds', $seed, $rounds,
   time - $began;
@@ -260,11 +294,13 @@ my %step = (
 	after_order => '',
 	insert_lines => q{
 		INSERT INTO ecommerce.order_details (customer_id, order_id, line_number, product_id,
-			product_name, unit_price, quantity, line_amount, discount_amount, tax_amount)
+			product_name, unit_price, quantity, line_amount, discount_amount, tax_amount,
+			added_tax_amount)
 		SELECT customer, place.order_id, row_number() OVER (), product_id, 'Thing', price,
-			   quantity, amount, amount - left_of_it, tax_of_it
-		FROM unnest(ids, quantities, prices, amounts, net, taxes)
-			 AS line (product_id, quantity, price, amount, left_of_it, tax_of_it);
+			   quantity, amount, amount - left_of_it, tax_of_it,
+			   CASE WHEN class = 'goods' THEN tax_of_it END
+		FROM unnest(ids, quantities, prices, amounts, net, taxes, classes)
+			 AS line (product_id, quantity, price, amount, left_of_it, tax_of_it, class);
 		INSERT INTO ecommerce.order_adjustments (customer_id, order_id, adjustment_number, kind,
 			code, name, promotion_id, amount, is_included)
 		SELECT customer, place.order_id, row_number() OVER (), kind, code, name, promotion_id,
@@ -503,6 +539,7 @@ my %mistake = (
 				amounts := trim_array(amounts, 1);
 				net := trim_array(net, 1);
 				taxes := trim_array(taxes, 1);
+				classes := trim_array(classes, 1);
 			END IF;
 		} . $step{insert_lines}
 	},
@@ -512,6 +549,10 @@ my %mistake = (
 		pause => 0.5,
 		after_order => 'COMMIT; PERFORM pg_sleep(0.1);',
 		after_lines => 'COMMIT; PERFORM pg_sleep(0.1);'
+	},
+	'order cancelled, and what had come back given back again' => {
+		found => qr/units doubled between stock and orders/,
+		give_back => 'SELECT audit.give_back($1, $2, $3)'
 	},
 	'order cancelled without a lock' => {
 		found => qr/units doubled between stock and orders/,
@@ -537,7 +578,8 @@ foreach my $name (sort keys %mistake)
 		$violations = torment(
 			$other_node, $database, %theirs,
 			seconds => $seconds,
-			pause => $mistake->{pause});
+			pause => $mistake->{pause},
+			give_back => $mistake->{give_back});
 		$spent += $seconds;
 	  } until $violations =~ $mistake->{found} || $spent >= 15;
 	like($violations, $mistake->{found},
@@ -651,7 +693,8 @@ sub torment
 				$program, int(rand(2**31)),
 				$params{seconds}, $workers,
 				int(rand(2**31)), $params{place},
-				$params{cancel}
+				$params{cancel},
+				$params{give_back} // 'SELECT $1, $2, $3 WHERE false'
 			],
 			'<',
 			\undef,
@@ -764,6 +807,10 @@ sub figures
 		FROM (SELECT order_id FROM ecommerce.order_adjustments
 			  WHERE kind = 'discount' AND code IS NOT NULL
 			  GROUP BY order_id HAVING count(*) > 1) AS several
+		UNION ALL
+		SELECT 'payments: ' || kind, count(*) FROM ecommerce.order_payments GROUP BY 1
+		UNION ALL
+		SELECT 'orders expired', count(*) FROM ecommerce.order_events WHERE payload ->> 'reason' = 'unpaid'
 		UNION ALL
 		SELECT 'uses granted', sum(uses) FROM audit.granted
 		UNION ALL

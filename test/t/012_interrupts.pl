@@ -66,6 +66,8 @@ my %calls_of_clerk = (
 	'set_order_status-shipped' => "ecommerce.set_order_status(%1\$d, $order, 'SHIPPED')",
 	'set_order_status-returned' => "ecommerce.set_order_status(%1\$d, $order, 'RETURNED')",
 	'cancel_order' => "ecommerce.cancel_order(%1\$d, $order, 'staff')",
+	'return_items' => "ecommerce.return_items(%1\$d, $order,"
+	  . q{ '[{"line": 1, "quantity": 1}]', true)},
 	'cancel_order-api' => "ecommerce_api.cancel_order($order)",
 	'take_order_events' => 'ecommerce.take_order_events(5, lease_seconds => 1)',
 	'acknowledge_order_events' =>
@@ -257,7 +259,14 @@ sub make_shop
 			   + (SELECT coalesce(sum(quantity), 0)
 				  FROM ecommerce.order_details JOIN ecommerce.orders USING (customer_id)
 				  WHERE customer_id = customer AND id = order_id
-					AND order_status <> 'CANCELLED'),
+					AND order_status <> 'CANCELLED')
+			   -- What came back is in stock again; it is not, if it was thrown away.
+			   + (SELECT coalesce(sum(CASE WHEN order_status <> 'CANCELLED' AND is_restocked THEN -quantity
+										   WHEN order_status = 'CANCELLED' AND NOT is_restocked THEN quantity END), 0)
+				  FROM ecommerce.order_return_lines AS line
+				  JOIN ecommerce.order_returns USING (customer_id, order_id, return_number)
+				  JOIN ecommerce.orders USING (customer_id)
+				  WHERE customer_id = customer AND orders.id = line.order_id),
 			   md5(concat(
 				   (SELECT string_agg(item::text, ' ' ORDER BY product_id)
 					FROM ecommerce.cart_items AS item WHERE user_id = customer),
@@ -265,6 +274,12 @@ sub make_shop
 					FROM ecommerce.orders WHERE customer_id = customer),
 				   (SELECT string_agg(event::text, ' ' ORDER BY id)
 					FROM ecommerce.order_events AS event WHERE customer_id = customer),
+				   (SELECT string_agg(line::text || back::text, ' ' ORDER BY order_id, return_number, line_number)
+					FROM ecommerce.order_return_lines AS line
+					JOIN ecommerce.order_returns AS back USING (customer_id, order_id, return_number)
+					WHERE customer_id = customer),
+				   (SELECT string_agg(balance::text, ' ' ORDER BY order_id)
+					FROM ecommerce.order_balances AS balance WHERE customer_id = customer),
 				   (SELECT users FROM ecommerce.users WHERE id = customer),
 				   (SELECT string_agg(relacl::text, ' ' ORDER BY oid) FROM pg_class
 					WHERE relnamespace = 'ecommerce'::regnamespace)))

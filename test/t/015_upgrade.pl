@@ -89,7 +89,7 @@ foreach my $old (@old_versions)
 		'migrate()')
 	{
 		is(error_of($session, $call),
-			'55000 ' . ($call =~ /place_order|migrate/ ? 'extension_not_updated' : 'not_migrated'),
+			'55000 ' . ($call =~ /place_order|set_order_status|migrate/ ? 'extension_not_updated' : 'not_migrated'),
 			"$old, new library: $call says what to run");
 	}
 	$session->ask('ALTER EXTENSION ecommerce UPDATE');
@@ -162,10 +162,11 @@ $node->safe_psql(
 is( $node->safe_psql('odd', $privileges),
 	join("\n", sort 'ecommerce.current_user_id PUBLIC', 'ecommerce.migrate PUBLIC',
 		'ecommerce.migrate janitor *', 'ecommerce_api.cart_json kiosk',
-		map { "ecommerce.$_ manager" } 'grant_api', 'migrate', 'revoke_api', 'set_owner'),
+		map { "ecommerce.$_ manager" } 'archive_orders', 'grant_api', 'import_orders', 'migrate', 'revoke_api', 'set_owner'),
 	'privileges of the shop\'s own making are kept');
 is( join(' ', grants('odd') =~ /ON FUNCTION (\w+\.\w+)\([^\n]* TO (?:PUBLIC|janitor|kiosk|manager)\b/g),
-	'ecommerce.current_user_id ecommerce.grant_api ecommerce.migrate ecommerce.migrate ecommerce.migrate'
+	'ecommerce.archive_orders ecommerce.current_user_id ecommerce.grant_api ecommerce.import_orders'
+	  . ' ecommerce.migrate ecommerce.migrate ecommerce.migrate'
 	  . ' ecommerce.revoke_api ecommerce.set_owner ecommerce_api.cart_json',
 	'and dumped');
 

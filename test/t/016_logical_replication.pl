@@ -42,6 +42,8 @@ sub trade
 		SELECT ecommerce.place_order(2, idempotency_key => '$second');
 		SELECT ecommerce.set_order_status(1, max(id), 'SHIPPED') FROM ecommerce.orders WHERE customer_id = 1;
 		SELECT ecommerce.cancel_order(2, max(id), 'staff') FROM ecommerce.orders WHERE customer_id = 2;
+		SELECT ecommerce.record_payment(1, max(id), 'card', '$first', 'captured', 1, '{"a": 1}') FROM ecommerce.orders WHERE customer_id = 1;
+		SELECT ecommerce.request_refund(1, max(id), '$second', 0.5) FROM ecommerce.orders WHERE customer_id = 1;
 		SELECT ecommerce.take_order_events(2);
 		SELECT ecommerce.acknowledge_order_events(array_agg(id))
 		FROM (SELECT id FROM ecommerce.order_events ORDER BY id DESC LIMIT 2) AS latest;
@@ -72,7 +74,7 @@ $publisher->safe_psql(
 	CREATE PUBLICATION shop FOR TABLE ecommerce.users, ecommerce.categories,
 		ecommerce.products, ecommerce.carts, ecommerce.cart_items, ecommerce.stock_levels,
 		ecommerce.orders, ecommerce.order_details, ecommerce.order_adjustments, ecommerce.order_payments, ecommerce.order_balances,
-		ecommerce.order_returns, ecommerce.order_return_lines, ecommerce.order_events,
+		ecommerce.order_returns, ecommerce.order_return_lines, ecommerce.order_events, ecommerce.archived_orders,
 		ecommerce.promotions, ecommerce.promotion_levels, ecommerce.tax_rates, ecommerce.shipping_rates});
 is( $publisher->safe_psql(
 		'postgres', q{
@@ -179,7 +181,7 @@ is( $subscriber->safe_psql(
 		SELECT setval('ecommerce.order_events_id_seq', max(id)) FROM ecommerce.order_events;
 		SELECT * FROM ecommerce.order_integrity();
 		ROLLBACK}),
-	"6\n3\n1\n4\n1\n4\n8",
+	"6\n3\n1\n4\n1\n4\n10",
 	'setval() to the highest ids is enough for the rows that are there');
 
 is( $subscriber->safe_psql('postgres',

@@ -311,7 +311,7 @@ like(
 	build_mailer(
 		[
 			'message.c', 'notice->event_id, notice->event_time,
-', 'confirmation->event_id, (sprintf(formatted, "%ld", random()), formatted),
+', 'notice->event_id, (sprintf(formatted, "%ld", random()), formatted),
 '
 		]),
 	10);

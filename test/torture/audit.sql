@@ -13,6 +13,10 @@ CREATE TABLE audit.prices (product_id bigint, price numeric);
 -- Written in the transaction that lets a promotion be used so many times more.
 CREATE TABLE audit.granted (promotion_id bigint, uses bigint);
 
+-- Written in the transaction that takes units back.
+CREATE TABLE audit.returned (user_id bigint, order_id bigint, line_number integer,
+    quantity integer, is_restocked boolean);
+
 -- What does not change: how orders are charged.
 CREATE TABLE audit.promotions AS
 SELECT id, name, kind, value, customer_limit FROM ecommerce.promotions;
@@ -25,7 +29,7 @@ SELECT user_id FROM ecommerce.carts WHERE shipping_code IS NOT NULL;
 INSERT INTO audit.granted SELECT promotion_id, remaining FROM ecommerce.promotion_levels;
 
 -- What the clients wrote down when they were answered. The kind is order, cancelled,
--- shipped, lost (the connection), doubt (whether there is an order that had no key),
+-- shipped, returned, lost (the connection), doubt (whether there is an order that had no key),
 -- conflict (a 40001 that was to be expected), an SQLSTATE, or the code in the DETAIL where
 -- that says more.
 -- The level is that of the transactions' isolation.
@@ -131,6 +135,23 @@ BEGIN
     INSERT INTO audit.granted VALUES (promotion, units);
 END $$;
 
+-- Takes a unit or two of a line back, once, however often it is called with this choice.
+CREATE FUNCTION audit.give_back(customer bigint, placed bigint, choice bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    line integer := 1 + choice / 4 % greatest(1, (SELECT count(*) FROM ecommerce.order_details
+                                                   WHERE (customer_id, order_id) = (customer, placed)));
+    units integer := 1 + choice / 2 % 2;
+    restock boolean := choice % 2 = 0;
+    answer jsonb := ecommerce.return_items(
+        customer, placed, jsonb_build_array(jsonb_build_object('line', line, 'quantity', units)),
+        restock, idempotency_key => choice::text);
+BEGIN
+    IF NOT (answer -> 'replayed')::boolean THEN
+        INSERT INTO audit.returned VALUES (customer, placed, line, units, restock);
+    END IF;
+END $$;
+
 CREATE FUNCTION audit.raise_price(product bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -139,6 +160,38 @@ BEGIN
     UPDATE ecommerce.products SET price = price + 0.0001 WHERE id = product
     RETURNING price INTO raised;
     INSERT INTO audit.prices VALUES (product, raised);
+END $$;
+
+-- Written in the transaction that records it: money in, out, or about to go out.
+CREATE TABLE audit.money (customer_id bigint, order_id bigint, kind text, reference text, amount numeric);
+
+-- Tells something of the payment of an order, maybe again. Repeated, it is the same. Only a shop
+-- that sells for money, which those that are made wrong do not.
+CREATE FUNCTION audit.pay(customer bigint, placed bigint, drawn integer) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    choice integer := (ARRAY[1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 6, 6, 6, 7])[drawn];
+    whole numeric;
+    name text := format('%s of %s', (ARRAY[1, 2, 3, 3, 3, 6, 6, 6])[choice], placed);
+    told text := (ARRAY['captured', 'captured', 'authorized', 'voided', 'captured', 'refund_requested',
+                        'refunded', 'refund_failed'])[choice];
+    paid jsonb;
+BEGIN
+    IF current_setting('audit.pays', true) IS DISTINCT FROM 'on' THEN
+        RETURN;
+    END IF;
+    SELECT round(order_amount, 2) INTO whole FROM ecommerce.orders WHERE (customer_id, id) = (customer, placed);
+    IF choice IN (2, 6, 7, 8) THEN
+        whole := 0.50;
+    END IF;
+    IF choice = 6 THEN
+        paid := ecommerce.request_refund(customer, placed, name, whole, 'card');
+    ELSIF choice < 6 OR EXISTS (SELECT FROM ecommerce.order_payments WHERE customer_id = customer AND reference = name) THEN
+        paid := ecommerce.record_payment(customer, placed, 'card', name, told, whole);
+    END IF;
+    IF NOT (paid -> 'replayed')::boolean THEN
+        INSERT INTO audit.money VALUES (customer, placed, told, name, whole);
+    END IF;
 END $$;
 
 -- How many of a customer's latest orders are listed with an amount that is not that of
@@ -178,8 +231,35 @@ FROM (SELECT product_id, quantity FROM audit.received
       FROM ecommerce.order_details AS line
       LEFT JOIN ecommerce.orders
            ON (orders.customer_id, orders.id) = (line.customer_id, line.order_id)
-      WHERE order_status IS DISTINCT FROM 'CANCELLED') AS units
+      WHERE order_status IS DISTINCT FROM 'CANCELLED'
+      UNION ALL
+      -- What came back is in stock again, or else gone for good.
+      SELECT line.product_id, CASE WHEN order_status IS DISTINCT FROM 'CANCELLED' AND is_restocked
+                                   THEN back.quantity
+                                   WHEN order_status = 'CANCELLED' AND NOT is_restocked
+                                   THEN -back.quantity ELSE 0 END
+      FROM audit.returned AS back
+      JOIN ecommerce.order_details AS line
+           ON (line.customer_id, line.order_id, line.line_number)
+              = (back.user_id, back.order_id, back.line_number)
+      LEFT JOIN ecommerce.orders
+           ON (orders.customer_id, orders.id) = (line.customer_id, line.order_id)) AS units
 GROUP BY product_id HAVING sum(quantity) <> 0
+UNION ALL
+-- What came back is what was taken back, and no more than was sold.
+SELECT format('order %s, line %s: %s of %s units were taken back, and %s came back',
+              order_id, line_number, taken, sold, back)
+FROM (SELECT customer_id, order_id, line_number, sum(sold) AS sold, sum(taken) AS taken,
+             sum(back) AS back
+      FROM (SELECT customer_id, order_id, line_number, quantity AS sold, 0 AS taken, 0 AS back
+            FROM ecommerce.order_details
+            UNION ALL
+            SELECT user_id, order_id, line_number, 0, quantity, 0 FROM audit.returned
+            UNION ALL
+            SELECT customer_id, order_id, line_number, 0, 0, quantity
+            FROM ecommerce.order_return_lines) AS units
+      GROUP BY 1, 2, 3) AS line
+WHERE taken <> back OR taken > sold
 UNION ALL
 -- Amounts are exact.
 SELECT format('order %s: line %s has a wrong amount', order_id, line_number)
@@ -282,12 +362,47 @@ SELECT format('order %s: it is %s, and its events are %s', coalesce(id, order_id
               order_status, events)
 FROM ecommerce.orders
 FULL JOIN (SELECT customer_id, order_id,
-                  string_agg(event || ' ' || event_number, ', ' ORDER BY event_number) AS events
-           FROM ecommerce.order_events GROUP BY 1, 2) AS history
+                  string_agg(event || ' ' || number, ', ' ORDER BY number) AS events
+           FROM (SELECT *, event_number - count(*) FILTER (WHERE old_status = new_status)
+                        OVER (PARTITION BY customer_id, order_id ORDER BY event_number) AS number
+                 FROM ecommerce.order_events) AS event
+           WHERE old_status IS DISTINCT FROM new_status GROUP BY 1, 2) AS history
      ON (history.customer_id, order_id) = (orders.customer_id, id)
 WHERE events IS DISTINCT FROM
       'order_placed 1' || CASE order_status WHEN 'PROCESSING' THEN ''
+                          WHEN 'RETURNED' THEN ', order_shipped 2, order_returned 3'
                           ELSE ', order_' || lower(order_status) || ' 2' END
+UNION ALL
+-- What is in the books is in the ledger, and in the balances: what came in is held or went out.
+SELECT format('order %s: %s %s of %s is %s', coalesce(money.order_id, payment.order_id), kind, reference,
+              money.amount, payment.amount)
+FROM audit.money
+FULL JOIN ecommerce.order_payments AS payment USING (customer_id, kind, reference)
+WHERE (money.order_id, money.amount) IS DISTINCT FROM (payment.order_id, payment.amount)
+UNION ALL
+SELECT format('order %s: %s came in, %s went out, %s is about to; its balance has %s, %s, %s',
+              coalesce(book.order_id, balance.order_id), came_in, went_out, is_about_to,
+              paid_amount, refunded_amount, refund_pending_amount)
+FROM (SELECT customer_id, order_id, coalesce(sum(amount) FILTER (WHERE kind = 'captured'), 0) AS came_in,
+             coalesce(sum(amount) FILTER (WHERE kind = 'refunded' AND NOT failed), 0) AS went_out,
+             coalesce(sum(amount) FILTER (WHERE kind = 'refund_requested' AND NOT settled), 0) AS is_about_to
+      FROM (SELECT *, bool_or(kind = 'refund_failed') OVER same AS failed,
+                   bool_or(kind IN ('refunded', 'refund_failed')) OVER same AS settled
+            FROM audit.money WINDOW same AS (PARTITION BY customer_id, reference)) AS told
+      GROUP BY 1, 2) AS book
+FULL JOIN ecommerce.order_balances AS balance USING (customer_id, order_id)
+WHERE (coalesce(came_in, 0), coalesce(went_out, 0), coalesce(is_about_to, 0))
+      IS DISTINCT FROM (paid_amount, refunded_amount, refund_pending_amount)
+UNION ALL
+-- No order is unpaid and due that was paid, or is sent that has to be paid first and was not.
+SELECT format('order %s: it is %s, and %s of %s was paid', id, order_status, paid_amount, order_amount)
+FROM ecommerce.orders
+JOIN ecommerce.order_balances USING (customer_id)
+WHERE order_id = id AND payment_due_at IS NOT NULL
+      AND (due_at IS NOT NULL AND (paid_amount > 0 OR order_status <> 'PROCESSING')
+           OR order_status = 'SHIPPED' AND paid_amount < round(order_amount - returned_amount, 2)
+              AND NOT EXISTS (SELECT FROM audit.money
+                              WHERE money.order_id = id AND kind = 'authorized'))
 UNION ALL
 -- One order a key.
 SELECT format('customer %s: key %s has %s orders', customer_id, idempotency_key, count(*))
@@ -301,7 +416,10 @@ LEFT JOIN ecommerce.orders ON (customer_id, id) = (user_id, order_id)
 WHERE kind = 'order'
       AND (answers.idempotency_key, answers.order_amount)
           IS DISTINCT FROM (orders.idempotency_key, orders.order_amount)
-   OR kind IN ('cancelled', 'shipped') AND upper(kind) IS DISTINCT FROM order_status
+   OR kind IN ('cancelled', 'shipped') AND upper(kind) IS DISTINCT FROM
+      CASE order_status WHEN 'RETURNED' THEN 'SHIPPED' ELSE order_status END
+   OR kind = 'returned' AND NOT EXISTS (SELECT FROM audit.returned AS back
+           WHERE (back.user_id, back.order_id) = (answers.user_id, answers.order_id))
    OR id IS NULL AND order_id IS NOT NULL
 UNION ALL
 SELECT format('order %s: %s clients were told that they placed it', order_id, count(*))
@@ -321,10 +439,11 @@ HAVING idempotency_key IS NOT NULL
 UNION ALL
 -- The extension finds nothing that this does not.
 SELECT format('%s', integrity) FROM ecommerce.order_integrity() AS integrity
+WHERE invariant <> 'cancelled_order_holds_no_money'
 UNION ALL
 SELECT format('clients got %s errors %s', count(*), kind)
 FROM audit.answers
-WHERE kind NOT IN ('order', 'cancelled', 'shipped', 'lost', 'doubt', 'conflict',
+WHERE kind NOT IN ('order', 'cancelled', 'shipped', 'returned', 'lost', 'doubt', 'conflict',
                    'PT404', 'PT409', 'coupon_not_applicable', 'stock_is_locked',
                    'promotion_exhausted')
 GROUP BY kind;

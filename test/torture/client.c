@@ -2,15 +2,16 @@
  * client.c
  *		Customers and staff of a shop, who do not give up when it crashes.
  *
- * client SEED SECONDS WORKERS KEYS PLACE CANCEL
+ * client SEED SECONDS WORKERS KEYS PLACE CANCEL GIVE_BACK
  *		Each worker has a connection of its own and chooses at random what to
  *		do next, until the time is over.  Whatever a worker is answered it
  *		writes to standard output, at once, as a row of audit.answers.
  *
- * KEYS is what the idempotency keys begin with.  PLACE and CANCEL are the
- * statements to place an order ($1 customer, $2 key or null) and to cancel one
- * ($1 customer, $2 order).  PLACE returns id, amount, and whether it is
- * replayed.  The other statements are those of audit.sql.
+ * KEYS is what the idempotency keys begin with.  PLACE, CANCEL and GIVE_BACK are
+ * the statements to place an order ($1 customer, $2 key or null), to cancel one
+ * ($1 customer, $2 order) and to take a part of it back ($3 which, and the key of
+ * that).  PLACE returns id, amount, and whether it is replayed.  The other
+ * statements are those of audit.sql.
  *
  * A worker that loses its connection in the middle of a request does not know
  * whether it took effect.  It connects again, and repeats the request until it
@@ -36,6 +37,8 @@
 #define THE_OTHER_WAY_ROUND 8
 #define FIRST_LIMITED 3
 #define LIMITED_PROMOTIONS 3
+#define PAYMENTS 14
+#define MOST_EXPIRED 20
 #define MAX_WORKERS 64
 #define CALLS_FOR_KEY 2
 #define RECONNECT_SECONDS 120
@@ -46,8 +49,8 @@
 
 typedef enum Step
 {
-	ADD, CHANGE, GIVE_COUPONS, GIVE_IN, PLACE, CANCEL, SHIP, RECEIVE, RAISE_PRICE,
-	GRANT_USES, LIST, NSTEPS
+	ADD, CHANGE, GIVE_COUPONS, GIVE_IN, PLACE, CANCEL, SHIP, GIVE_BACK, RECEIVE,
+	RAISE_PRICE, GRANT_USES, LIST, PAY, EXPIRE, NSTEPS
 } Step;
 
 static const char *step_sql[NSTEPS] = {
@@ -60,6 +63,8 @@ static const char *step_sql[NSTEPS] = {
 	[RAISE_PRICE] = "SELECT audit.raise_price($1)",
 	[GRANT_USES] = "SELECT audit.grant_uses($1, $2)",
 	[LIST] = "SELECT audit.listed_wrong($1)",
+	[PAY] = "SELECT audit.pay($1, $2, $3)",
+	[EXPIRE] = "SELECT ecommerce.expire_unpaid_orders($1)",
 };
 
 typedef enum Outcome
@@ -88,7 +93,7 @@ static double end;
 static const char *key_prefix;
 static atomic_int keyed_calls[CUSTOMERS + 1];
 
-/* What somebody has placed lately, for everybody to cancel or to ship. */
+/* What somebody has placed lately, for everybody to cancel, to ship or to pay for. */
 static Order recent_orders[RECENT_ORDERS];
 static pthread_mutex_t recent_orders_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -306,10 +311,35 @@ place_with_key(Worker *worker, int customer)
 	place(worker, customer, key);
 }
 
-/* Cancels or ships an order, which others may be about to do too. */
+/* Cancels, ships or takes back of an order, which others may be about to do too. */
 static void
 end_order(Worker *worker, Step step, const char *done)
 {
+	Order		order;
+	Outcome		outcome;
+	long		choice;
+
+	pthread_mutex_lock(&recent_orders_lock);
+	order = recent_orders[one_of(worker, RECENT_ORDERS) - 1];
+	pthread_mutex_unlock(&recent_orders_lock);
+	if (order.customer == 0)
+		return;
+
+	choice = nrand48(worker->random);
+	do
+		outcome = step == GIVE_BACK ?
+			EXECUTE(worker, step, order.customer, order.id, choice) :
+			EXECUTE(worker, step, order.customer, order.id);
+	while (outcome == ROLLED_BACK || outcome == LOST);
+	if (outcome == DONE && PQntuples(worker->result) > 0)
+		printf("%s|%d|%lld|||\n", done, order.customer, order.id);
+}
+
+/* Of a payment whose answer is lost nobody knows anything, so it is told again. */
+static void
+pay(Worker *worker)
+{
+	int			choice = one_of(worker, PAYMENTS);
 	Order		order;
 	Outcome		outcome;
 
@@ -320,10 +350,8 @@ end_order(Worker *worker, Step step, const char *done)
 		return;
 
 	do
-		outcome = EXECUTE(worker, step, order.customer, order.id);
+		outcome = EXECUTE(worker, PAY, order.customer, order.id, choice);
 	while (outcome == ROLLED_BACK || outcome == LOST);
-	if (outcome == DONE)
-		printf("%s|%d|%lld|||\n", done, order.customer, order.id);
 }
 
 static void
@@ -361,14 +389,20 @@ work(void *argument)
 			end_order(worker, CANCEL, "cancelled");
 		else if (choice < 0.34)
 			end_order(worker, SHIP, "shipped");
-		else if (choice < 0.36)
+		else if (choice < 0.40)
+			end_order(worker, GIVE_BACK, "returned");
+		else if (choice < 0.42)
 			list(worker, customer);
-		else if (choice < 0.365)
+		else if (choice < 0.425)
 			EXECUTE(worker, RAISE_PRICE, product);
-		else if (choice < 0.39)
+		else if (choice < 0.45)
 			EXECUTE(worker, GRANT_USES,
 					FIRST_LIMITED - 1 + one_of(worker, LIMITED_PROMOTIONS),
 					one_of(worker, 5));
+		else if (choice < 0.49)
+			pay(worker);
+		else if (choice < 0.50)
+			EXECUTE(worker, EXPIRE, one_of(worker, MOST_EXPIRED));
 		else
 		{
 			if (chance(worker) < 0.7)
@@ -390,7 +424,7 @@ int
 main(int argc, char **argv)
 {
 	static Worker workers[MAX_WORKERS];
-	int			count = argc == 7 ? atoi(argv[3]) : 0;
+	int			count = argc == 8 ? atoi(argv[3]) : 0;
 
 	if (count < 1 || count > MAX_WORKERS)
 		fail("wrong arguments");
@@ -398,6 +432,7 @@ main(int argc, char **argv)
 	key_prefix = argv[4];
 	step_sql[PLACE] = argv[5];
 	step_sql[CANCEL] = argv[6];
+	step_sql[GIVE_BACK] = argv[7];
 
 	/* A line is written when it ends, and as a whole. */
 	setvbuf(stdout, NULL, _IOLBF, 0);

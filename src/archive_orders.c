@@ -1,0 +1,164 @@
+/*-------------------------------------------------------------------------
+ *
+ * archive_orders.c
+ *		Moves orders that are old and done with out of the shop.
+ *
+ * Nothing deletes history; what is in the archive is history that is elsewhere,
+ * and that is what the triggers of the tables let go (keep_unless_archived()).
+ * Orders are locked FOR UPDATE, which holds up whoever changes one, and then
+ * looked at again.  Those that are locked are in use, and are passed over.
+ *
+ * The archive leaves out what erase_user() would take away of any order, so that
+ * it has to be told only of addresses.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+
+#include "access.h"
+#include "arguments.h"
+#include "order_lifecycle.h"
+
+/*
+ * Nothing is to become of the order any more, nothing has since the time, and
+ * nothing that is counted counts on it.
+ */
+#define IS_DONE_WITH \
+	" order_date < $1" \
+	" AND order_status IN ('" STATUS_DELIVERED "', '" STATUS_CANCELLED "', '" STATUS_RETURNED "')" \
+	" AND NOT EXISTS (SELECT FROM ecommerce.order_events AS event" \
+	"                  WHERE event.customer_id = placed.customer_id" \
+	"                    AND event.order_id = placed.id" \
+	"                    AND (event.created_at >= $1" \
+	"                         OR coalesce(delivered_at, failed_at) IS NULL))" \
+	" AND NOT EXISTS (SELECT FROM ecommerce.order_balances AS balance" \
+	"                  WHERE balance.customer_id = placed.customer_id" \
+	"                    AND balance.order_id = placed.id" \
+	"                    AND (due_at IS NOT NULL OR refund_pending_amount > 0))" \
+	" AND NOT EXISTS (SELECT FROM ecommerce.order_adjustments AS adjustment" \
+	"                   JOIN ecommerce.promotions AS promotion" \
+	"                     ON promotion.id = adjustment.promotion_id" \
+	"                  WHERE adjustment.customer_id = placed.customer_id" \
+	"                    AND adjustment.order_id = placed.id" \
+	"                    AND (usage_limit IS NOT NULL" \
+	"                         OR customer_limit IS NOT NULL))" \
+	" AND NOT EXISTS (SELECT FROM ecommerce.order_details AS line" \
+	"                   JOIN ecommerce.products AS product" \
+	"                     ON product.id = line.product_id" \
+	"                  WHERE line.customer_id = placed.customer_id" \
+	"                    AND line.order_id = placed.id" \
+	"                    AND product.customer_limit IS NOT NULL)"
+
+static Statement lock_orders_for_update = {
+	.query =
+	"SELECT customer_id::bigint, id::bigint FROM ecommerce.orders AS placed"
+	" WHERE" IS_DONE_WITH
+	" ORDER BY customer_id, id LIMIT $2 FOR UPDATE SKIP LOCKED",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(TIMESTAMPTZOID, INT4OID)
+};
+
+static Statement select_still_done_with = {
+	.query =
+	"SELECT customer_id::bigint, id::bigint"
+	"  FROM unnest($2, $3) AS locked (customer_id, id)"
+	"  JOIN ecommerce.orders AS placed USING (customer_id, id)"
+	" WHERE" IS_DONE_WITH,
+	.result = SPI_OK_SELECT,
+	PARAMETERS(TIMESTAMPTZOID, INT8ARRAYOID, INT8ARRAYOID)
+};
+
+/* The rows of a table that belong to the order, as an array, without some columns. */
+#define ROWS_OF(relation, number, without) \
+	"'" relation "', (SELECT coalesce(jsonb_agg(to_jsonb(its) - '{customer_id," without "}'::text[]" \
+	"                                 ORDER BY " number "), '[]')" \
+	"                   FROM ecommerce." relation " AS its" \
+	"                  WHERE its.customer_id = placed.customer_id" \
+	"                    AND its.order_id = placed.id)"
+
+static Statement insert_archived = {
+	.query =
+	"INSERT INTO ecommerce.archived_orders (customer_id, order_id, number,"
+	"       order_date, document)"
+	" SELECT customer_id, id, number, order_date,"
+	"        to_jsonb(placed) - '{idempotency_key,fingerprint}'::text[]"
+	"        || jsonb_build_object("
+	ROWS_OF("order_details", "line_number", "order_id") ","
+	ROWS_OF("order_adjustments", "adjustment_number", "order_id") ","
+	ROWS_OF("order_payments", "payment_number", "order_id,person,payload") ","
+	ROWS_OF("order_balances", "order_id", "order_id") ","
+	ROWS_OF("order_returns", "return_number", "order_id,person,reason,idempotency_key") ","
+	ROWS_OF("order_return_lines", "return_number, line_number", "order_id") ","
+	ROWS_OF("order_events", "event_number", "order_id,person,payload") ","
+	"        'cancel_reason', (SELECT payload -> 'reason'"
+	"                            FROM ecommerce.order_events AS event"
+	"                           WHERE event.customer_id = placed.customer_id"
+	"                             AND event.order_id = placed.id"
+	"                             AND event.event = '" EVENT_CANCELLED "'))"
+	"   FROM unnest($1, $2) AS chosen (customer_id, id)"
+	"   JOIN ecommerce.orders AS placed USING (customer_id, id)",
+	.result = SPI_OK_INSERT,
+	PARAMETERS(INT8ARRAYOID, INT8ARRAYOID)
+};
+
+#define DELETE_ROWS(relation, order_id) { \
+		.query = \
+		"DELETE FROM ecommerce." relation " AS its" \
+		" USING unnest($1, $2) AS archived (customer_id, order_id)" \
+		" WHERE its.customer_id = archived.customer_id" \
+		"   AND its." order_id " = archived.order_id", \
+		.result = SPI_OK_DELETE, \
+		PARAMETERS(INT8ARRAYOID, INT8ARRAYOID) \
+	}
+
+/* What refers to others comes before them. */
+static Statement delete_parts[] = {
+	DELETE_ROWS("order_return_lines", "order_id"),
+	DELETE_ROWS("order_returns", "order_id"),
+	DELETE_ROWS("order_payments", "order_id"),
+	DELETE_ROWS("order_balances", "order_id"),
+	DELETE_ROWS("order_events", "order_id"),
+	DELETE_ROWS("order_adjustments", "order_id"),
+	DELETE_ROWS("order_details", "order_id")
+};
+
+static Statement delete_orders = DELETE_ROWS("orders", "id");
+
+PG_FUNCTION_INFO_V1(archive_orders);
+
+static uint64 archive(NullableDatum before, int32 max);
+
+Datum
+archive_orders(PG_FUNCTION_ARGS)
+{
+	Datum		before = required_argument(&fcinfo->args[0], "before");
+	int32		max = integer_argument(&fcinfo->args[1], "max", 1);
+
+	PG_RETURN_INT32((int32) archive(not_null(before), max));
+}
+
+static uint64
+archive(NullableDatum before, int32 max)
+{
+	Access		access;
+	NullableDatum values[] = {before, integer_value(max), NULL_VALUE};
+	NullableDatum orders[2];
+	uint64		count;
+
+	begin_staff_access(&access);
+	pin_setting("TimeZone", "UTC"); /* of times in documents */
+	count = execute(&lock_orders_for_update, values, FRESH_SNAPSHOT);
+	values[1] = bigint_array(SPI_tuptable, count, 0);
+	values[2] = bigint_array(SPI_tuptable, count, 1);
+	count = execute(&select_still_done_with, values, LATEST_SNAPSHOT);
+	orders[0] = bigint_array(SPI_tuptable, count, 0);
+	orders[1] = bigint_array(SPI_tuptable, count, 1);
+	require_written(execute(&insert_archived, orders, LATEST_SNAPSHOT), count);
+	for (size_t i = 0; i < lengthof(delete_parts); i++)
+		execute(&delete_parts[i], orders, LATEST_SNAPSHOT);
+	require_written(execute(&delete_orders, orders, LATEST_SNAPSHOT), count);
+	end_access(&access);
+	return count;
+}
