@@ -50,11 +50,11 @@ like(slurp_file("$root/debian/changelog"), qr/\Aecommerce \(\Q$version\E\) /, 'd
 
 # As pg_buildext would write it for one version.
 my $control = slurp_file("$root/debian/control");
+my $template = slurp_file("$root/debian/control.in");
 my ($major) = $control =~ /^Package: postgresql-(\d+)-ecommerce$/m;
 
-is( slurp_file("$root/debian/control.in") =~ s/PGVERSION/$major/gr,
-	$control,
-	'debian/control is made of debian/control.in');
+like($template, qr/^Package: postgresql-PGVERSION-ecommerce$/m, 'there is a package for each PostgreSQL');
+is($template =~ s/PGVERSION/$major/gr, $control, 'debian/control is made of debian/control.in');
 is(slurp_file("$root/debian/pgversions"), $meta->{prereqs}{runtime}{requires}{PostgreSQL} =~ s/\..*/+\n/sr,
 	'all have the same oldest PostgreSQL');
 
