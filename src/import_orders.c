@@ -42,8 +42,8 @@
 
 /* A key that an object should not have, or null. */
 #define UNKNOWN_KEY(document, keys) \
-	"(SELECT min(key) FROM jsonb_object_keys(" document ") AS key" \
-	"  WHERE key <> ALL ('{" keys "}'))"
+	"(SELECT min(key) FROM jsonb_each(" document ") AS field" \
+	"  WHERE key <> ALL ('{" keys "}') AND field.value <> 'null')"
 
 static Statement select_elements = {
 	.query = "SELECT value FROM jsonb_array_elements($1)",
@@ -770,7 +770,7 @@ is_in_units(NullableDatum amount, int digits)
 		amounts_are_equal(number, round_amount(number, digits));
 }
 
-/* A key that is misspelt would be a value that is lost. */
+/* A key that is misspelt would be a value that is lost; null is no value. */
 static void
 refuse_unknown_key(const Import *import, NullableDatum key)
 {

@@ -165,7 +165,8 @@ DECLARE
         ['return_items', 'ecommerce.return_items(1, (SELECT max(id) FROM ecommerce.orders)::bigint,'
          ' ''[{"line": 1, "quantity": 1}]'', true) -> ''order_status''', 'to_jsonb(''PROCESSING''::text)'],
         ['take_order_events', 'ecommerce.take_order_events(10) #> ''{0,order}''',
-         'jsonb_path_query_first(pg_temp.orders_in_sql(), ''$[*] ? (@.id == 1)'')'],
+         'jsonb_path_query_first(pg_temp.orders_in_sql(), ''$[*] ? (@.id == 1)'')'
+         ' || jsonb_build_object(''payment'', $1 -> ''payment'', ''returns'', $1 -> ''returns'')'],
         ['acknowledge_order_events',
          'to_jsonb(ecommerce.acknowledge_order_events(ARRAY(SELECT id::bigint FROM ecommerce.order_events)) > 0)', 'to_jsonb(true)'],
         ['erase_user', 'to_jsonb(ecommerce.erase_user(1, true)::text)', 'to_jsonb(''''::text)'],
@@ -266,7 +267,7 @@ GROUP BY step ORDER BY step COLLATE "C";
 -- A table dropped and made anew, its columns in another sequence and one more of them.
 SELECT * FROM pg_temp.try_change($change$
     CREATE TABLE ecommerce.anew AS
-        SELECT 'new' AS note, is_counted, tax_rate, tax_amount, discount_amount, options, sku, line_amount, quantity, unit_price, category_name, category_id, product_description,
+        SELECT 'new' AS note, is_counted, added_tax_amount, tax_rate, tax_amount, discount_amount, options, sku, line_amount, quantity, unit_price, category_name, category_id, product_description,
                product_name, product_id, line_number, order_id, customer_id FROM ecommerce.order_details;
     DROP TABLE ecommerce.order_details;
     ALTER TABLE ecommerce.anew RENAME TO order_details;
