@@ -801,6 +801,22 @@ end_transaction(const char *statement, const Text *expected)
 		fail("the transaction does not end");
 }
 
+/* Which of the functions a scene calls; -1 for none of them. */
+static int
+function_called(const char *call)
+{
+	for (int i = 0; i < PQntuples(functions); i++)
+	{
+		char		name[256];
+		int			length = snprintf(name, sizeof(name), "%s.%s(", PQgetvalue(functions, i, 0),
+									  PQgetvalue(functions, i, 1));
+
+		if (strncmp(call, name, length) == 0)
+			return i;
+	}
+	return -1;
+}
+
 static void
 make_call(void)
 {
@@ -838,7 +854,10 @@ make_call(void)
 	form = below(*PQgetvalue(functions, function, 2) == 't' ? STATEMENTS_FOR_SETS :
 				 nparameters < 0 ? (int) lengthof(statements) : STATEMENTS_WITH_PARAMETERS);
 	if (scene && scene->call)
+	{
 		append(&call, "%s", scene->call);
+		function = function_called(scene->call);
+	}
 	else
 		append_call(&call, function, parameters, &nparameters, &expected);
 	append(&statement, statements[form], call.data);
@@ -871,7 +890,7 @@ make_call(void)
 	result = execute(&statement, parameters, nparameters);
 	outcome = outcome_of(result);
 	count_outcome(outcome);
-	if (strncmp(outcome, "00000", 5) == 0 && !(scene && scene->call))
+	if (strncmp(outcome, "00000", 5) == 0 && function >= 0)
 		successes[function]++;
 	if (!is_expected(outcome, &expected) || PQstatus(conn) != CONNECTION_OK)
 		printf("unexpected %s: %s after %s: %s", outcome, statement.data, beginning.data,

@@ -71,9 +71,9 @@ append_to_file(
 #include "fmgr.h"
 PG_MODULE_MAGIC;
 PG_FUNCTION_INFO_V1(victim);
-extern PGDLLEXPORT int execute(void);
-int execute(void) { return 42; }
-Datum victim(PG_FUNCTION_ARGS) { (void) fcinfo; PG_RETURN_INT32(execute()); }
+extern PGDLLEXPORT int lock_order(void);
+int lock_order(void) { return 42; }
+Datum victim(PG_FUNCTION_ARGS) { (void) fcinfo; PG_RETURN_INT32(lock_order()); }
 });
 $victim = compile($victim, 'victim.so', '-shared', '-fPIC');
 like(
@@ -81,5 +81,5 @@ like(
 		CREATE FUNCTION victim() RETURNS integer LANGUAGE c AS '$victim';
 		SELECT victim();
 	}),
-	qr/another library's execute\(\) was called/,
+	qr/another library's lock_order\(\) was called/,
 	'the other library would take over');
