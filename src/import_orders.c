@@ -221,7 +221,7 @@ static const char *const result_keys[] = {
 PG_FUNCTION_INFO_V1(import_orders);
 
 static Jsonb *import_all(NullableDatum orders);
-static void tell_order(void *import);
+static void tell_order(void *arg);
 static void import_order(const Access *access, Import *import,
 						 NullableDatum document);
 static void read_order(const Import *import, GivenOrder *order);
@@ -243,6 +243,7 @@ static void add_event(const Import *import, GivenOrder *order,
 					  const NullableDatum *step);
 static void add_step(const Import *import, GivenOrder *order,
 					 const char *status);
+static bool has_cancel_reason(Datum payload);
 static void write_order(const Access *access, Import *import,
 						const GivenOrder *order);
 static bool is_in_units(NullableDatum amount, int digits);
@@ -706,20 +707,27 @@ add_event(const Import *import, GivenOrder *order, const NullableDatum *step)
 					 psprintf("a status that can follow %s", event[-1].status));
 	if (strcmp(event->status, STATUS_CANCELLED) == 0)
 	{
-		NullableDatum reason = NULL_VALUE;
-
 		if (payload.isnull)
 			payload = not_null(DirectFunctionCall1(jsonb_in,
 												   CStringGetDatum("{\"reason\": \"other\"}")));
-		if (JB_ROOT_IS_OBJECT(DatumGetJsonbP(payload.value)))
-			reason = jsonb_field(payload.value, "reason");
-		if (reason.isnull || !is_cancel_reason(TextDatumGetCString(reason.value)))
+		if (!has_cancel_reason(payload.value))
 			refuse_order(import, "history", place,
 						 "a payload with a reason: " REASONS_PHRASE);
 	}
 	event->payload = payload;
 	event->created_at = step[STEP_CREATED_AT];
 	order->nevents++;
+}
+
+static bool
+has_cancel_reason(Datum payload)
+{
+	NullableDatum reason;
+
+	if (!JB_ROOT_IS_OBJECT(DatumGetJsonbP(payload)))
+		return false;
+	reason = jsonb_field(payload, "reason");
+	return !reason.isnull && is_cancel_reason(TextDatumGetCString(reason.value));
 }
 
 /* Raises PT404 for an unknown customer. */

@@ -118,8 +118,7 @@ pg_noreturn static void refuse_unknown_lines(const Parcel *parcel,
 static SoldLine *find_line(const Parcel *parcel, int32 number);
 static void check_quantities(const Parcel *parcel, const Request *request);
 static bool is_everything_back(const Parcel *parcel);
-static Numeric worth_of(const Parcel *parcel, const Request *request,
-						OrderReturnLine *lines);
+static Numeric worth_of(const Parcel *parcel, OrderReturnLine *lines);
 static Numeric worth_of_first(const SoldLine *line, int64 units, int digits);
 static void restock(const Parcel *parcel);
 static NullableDatum write_return(const Access *access, const Request *request,
@@ -199,7 +198,7 @@ return_lines(const Access *access, const Request *request)
 	check_quantities(&parcel, request);
 	lines = palloc_extended(request->nitems * sizeof(OrderReturnLine),
 							MCXT_ALLOC_HUGE);
-	amount = worth_of(&parcel, request, lines);
+	amount = worth_of(&parcel, lines);
 	if (request->restock)
 		restock(&parcel);
 	return_number = write_return(access, request, &parcel.order, amount, lines);
@@ -420,23 +419,28 @@ is_everything_back(const Parcel *parcel)
 	return true;
 }
 
-/* Both the items and the lines of the order come by line number. */
+/* Of the lines of which something comes back, by line number, as the items are. */
 static Numeric
-worth_of(const Parcel *parcel, const Request *request,
-		 OrderReturnLine *lines)
+worth_of(const Parcel *parcel, OrderReturnLine *lines)
 {
 	Numeric		sum = round_amount(int64_to_numeric(0), parcel->order.digits);
+	int			nreturned = 0;
 
-	for (int i = 0; i < request->nitems; i++)
+	for (int i = 0; i < parcel->nlines; i++)
 	{
-		const SoldLine *line = find_line(parcel, request->items[i].first);
-		int64		after = line->returned + request->items[i].second;
-		Numeric		amount = subtract_amounts(worth_of_first(line, after, parcel->order.digits),
-											  worth_of_first(line, line->returned, parcel->order.digits));
+		const SoldLine *line = &parcel->lines[i];
+		int64		quantity = parcel->quantities[i];
+		OrderReturnLine *returned = &lines[nreturned];
+		Numeric		amount;
 
-		lines[i].line_number = integer_value(line->line_number);
-		lines[i].quantity = integer_value(request->items[i].second);
-		lines[i].amount = numeric_value(amount);
+		if (quantity == 0)
+			continue;
+		amount = subtract_amounts(worth_of_first(line, line->returned + quantity, parcel->order.digits),
+								  worth_of_first(line, line->returned, parcel->order.digits));
+		returned->line_number = integer_value(line->line_number);
+		returned->quantity = integer_value(quantity);
+		returned->amount = numeric_value(amount);
+		nreturned++;
 		sum = add_amounts(sum, amount);
 	}
 	return sum;

@@ -281,7 +281,7 @@ typedef struct Scene
 #define BEGIN_SNAPSHOT \
 	"BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM ecommerce.carts"
 
-#define PLACE \
+#define BEGIN_AND_PLACE \
 	"BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here')"
 #define OF_PLACED " FROM ecommerce.orders WHERE customer_id = 2"
 #define RETURN_ITEMS(items) \
@@ -331,14 +331,14 @@ static const Scene scenes[] = {
 	.call = "ecommerce.place_order(2, shipping_address => 'Here')"},
 	{.beginning = "BEGIN; " FILL_CART "; UPDATE ecommerce.products SET is_counted = false WHERE id = 9",
 	.call = "ecommerce.place_order(2, shipping_address => 'Here')"},
-	{.beginning = PLACE, .call = RETURN_ITEMS("[{\"line\": 1, \"quantity\": 1}]")},
-	{.beginning = PLACE, .call = RETURN_ITEMS("[{\"line\": 1, \"quantity\": 2}]")},
-	{.beginning = PLACE, .call = RETURN_ITEMS("[{\"line\": 9, \"quantity\": 1}]")},
-	{.beginning = PLACE "; SELECT ecommerce.cancel_order(2, max(id), 'other')" OF_PLACED,
+	{.beginning = BEGIN_AND_PLACE, .call = RETURN_ITEMS("[{\"line\": 1, \"quantity\": 1}]")},
+	{.beginning = BEGIN_AND_PLACE, .call = RETURN_ITEMS("[{\"line\": 1, \"quantity\": 2}]")},
+	{.beginning = BEGIN_AND_PLACE, .call = RETURN_ITEMS("[{\"line\": 9, \"quantity\": 1}]")},
+	{.beginning = BEGIN_AND_PLACE "; SELECT ecommerce.cancel_order(2, max(id), 'other')" OF_PLACED,
 	.call = RETURN_ITEMS("[{\"line\": 1, \"quantity\": 1}]")},
-	{.beginning = PLACE "; SELECT ecommerce.set_order_status(2, max(id), 'SHIPPED')" OF_PLACED,
+	{.beginning = BEGIN_AND_PLACE "; SELECT ecommerce.set_order_status(2, max(id), 'SHIPPED')" OF_PLACED,
 	.call = RETURN_ITEMS("[{\"line\": 1, \"quantity\": 1}]")},
-	{.beginning = PLACE "; SELECT ecommerce.set_order_status(2, max(id), 'SHIPPED')" OF_PLACED ";"
+	{.beginning = BEGIN_AND_PLACE "; SELECT ecommerce.set_order_status(2, max(id), 'SHIPPED')" OF_PLACED ";"
 		" SELECT ecommerce.return_items(2, max(id), '[{\"line\": 1, \"quantity\": 1}]', false, NULL, 'scene')" OF_PLACED,
 	.call = RETURN_ITEMS("[{\"line\": 1, \"quantity\": 1}]")},
 	{.prepared = FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here') FROM"
@@ -346,7 +346,7 @@ static const Scene scenes[] = {
 		.beginning = BEGIN_SNAPSHOT,
 		.meanwhile = "SELECT " RETURN_ITEMS("[{\"line\": 1, \"quantity\": 1}]"),
 	.call = RETURN_ITEMS("[{\"line\": 1, \"quantity\": 1}]")},
-	{.beginning = PLACE,
+	{.beginning = BEGIN_AND_PLACE,
 	.call = "ecommerce.return_items(2, (SELECT max(id) FROM ecommerce.orders WHERE customer_id = 2),"
 		" '[{\"line\": 1, \"quantity\": 1}]', true, expected_status => 'SHIPPED')"},
 	{.beginning = "BEGIN; " FILL_CART "; SELECT ecommerce.place_order(2, shipping_address => 'Here')",
