@@ -39,7 +39,7 @@ CREATE TYPE bench.charges AS (
 CREATE TYPE bench.charged_order AS (
     id bigint, customer_id bigint, number text, order_date timestamptz, order_amount numeric, currency text,
     order_status text, shipping_address text, address jsonb, billing_address jsonb, metadata jsonb,
-    charges bench.charges, payment jsonb, replayed boolean, order_details bench.charged_line[]);
+    charges bench.charges, payment jsonb, returns jsonb, replayed boolean, order_details bench.charged_line[]);
 
 -- Largest remainders. A loop over arrays was tried, and needs more.
 CREATE FUNCTION bench.allocate(amount numeric, weights numeric[], digits integer) RETURNS numeric[]
@@ -272,7 +272,7 @@ BEGIN
     RETURN to_jsonb(ROW(placed.id, buyer, placed.number, placed.order_date, placed.order_amount, currency,
                         placed.order_status, address, home, billing_address, NULL,
                         ROW(items_amount, discounts, shipping.price, taxes, adjustments)::bench.charges, NULL,
-                        false, lines)::bench.charged_order);
+                        NULL, false, lines)::bench.charged_order);
 END
 $$;
 RESET ROLE;
