@@ -83,12 +83,18 @@ static const char *const required_fields[GIVEN_NREQUIRED] = {
 	"order_status"
 };
 
+/*
+ * What nobody counts has not been taken from stock by the former shop, so a
+ * cancellation gives none back.
+ */
 static Statement select_lines = {
 	.query =
 	"SELECT place::integer, coalesce(product.id, 0), product.name,"
 	"       product.description, category.id, category.name, unit_price,"
 	"       quantity, line_amount, sku, options, discount_amount, tax_rate,"
-	"       tax_amount,"
+	"       tax_amount, NULL::numeric,"
+	"       (SELECT false FROM ecommerce.products"
+	"         WHERE products.id = product.id AND NOT is_counted),"
 	UNKNOWN_KEY("value", "id, order_id, unit_price, quantity, line_amount, sku,"
 				"options, discount_amount, tax_rate, tax_amount,"
 				"product_order_details")
@@ -105,9 +111,6 @@ static Statement select_lines = {
 	.result = SPI_OK_SELECT,
 	PARAMETERS(JSONBOID)
 };
-
-/* As the columns of a line in the table, which may have others, too. */
-#define LINE_NGIVEN	14
 
 static Statement select_adjustments = {
 	.query =
@@ -420,13 +423,11 @@ read_lines(const Import *import, GivenOrder *order)
 	for (int i = 0; i < order->nlines; i++)
 	{
 		OrderLine  *line = &order->lines[i];
-		NullableDatum row[LINE_NGIVEN + 1];
+		NullableDatum row[ORDER_LINE_NCOLUMNS + 1];
 
 		read_row(rows, i, row, lengthof(row));
-		refuse_unknown_key(import, row[LINE_NGIVEN]);
-		for (int column = 0; column < ORDER_LINE_NCOLUMNS; column++)
-			line->columns[column] = column < LINE_NGIVEN ? row[column] :
-				NULL_VALUE;
+		refuse_unknown_key(import, row[ORDER_LINE_NCOLUMNS]);
+		memcpy(line->columns, row, sizeof(line->columns));
 		check_line(import, order, line);
 	}
 }

@@ -89,6 +89,17 @@ SELECT ecommerce.set_order_status(2, id, 'SHIPPED') -> 'order_status' AS status 
 SELECT event -> 'event' AS event FROM jsonb_array_elements(ecommerce.take_order_events(10)) AS event;
 SELECT ecommerce.order_again(2, id) #> '{problems, 0}' AS problem FROM ecommerce.orders WHERE number = 'PROCESSING';
 
+-- Cancelled, its units go back to stock; not those of what nobody counts, or what is no product.
+INSERT INTO ecommerce.products (name, price, is_counted) VALUES ('Warranty', 5, false);
+SELECT ecommerce.import_orders(jsonb_build_array(pg_temp.placed('W-13', '{"order_date": "2022-01-01", "order_amount": 35, "order_status": "PROCESSING", "order_details": [
+    {"unit_price": 10, "quantity": 2, "product_order_details": {"id": 1, "name": "Pen"}},
+    {"unit_price": 5, "quantity": 1, "product_order_details": {"id": 2, "name": "Warranty"}},
+    {"unit_price": 10, "quantity": 1, "product_order_details": {"name": "Quill"}}]}')));
+SELECT line_number, product_id, is_counted FROM ecommerce.order_details
+ WHERE order_id = (SELECT max(id) FROM ecommerce.orders) ORDER BY line_number;
+SELECT ecommerce.cancel_order(2, max(id), 'other') -> 'order_status' AS status FROM ecommerce.orders;
+SELECT product_id, sum(quantity) AS in_stock FROM ecommerce.stock_levels GROUP BY product_id ORDER BY product_id;
+
 -- Refused, with the order named; nothing of the call is imported.
 SELECT count(*) AS orders FROM ecommerce.orders;
 CREATE FUNCTION pg_temp.refusal(changes jsonb) RETURNS text LANGUAGE plpgsql AS $$
