@@ -23,7 +23,9 @@
 
 /*
  * Nothing is to become of the order any more, nothing has since the time, and
- * nothing that is counted counts on it.
+ * nothing that is counted counts on it.  What was paid, if anything, is what the
+ * order costs: more is the customer's, less is the shop's.  An order that was
+ * returned may have been refunded without a word of its units.
  */
 #define IS_DONE_WITH \
 	" order_date < $1" \
@@ -36,7 +38,15 @@
 	" AND NOT EXISTS (SELECT FROM ecommerce.order_balances AS balance" \
 	"                  WHERE balance.customer_id = placed.customer_id" \
 	"                    AND balance.order_id = placed.id" \
-	"                    AND (due_at IS NOT NULL OR refund_pending_amount > 0))" \
+	"                    AND (due_at IS NOT NULL OR authorized_amount > 0" \
+	"                         OR refund_pending_amount > 0" \
+	"                         OR ((paid_amount <> 0 OR refunded_amount <> 0)" \
+	"                             AND paid_amount - refunded_amount <> ALL" \
+	"                                 (CASE order_status" \
+	"                                  WHEN '" STATUS_CANCELLED "' THEN ARRAY[0]" \
+	"                                  WHEN '" STATUS_RETURNED "'" \
+	"                                  THEN ARRAY[0, order_amount - returned_amount]" \
+	"                                  ELSE ARRAY[order_amount - returned_amount] END))))" \
 	" AND NOT EXISTS (SELECT FROM ecommerce.order_adjustments AS adjustment" \
 	"                   JOIN ecommerce.promotions AS promotion" \
 	"                     ON promotion.id = adjustment.promotion_id" \

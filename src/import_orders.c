@@ -83,12 +83,18 @@ static const char *const required_fields[GIVEN_NREQUIRED] = {
 	"order_status"
 };
 
+/*
+ * What nobody counts has not been taken from stock by the former shop, so a
+ * cancellation gives none back.
+ */
 static Statement select_lines = {
 	.query =
 	"SELECT place::integer, coalesce(product.id, 0), product.name,"
 	"       product.description, category.id, category.name, unit_price,"
 	"       quantity, line_amount, sku, options, discount_amount, tax_rate,"
-	"       tax_amount,"
+	"       tax_amount, NULL::numeric,"
+	"       (SELECT false FROM ecommerce.products"
+	"         WHERE products.id = product.id AND NOT is_counted),"
 	UNKNOWN_KEY("value", "id, order_id, unit_price, quantity, line_amount, sku,"
 				"options, discount_amount, tax_rate, tax_amount,"
 				"product_order_details")
@@ -105,9 +111,6 @@ static Statement select_lines = {
 	.result = SPI_OK_SELECT,
 	PARAMETERS(JSONBOID)
 };
-
-/* As the columns of a line in the table, which may have others, too. */
-#define LINE_NGIVEN	14
 
 static Statement select_adjustments = {
 	.query =
@@ -246,6 +249,7 @@ static void add_step(const Import *import, GivenOrder *order,
 static bool has_cancel_reason(Datum payload);
 static void write_order(const Access *access, Import *import,
 						const GivenOrder *order);
+static bool is_object_or_null(NullableDatum value);
 static bool is_in_units(NullableDatum amount, int digits);
 static void refuse_unknown_key(const Import *import, NullableDatum key);
 pg_noreturn static void refuse_order(const Import *import, const char *field,
@@ -378,6 +382,10 @@ read_order(const Import *import, GivenOrder *order)
 		is_blank(columns[GIVEN_SHIPPING_ADDRESS].value))
 		refuse_order(import, "shipping_address", 0,
 					 "a text that is not blank, or an address");
+	if (!is_currency(TextDatumGetCString(columns[GIVEN_CURRENCY].value)))
+		refuse_order(import, "currency", 0, "three capital letters");
+	if (!is_object_or_null(columns[GIVEN_METADATA]))
+		refuse_order(import, "metadata", 0, "an object");
 	order->digits = digits_of_currency(TextDatumGetCString(columns[GIVEN_CURRENCY].value));
 }
 
@@ -421,13 +429,11 @@ read_lines(const Import *import, GivenOrder *order)
 	for (int i = 0; i < order->nlines; i++)
 	{
 		OrderLine  *line = &order->lines[i];
-		NullableDatum row[LINE_NGIVEN + 1];
+		NullableDatum row[ORDER_LINE_NCOLUMNS + 1];
 
 		read_row(rows, i, row, lengthof(row));
-		refuse_unknown_key(import, row[LINE_NGIVEN]);
-		for (int column = 0; column < ORDER_LINE_NCOLUMNS; column++)
-			line->columns[column] = column < LINE_NGIVEN ? row[column] :
-				NULL_VALUE;
+		refuse_unknown_key(import, row[ORDER_LINE_NCOLUMNS]);
+		memcpy(line->columns, row, sizeof(line->columns));
 		check_line(import, order, line);
 	}
 }
@@ -439,8 +445,16 @@ check_line(const Import *import, const GivenOrder *order, OrderLine *line)
 	int			place = DatumGetInt32(line->line_number.value);
 	Numeric		amount;
 
-	if (line->product_name.isnull)
-		refuse_order(import, "product_order_details.name", place, "a text");
+	if (line->product_name.isnull || is_blank(line->product_name.value))
+		refuse_order(import, "product_order_details.name", place,
+					 "a text that is not blank");
+	if (DatumGetInt64(line->product_id.value) < 0)
+		refuse_order(import, "product_order_details.id", place,
+					 "an id, or 0 for no product of the catalogue");
+	if (!line->sku.isnull && is_blank(line->sku.value))
+		refuse_order(import, "sku", place, "a text that is not blank");
+	if (!is_object_or_null(line->options))
+		refuse_order(import, "options", place, "an object");
 	if (line->quantity.isnull || DatumGetInt32(line->quantity.value) < 1)
 		refuse_order(import, "quantity", place, "1 or more");
 	if (line->unit_price.isnull ||
@@ -457,6 +471,10 @@ check_line(const Import *import, const GivenOrder *order, OrderLine *line)
 	if (!is_in_units(line->discount_amount, order->digits))
 		refuse_order(import, "discount_amount", place,
 					 "a number from 0, in units of the currency");
+	if (!line->tax_rate.isnull &&
+		(compare_amounts(DatumGetNumeric(line->tax_rate.value), int64_to_numeric(0)) < 0 ||
+		 compare_amounts(DatumGetNumeric(line->tax_rate.value), int64_to_numeric(100)) > 0))
+		refuse_order(import, "tax_rate", place, "a number from 0 to 100");
 	if (!is_in_units(line->tax_amount, order->digits))
 		refuse_order(import, "tax_amount", place,
 					 "a number from 0, in units of the currency");
@@ -698,9 +716,15 @@ add_event(const Import *import, GivenOrder *order, const NullableDatum *step)
 	PastEvent  *event = &order->events[order->nevents];
 	int			place = order->nevents;
 	NullableDatum payload = step[STEP_PAYLOAD];
+	TimestampTz date;
 
 	if (step[STEP_STATUS].isnull || step[STEP_CREATED_AT].isnull)
 		refuse_order(import, "history", place, "an order_status and created_at");
+	date = DatumGetTimestampTz(step[STEP_CREATED_AT].value);
+	if (date < DatumGetTimestampTz(order->columns[GIVEN_ORDER_DATE].value) ||
+		date > GetCurrentTimestamp())
+		refuse_order(import, "history", place,
+					 "a created_at from order_date on that has passed");
 	event->status = TextDatumGetCString(step[STEP_STATUS].value);
 	if (place > 0 && !can_follow(event[-1].status, event->status))
 		refuse_order(import, "history", place,
@@ -763,6 +787,12 @@ write_order(const Access *access, Import *import, const GivenOrder *order)
 								 order->adjustments, order->nadjustments);
 	write_past_events(access, user_id, DatumGetInt64(id.value), order->events,
 					  order->nevents);
+}
+
+static bool
+is_object_or_null(NullableDatum value)
+{
+	return value.isnull || JB_ROOT_IS_OBJECT(DatumGetJsonbP(value.value));
 }
 
 /* A null is. */

@@ -39,7 +39,6 @@ static const struct
 
 PG_FUNCTION_INFO_V1(currency_digits);
 
-static bool is_currency(const char *code);
 static bool allocate_small(Numeric amount, const Numeric *weights, int count,
 						   int digits, Numeric *shares);
 static bool read_integer(Numeric amount, int decimals, int64 *integer);
@@ -64,7 +63,7 @@ currency_digits(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(digits_of_currency(currency));
 }
 
-static bool
+bool
 is_currency(const char *code)
 {
 	return strlen(code) == 3 &&

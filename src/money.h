@@ -34,6 +34,9 @@
 	"     ELSE 2 END"
 extern int	digits_of_currency(const char *currency);
 
+/* Whether it is written as one: three capital letters. */
+extern bool is_currency(const char *code);
+
 /*
  * All amounts are numeric values; none of these changes its arguments.  Rounding
  * is half away from zero, as numeric's own.

@@ -18,12 +18,16 @@
 #include "cart_document.h"
 #include "order_reader.h"
 
-/* An order that was imported may have several lines of one product. */
+/*
+ * An order that was imported may have several lines of one product, and lines of
+ * what is no product of the catalogue: there is nothing to put into a cart.
+ */
 static Statement select_units = {
 	.query =
 	"SELECT product_id::bigint, least(sum(quantity), 2147483647)::integer,"
 	"       min(unit_price)::numeric, min(product_name)::text"
 	"  FROM ecommerce.order_details WHERE customer_id = $1 AND order_id = $2"
+	"   AND product_id <> 0"
 	" GROUP BY product_id ORDER BY product_id",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8OID, INT8OID)

@@ -52,6 +52,14 @@ static Statement select_return = {
 	PARAMETERS(INT8OID, INT8OID)
 };
 
+static Statement select_status_before = {
+	.query =
+	"SELECT 1 FROM ecommerce.order_events"
+	" WHERE customer_id = $1 AND order_id = $2 AND new_status = $3 LIMIT 1",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, INT8OID, TEXTOID)
+};
+
 PG_FUNCTION_INFO_V1(set_order_status_2);
 PG_FUNCTION_INFO_V1(correct_order_status);
 PG_FUNCTION_INFO_V1(cancel_order);
@@ -65,6 +73,7 @@ static void change_status(const Access *access, const LockedOrder *order,
 						  const char *status, Jsonb *payload);
 static void correct_status(const Access *access, const LockedOrder *order,
 						   const char *status, const char *reason);
+static bool had_status(const LockedOrder *order, const char *status);
 static void give_status(const LockedOrder *order, const char *status);
 static Jsonb *payload_argument(const NullableDatum *argument);
 static void check_change(const LockedOrder *order, const char *status);
@@ -211,9 +220,25 @@ correct_status(const Access *access, const LockedOrder *order,
 		refuse_change(order, status);
 	if (strcmp(order->status, STATUS_RETURNED) == 0)
 		refuse_returned_items(order);
+	if (!had_status(order, status))
+		refuse_change(order, status);
 	write_correction(access, order->user_id, order->id, order->status, status,
 					 reason_payload(text_value(reason)));
 	give_status(order, status);
+}
+
+/* An order that came in past place_order() may have no event of its placement. */
+static bool
+had_status(const LockedOrder *order, const char *status)
+{
+	NullableDatum values[] = {
+		bigint_value(order->user_id),
+		bigint_value(order->id),
+		text_value(status)
+	};
+
+	return strcmp(status, STATUS_PLACED) == 0 ||
+		execute(&select_status_before, values, FRESH_SNAPSHOT) > 0;
 }
 
 static void

@@ -7,7 +7,8 @@ REVOKE EXECUTE ON FUNCTION ecommerce.order_again FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.order_again IS
 'Puts the products of an order of the user''s into the cart again, at least as many units as were '
 'ordered, beside what is in it, and returns the cart as cart_json() does. What has become of them '
-'since is among the problems: product_removed, inactive_product, price_changed. Safe to repeat.
+'since is among the problems: product_removed, inactive_product, price_changed. Lines that are no '
+'product of the catalogue, of an order that was imported, are left out. Safe to repeat.
 Errors: 22004 for a null; PT404 for an unknown user or order; PT409 for more than 1000 products '
 '(cart_full).';
 

@@ -208,8 +208,10 @@ ALTER TABLE ecommerce.products
     ADD COLUMN customer_limit   integer,
     ADD CONSTRAINT products_quantities_positive
         CHECK (least(minimum_quantity, maximum_quantity, quantity_step, customer_limit) > 0),
-    ADD CONSTRAINT products_maximum_not_below_minimum
-        CHECK (maximum_quantity >= minimum_quantity);
+    -- The smallest multiple of the step that is not below the minimum.
+    ADD CONSTRAINT products_some_quantity_is_sold
+        CHECK (ceil(greatest(minimum_quantity, 1)::numeric / greatest(quantity_step, 1)) * greatest(quantity_step, 1)
+               <= least(maximum_quantity, customer_limit, 2147483647));
 -- Rows are written anew: while a column is missing from rows, every scan of the table projects.
 ALTER TABLE ecommerce.products
     ALTER COLUMN is_counted TYPE boolean USING true,

@@ -10,13 +10,16 @@ BEGIN
 END
 $$;
 
--- Brings an order to the status, by the transitions that were found.
+-- Brings an order to the status, by the transitions that were found; by the longest way, for a
+-- correction goes back to where the order was.
 CREATE FUNCTION pg_temp.order_in(status text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     way record;
     id bigint;
 BEGIN
-    SELECT * INTO way FROM transitions WHERE new = status ORDER BY number LIMIT 1;
+    SELECT * INTO way FROM transitions
+     WHERE new = status AND function <> 'correct_order_status' AND function <> 'return_items'
+     ORDER BY number DESC LIMIT 1;
     IF way.old IS NULL THEN
         RETURN pg_temp.place();
     END IF;

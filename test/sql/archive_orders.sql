@@ -25,6 +25,8 @@ SELECT ecommerce.import_orders(jsonb_build_array(
     pg_temp.placed('sent', '{"order_status": "SHIPPED"}'),
     pg_temp.placed('delivered late', '{"history": [{"order_status": "SHIPPED", "created_at": "2010-01-02"}, {"order_status": "DELIVERED", "created_at": "2019-01-01"}]}'),
     pg_temp.placed('to be told'), pg_temp.placed('unpaid'), pg_temp.placed('to be refunded'), pg_temp.placed('once'),
+    pg_temp.placed('authorized'), pg_temp.placed('half paid'), pg_temp.placed('paid twice'), pg_temp.placed('return not refunded'), pg_temp.placed('charged back'),
+    pg_temp.placed('cancelled, not refunded', '{"order_status": "CANCELLED"}'), pg_temp.placed('returned, half refunded', '{"order_status": "RETURNED"}'),
     pg_temp.placed('one each', '{"order_details": [{"unit_price": 10, "quantity": 2, "product_order_details": {"id": 1, "name": "Limited"}}]}'))) AS imported;
 UPDATE ecommerce.order_events SET delivered_at = NULL WHERE order_id = (SELECT id FROM ecommerce.orders WHERE number = 'to be told') AND event_number = 2;
 UPDATE ecommerce.order_events SET delivered_at = NULL, failed_at = now(), failure = 'no such address'
@@ -32,6 +34,11 @@ UPDATE ecommerce.order_events SET delivered_at = NULL, failed_at = now(), failur
 INSERT INTO ecommerce.order_balances (customer_id, order_id, due_at) SELECT customer_id, id, '2010-02-01' FROM ecommerce.orders WHERE number = 'unpaid';
 INSERT INTO ecommerce.order_balances (customer_id, order_id, paid_amount, refund_pending_amount)
 SELECT customer_id, id, 18, 18 FROM ecommerce.orders WHERE number = 'to be refunded';
+INSERT INTO ecommerce.order_balances (customer_id, order_id, authorized_amount, paid_amount, refunded_amount, returned_amount)
+SELECT customer_id, id, authorized, paid, refunded, returned
+  FROM ecommerce.orders JOIN (VALUES ('authorized', 18, 0, 0, 0), ('half paid', 0, 9, 0, 0), ('paid twice', 0, 36, 0, 0), ('return not refunded', 0, 18, 0, 9),
+       ('charged back', 0, 18, 18, 0), ('cancelled', 0, 18, 18, 0), ('cancelled, not refunded', 0, 18, 0, 0), ('returned', 0, 18, 18, 0),
+       ('returned, half refunded', 0, 18, 9, 0)) AS money (number, authorized, paid, refunded, returned) USING (number);
 BEGIN;
 ALTER TABLE ecommerce.order_adjustments DISABLE TRIGGER USER;
 UPDATE ecommerce.order_adjustments SET promotion_id = 1 WHERE order_id = (SELECT id FROM ecommerce.orders WHERE number = 'once');
@@ -41,7 +48,7 @@ COMMIT;
 -- Rows of every table.
 INSERT INTO ecommerce.order_payments (customer_id, order_id, payment_number, kind, provider, reference, amount, payload, actor, person)
 SELECT customer_id, id, 1, 'captured', 'bank', 'ref 1', 18, '{"card": "4242"}', 'shop', 'clerk' FROM ecommerce.orders WHERE number = 'delivered';
-INSERT INTO ecommerce.order_balances (customer_id, order_id, paid_amount, returned_amount) SELECT customer_id, id, 18, 9 FROM ecommerce.orders WHERE number = 'delivered';
+INSERT INTO ecommerce.order_balances (customer_id, order_id, paid_amount, refunded_amount, returned_amount) SELECT customer_id, id, 18, 9, 9 FROM ecommerce.orders WHERE number = 'delivered';
 INSERT INTO ecommerce.order_returns (customer_id, order_id, return_number, amount, is_restocked, reason, idempotency_key, actor, person)
 SELECT customer_id, id, 1, 9, true, 'Ann was ill', 'key', 'shop', 'clerk' FROM ecommerce.orders WHERE number = 'delivered';
 INSERT INTO ecommerce.order_return_lines (customer_id, order_id, return_number, line_number, quantity, amount)

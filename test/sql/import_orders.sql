@@ -87,7 +87,21 @@ SELECT * FROM ecommerce.order_integrity();
 -- Then the shop goes on: an order that was underway is shipped here, and told of.
 SELECT ecommerce.set_order_status(2, id, 'SHIPPED') -> 'order_status' AS status FROM ecommerce.orders WHERE number = 'PROCESSING';
 SELECT event -> 'event' AS event FROM jsonb_array_elements(ecommerce.take_order_events(10)) AS event;
-SELECT ecommerce.order_again(2, id) #> '{problems, 0}' AS problem FROM ecommerce.orders WHERE number = 'PROCESSING';
+SELECT ecommerce.order_again(2, id) -> 'cart_items' AS nothing FROM ecommerce.orders WHERE number = 'PROCESSING';
+
+-- Cancelled, its units go back to stock; not those of what nobody counts, or what is no product.
+INSERT INTO ecommerce.products (name, price, is_counted) VALUES ('Warranty', 5, false);
+SELECT ecommerce.import_orders(jsonb_build_array(pg_temp.placed('W-13', '{"order_date": "2022-01-01", "order_amount": 35, "order_status": "PROCESSING", "order_details": [
+    {"unit_price": 10, "quantity": 2, "product_order_details": {"id": 1, "name": "Pen"}},
+    {"unit_price": 5, "quantity": 1, "product_order_details": {"id": 2, "name": "Warranty"}},
+    {"unit_price": 10, "quantity": 1, "product_order_details": {"name": "Quill"}}]}')));
+SELECT line_number, product_id, is_counted FROM ecommerce.order_details
+ WHERE order_id = (SELECT max(id) FROM ecommerce.orders) ORDER BY line_number;
+SELECT ecommerce.cancel_order(2, max(id), 'other') -> 'order_status' AS status FROM ecommerce.orders;
+SELECT product_id, sum(quantity) AS in_stock FROM ecommerce.stock_levels GROUP BY product_id ORDER BY product_id;
+-- Ordered again, what is a product is in the cart.
+SELECT item -> 'id' AS product_id, item -> 'quantity' AS quantity
+  FROM jsonb_array_elements(ecommerce.order_again(2, (SELECT max(id) FROM ecommerce.orders)) -> 'cart_items') AS item;
 
 -- Refused, with the order named; nothing of the call is imported.
 SELECT count(*) AS orders FROM ecommerce.orders;
@@ -114,13 +128,17 @@ SELECT pg_temp.refusal(changes) FROM (VALUES
     (23, '{"history": []}'), (24, '{"history": [{"order_status": "DELIVERED", "created_at": "2020-01-02"}, {"order_status": "SHIPPED", "created_at": "2020-01-02"}]}'),
     (25, '{"history": [{"order_status": "SHIPPED"}]}'), (26, '{"history": [{"order_status": "SHIPPED", "at": "2020-01-01"}]}'),
     (27, '{"order_status": "CANCELLED", "history": [{"order_status": "CANCELLED", "created_at": "2020-01-02", "payload": {"reason": "rain"}}]}'),
-    (28, '{"order_status": "CANCELLED", "history": [{"order_status": "CANCELLED", "created_at": "2020-01-02", "payload": []}]}'))
+    (28, '{"order_status": "CANCELLED", "history": [{"order_status": "CANCELLED", "created_at": "2020-01-02", "payload": []}]}'),
+    (29, '{"currency": "usd"}'), (30, '{"metadata": "gift"}'), (31, '{"history": [{"order_status": "DELIVERED", "created_at": "2019-12-31"}]}'),
+    (32, '{"history": [{"order_status": "DELIVERED", "created_at": "infinity"}]}'))
     AS wrong (number, changes) ORDER BY number;
 SELECT pg_temp.refusal(jsonb_build_object('order_details', jsonb_build_array('{"unit_price": 10, "quantity": 1, "product_order_details": {"name": "Pen"}}'::jsonb,
     '{"unit_price": 10, "quantity": 1, "product_order_details": {"name": "Pen"}}'::jsonb || changes)))
   FROM (VALUES (1, '{"color": "red"}'::jsonb), (2, '{"product_order_details": {}}'), (3, '{"quantity": 0}'), (4, '{"quantity": 1.5}'), (5, '{"unit_price": -1}'),
     (6, '{"unit_price": null}'), (7, '{"line_amount": 9.99}'), (8, '{"discount_amount": 0.001}'), (9, '{"discount_amount": 1}'), (10, '{"tax_amount": -1}'),
-    (11, '{"tax_amount": 1}'), (12, '{"unit_price": 1e14, "quantity": 2000}')) AS wrong (number, changes) ORDER BY number;
+    (11, '{"tax_amount": 1}'), (12, '{"unit_price": 1e14, "quantity": 2000}'), (13, '{"product_order_details": {"name": " "}}'),
+    (14, '{"sku": " "}'), (15, '{"options": []}'), (16, '{"options": "M"}'), (17, '{"product_order_details": {"id": -1, "name": "Pen"}}'), (18, '{"tax_rate": -0.01}'),
+    (19, '{"tax_rate": 100.01}'), (20, '{"tax_rate": "NaN"}')) AS wrong (number, changes) ORDER BY number;
 SELECT pg_temp.refusal(jsonb_build_object('charges', jsonb_build_object('adjustments', adjustments)))
   FROM (VALUES (1, '[{"kind": "shipping", "name": "Post"}]'::jsonb), (2, '[{"kind": "postage", "name": "Post", "amount": 0}]'), (3, '[{"kind": "shipping", "amount": 1}]'),
     (4, '[{"kind": "shipping", "name": "Post", "amount": 0.001}]'), (5, '[{"kind": "shipping", "name": "Post", "amount": 5}]'),

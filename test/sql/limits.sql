@@ -95,6 +95,22 @@ UPDATE ecommerce.products SET minimum_quantity = 0;
 UPDATE ecommerce.products SET customer_limit = -1;
 UPDATE ecommerce.products SET quantity_step = 0;
 UPDATE ecommerce.products SET minimum_quantity = 9, maximum_quantity = 8;
+
+-- Limits that no quantity meets, and those that one does.
+CREATE FUNCTION pg_temp.outcome(minimum integer, maximum integer, step integer, of_customer integer) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    violated text;
+BEGIN
+    UPDATE ecommerce.products SET minimum_quantity = minimum, maximum_quantity = maximum, quantity_step = step, customer_limit = of_customer WHERE id = 11;
+    RETURN 'sold';
+EXCEPTION WHEN check_violation THEN
+    GET STACKED DIAGNOSTICS violated = CONSTRAINT_NAME;
+    RETURN violated;
+END $$;
+SELECT minimum, maximum, step, of_customer, pg_temp.outcome(minimum, maximum, step, of_customer) FROM (VALUES
+    (1, 6, 6, 6, 6), (2, NULL, 5, 6, NULL), (3, NULL, 6, 6, NULL), (4, 7, 11, 6, NULL), (5, 7, 12, 6, NULL), (6, NULL, NULL, 6, 5), (7, NULL, NULL, 6, 6),
+    (8, 3, NULL, NULL, 2), (9, 3, NULL, NULL, 3), (10, 7, NULL, 6, 11), (11, 7, NULL, 6, 12), (12, 2147483647, NULL, NULL, NULL), (13, 2147483647, NULL, 2, NULL),
+    (14, 2147483647, NULL, 2147483647, NULL), (15, NULL, NULL, NULL, NULL), (16, NULL, NULL, NULL, 0)) AS limits (n, minimum, maximum, step, of_customer) ORDER BY n;
 UPDATE ecommerce.products SET is_counted = NULL;
 
 DROP SCHEMA ecommerce, ecommerce_api CASCADE;

@@ -78,7 +78,10 @@ BEGIN
         PERFORM ecommerce.set_order_status(1, id, 'SHIPPED');
     END IF;
     IF wanted IN ('DELIVERED', 'RETURNED') THEN
-        PERFORM ecommerce.set_order_status(1, id, wanted);
+        PERFORM ecommerce.set_order_status(1, id, 'DELIVERED');
+    END IF;
+    IF wanted = 'RETURNED' THEN
+        PERFORM ecommerce.set_order_status(1, id, 'RETURNED');
     END IF;
     RETURN id;
 END
@@ -158,6 +161,20 @@ BEGIN;
 SELECT pg_temp.order_that_is('RETURNED') AS id \gset
 INSERT INTO ecommerce.order_returns (customer_id, order_id, return_number, amount, is_restocked, actor) VALUES (1, :id, 1, 1, true, 'me');
 SELECT ecommerce.correct_order_status(1, :id, 'DELIVERED', 'Mistake');
+ROLLBACK;
+
+-- What was picked up was never on its way, and what came back unopened was never delivered.
+BEGIN;
+SELECT pg_temp.placed() AS picked_up, pg_temp.placed() AS refused \gset
+SELECT ecommerce.set_order_status(1, :picked_up, 'DELIVERED') -> 'order_status' AS picked_up,
+       ecommerce.set_order_status(1, :refused, 'SHIPPED') -> 'order_status' AS sent, ecommerce.set_order_status(1, :refused, 'RETURNED') -> 'order_status' AS refused;
+SAVEPOINT before;
+SELECT ecommerce.correct_order_status(1, :picked_up, 'SHIPPED', 'Mistake');
+ROLLBACK TO before;
+SELECT ecommerce.correct_order_status(1, :refused, 'DELIVERED', 'Mistake');
+ROLLBACK TO before;
+SELECT ecommerce.correct_order_status(1, :picked_up, 'PROCESSING', 'Mistake') -> 'order_status' AS picked_up,
+       ecommerce.correct_order_status(1, :refused, 'SHIPPED', 'Mistake') -> 'order_status' AS refused;
 ROLLBACK;
 
 -- Each change is one event that tells who, when, from what to what.

@@ -168,7 +168,7 @@ sub check_lists
 	my ($names) = $text{'docs/events.md'} =~ /^(\| name .*?)\n\n/ms;
 	my ($variables) = $text{'docs/mailer.md'} =~ /^(\| variable .*?)\n\n/ms;
 	my %events = map { $_ => 1 }
-	  grep { /_/ } slurp_file("$root/src/order_lifecycle.h") =~ /EACH\((?:"[A-Z]+", )?"(\w+)"\)/g;
+	  grep { /_/ } slurp_file("$root/src/order_lifecycle.h") =~ /(?:EACH\((?:"[A-Z]+", )?|#define EVENT_\w+\s+)"(\w+)"/g;
 
 	is_deeply(
 		[ sort { $a cmp $b } $names =~ /`(\w+_\w+)`/g ],
