@@ -53,7 +53,7 @@
  * alone: otherwise the order is copied for each of its lines, once for each
  * column.  An order that has come in past the constraints, with no such
  * currency, must not keep the others from being taken.  A guest has given an
- * e-mail address with the order only.
+ * name and an e-mail address with the order only.
  */
 #define TAKE_EVENTS \
 	"SELECT event ->> 'id'," \
@@ -70,7 +70,9 @@
 	"       head #>> '{payload,carrier}'," \
 	"       head #>> '{payload,tracking_number}'," \
 	"       head #>> '{payload,tracking_url}'," \
-	"       head -> 'customer' ->> 'name'," \
+	"       coalesce(CASE WHEN head #>> '{customer,email}' IS NULL" \
+	"                     THEN whole #>> '{address,name}' END," \
+	"                head -> 'customer' ->> 'name')," \
 	"       coalesce(head -> 'customer' ->> 'email', whole #>> '{address,email}')," \
 	"       is_line, line #>> '{product_order_details,name}'," \
 	"       line ->> 'quantity', " AMOUNT("line", "unit_price") "," \
