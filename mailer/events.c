@@ -52,7 +52,7 @@
  * what holds of the whole order.  OFFSET 0 has the planner leave the sub-select
  * alone: otherwise the order is copied for each of its lines, once for each
  * column.  An order that has come in past the constraints, with no such
- * currency, must not keep the others from being taken.  A guest has given an
+ * currency, must not keep the others from being taken.  A guest has given a
  * name and an e-mail address with the order only.
  */
 #define TAKE_EVENTS \
