@@ -52,7 +52,8 @@
  * what holds of the whole order.  OFFSET 0 has the planner leave the sub-select
  * alone: otherwise the order is copied for each of its lines, once for each
  * column.  An order that has come in past the constraints, with no such
- * currency, must not keep the others from being taken.
+ * currency, must not keep the others from being taken.  A guest has given a
+ * name and an e-mail address with the order only.
  */
 #define TAKE_EVENTS \
 	"SELECT event ->> 'id'," \
@@ -69,7 +70,10 @@
 	"       head #>> '{payload,carrier}'," \
 	"       head #>> '{payload,tracking_number}'," \
 	"       head #>> '{payload,tracking_url}'," \
-	"       head -> 'customer' ->> 'name', head -> 'customer' ->> 'email'," \
+	"       coalesce(CASE WHEN head #>> '{customer,email}' IS NULL" \
+	"                     THEN whole #>> '{address,name}' END," \
+	"                head -> 'customer' ->> 'name')," \
+	"       coalesce(head -> 'customer' ->> 'email', whole #>> '{address,email}')," \
 	"       is_line, line #>> '{product_order_details,name}'," \
 	"       line ->> 'quantity', " AMOUNT("line", "unit_price") "," \
 	"       " AMOUNT("line", "line_amount") ", line ->> 'name'," \

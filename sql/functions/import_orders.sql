@@ -13,6 +13,6 @@ COMMENT ON FUNCTION ecommerce.import_orders IS
 'number, customer, date and amount, is left out. Returns {imported, present, out_of_sequence}: '
 'how many were imported, were there already, and are listed before a newer order of their '
 'customer. It is slow without an index on number. For the owner.
-Errors: 22004 for a null; 22023 for what is no such array, or an order that does not add up '
-'(order_not_importable: position, number, field, accepted); PT404 for an unknown user; 42501 for '
-'other roles. The CONTEXT of any error names the order.';
+Errors: 22004 for a null; 22023 for what is no such array, or an order that is not valid or does '
+'not add up (order_not_importable: position, number, field, accepted); PT404 for an unknown user; '
+'42501 for other roles. The CONTEXT of any error names the order.';

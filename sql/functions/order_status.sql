@@ -31,7 +31,8 @@ COMMENT ON FUNCTION ecommerce.correct_order_status IS
 'Takes back a status that was set by mistake: from SHIPPED or DELIVERED to PROCESSING, from '
 'DELIVERED or RETURNED to SHIPPED, or from RETURNED to DELIVERED, if the order had that status '
 'before; writes the event order_corrected with the reason, and returns the order. An order that '
-'has the status already is returned as it is. For roles with the privilege REFERENCES on ecommerce.orders.
+'has the status already is returned as it is. For roles with the privilege REFERENCES on '
+'ecommerce.orders.
 Errors: 22004 for a null; 22023 for another status, or a reason that is blank or longer than 1000 '
 'characters; PT404 for an unknown order; PT409 for a status that this one cannot be corrected to, '
 'or if items came back with return_items(); 42501 for other roles; 55000 before migrate().';

@@ -210,7 +210,8 @@ ALTER TABLE ecommerce.products
         CHECK (least(minimum_quantity, maximum_quantity, quantity_step, customer_limit) > 0),
     -- The smallest multiple of the step that is not below the minimum.
     ADD CONSTRAINT products_some_quantity_is_sold
-        CHECK (ceil(greatest(minimum_quantity, 1)::numeric / greatest(quantity_step, 1)) * greatest(quantity_step, 1)
+        CHECK (ceil(greatest(minimum_quantity, 1)::numeric / greatest(quantity_step, 1))
+               * greatest(quantity_step, 1)
                <= least(maximum_quantity, customer_limit, 2147483647));
 -- Rows are written anew: while a column is missing from rows, every scan of the table projects.
 ALTER TABLE ecommerce.products

@@ -384,6 +384,35 @@ like(
 	qr{>Post &lt;fast&gt;</td><td></td>\n<td[^>]*>4[.]90 EUR</td></tr>},
 	'in HTML too');
 
+# A guest is told at the address of the order, and once signed up, at the own one.
+$node->safe_psql(
+	'postgres', q{
+	INSERT INTO ecommerce.users (id, name, email) VALUES (905, 'guest', NULL),
+		(906, 'Jo', 'signed-up@example.test'), (907, 'guest', NULL);
+	INSERT INTO ecommerce.orders (customer_id, order_amount, currency, shipping_address, address)
+	VALUES (905, 1, 'USD', 'x', '{"name": "Ada Guest", "email": "guest@example.test"}'),
+		(906, 1, 'USD', 'x', '{"name": "Ada Guest", "email": "as-guest@example.test"}'),
+		(907, 1, 'USD', 'x', '{"name": "Jo"}');
+	INSERT INTO ecommerce.order_details (customer_id, order_id, line_number, product_id,
+		product_name, unit_price, quantity, line_amount)
+	SELECT customer_id, id, line_number, 1, 'a', 1, 1, 1
+	FROM ecommerce.orders, generate_series(1, 2) AS line_number WHERE customer_id > 904;
+	INSERT INTO ecommerce.order_events (customer_id, order_id, event_number, event, new_status, actor)
+	SELECT customer_id, id, 1, 'order_placed', 'PROCESSING', 'me' FROM ecommerce.orders WHERE customer_id > 904;
+});
+is(run_mailer($mailer, $node, %login), 1, 'orders of guests, one without any address');
+is( join(' ', sort map { $_->{to} } (occurrences($smtp, 'accepted'))[ -2, -1 ]),
+	'guest@example.test signed-up@example.test',
+	'a guest is told at the address of the order');
+%mail = map { $_->{to} => $_ } occurrences($smtp, 'accepted');
+like($mail{'guest@example.test'}->{text}, qr/^Hello Ada Guest,$/m, 'by the name there');
+like($mail{'signed-up@example.test'}->{text}, qr/^Hello Jo,$/m, 'a customer by the own name');
+is( $node->safe_psql(
+		'postgres', q{
+		SELECT customer_id, failure FROM ecommerce.order_events WHERE customer_id > 904 AND failed_at IS NOT NULL}),
+	'907|no e-mail address',
+	'without one the event is a dead letter');
+
 # What else happens to an order, and a copy for the shop.
 $node->safe_psql(
 	'postgres', q{
