@@ -75,6 +75,7 @@ static Numeric sum(NullableDatum a, NullableDatum b, int digits);
 static Numeric owed_amount(const LockedOrder *order,
 						   const OrderBalance *balance);
 static bool is_covered(const LockedOrder *order, const OrderBalance *balance);
+static bool holds_money(const LockedOrder *order, const OrderBalance *balance);
 static NullableDatum due_at(const LockedOrder *order,
 							const OrderBalance *balance);
 static void write_row(Statement *statement, const LockedOrder *order,
@@ -149,7 +150,7 @@ require_payment(const LockedOrder *order)
 	if (order->payment_due_at.isnull)
 		return;
 	(void) read_balance(order, &balance);
-	if (is_covered(order, &balance))
+	if (is_covered(order, &balance) && holds_money(order, &balance))
 		return;
 	ereport(ERROR,
 			errcode(ERRCODE_CONFLICT),
@@ -244,6 +245,21 @@ is_covered(const LockedOrder *order, const OrderBalance *balance)
 	return compare_amounts(sum(balance->paid_amount,
 							   balance->authorized_amount, order->digits),
 						   owed_amount(order, balance)) >= 0;
+}
+
+/*
+ * Or needs none.  What is paid back, or about to be, is gone; as long as some is
+ * left, the shop may have lowered the price.
+ */
+static bool
+holds_money(const LockedOrder *order, const OrderBalance *balance)
+{
+	Numeric		held = add_amounts(refundable_amount(balance, order->digits),
+								   amount_or_zero(balance->authorized_amount,
+												  order->digits));
+
+	return compare_amounts(held, zero(order->digits)) > 0 ||
+		is_zero(owed_amount(order, balance));
 }
 
 /*

@@ -67,7 +67,8 @@ extern bool is_paid(const LockedOrder *order, const OrderBalance *balance);
 
 /*
  * Raises PT409 unless the order is paid in full, or what is missing authorized,
- * or has no deadline: before that it is not sent.
+ * and some of that is still there, or it has no deadline: before that it is not
+ * sent.
  */
 extern void require_payment(const LockedOrder *order);
 

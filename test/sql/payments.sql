@@ -212,4 +212,17 @@ SELECT ecommerce.request_refund(2, :paid, 'x', 1);
 SELECT ecommerce.expire_unpaid_orders(NULL);
 SELECT ecommerce.expire_unpaid_orders(0);
 
+-- Money that is gone, or about to go, sends nothing; a refund of a part does not hold the order up, nor does one that has failed.
+SELECT pg_temp.placed() AS id \gset
+SELECT pg_temp.paid(:id, 'captured', 'g1', 100), pg_temp.refund(:id, 'g2', 40);
+SELECT pg_temp.refund(:id, 'g3', 60);
+SELECT ecommerce.set_order_status(1, :id, 'SHIPPED');
+SELECT pg_temp.paid(:id, 'refunded', 'g2', 40), pg_temp.paid(:id, 'refunded', 'g3', 60);
+SELECT ecommerce.set_order_status(1, :id, 'DELIVERED');
+SELECT pg_temp.paid(:id, 'refund_failed', 'g3', 60), ecommerce.set_order_status(1, :id, 'SHIPPED') ->> 'order_status' AS status;
+SELECT pg_temp.placed() AS id \gset
+SELECT pg_temp.paid(:id, 'captured', 'g4', 100), pg_temp.paid(:id, 'charged_back', 'g5', 100);
+SELECT ecommerce.set_order_status(1, :id, 'SHIPPED');
+SELECT pg_temp.paid(:id, 'authorized', 'g6', 1), ecommerce.set_order_status(1, :id, 'SHIPPED') ->> 'order_status' AS status;
+
 DROP SCHEMA ecommerce, ecommerce_api, ecommerce_migrations CASCADE;
