@@ -61,14 +61,15 @@ static Statement update_balance = {
 			   NUMERICOID, NUMERICOID, NUMERICOID, INT4OID)
 };
 
-static Statement clear_due_at = {
+static Statement set_due_at = {
 	.query =
-	"UPDATE ecommerce.order_balances SET due_at = NULL"
-	" WHERE customer_id = $1 AND order_id = $2 AND due_at IS NOT NULL",
+	"UPDATE ecommerce.order_balances SET due_at = $3"
+	" WHERE customer_id = $1 AND order_id = $2 AND due_at IS DISTINCT FROM $3",
 	.result = SPI_OK_UPDATE,
-	PARAMETERS(INT8OID, INT8OID)
+	PARAMETERS(INT8OID, INT8OID, TIMESTAMPTZOID)
 };
 
+static void write_due_at(const LockedOrder *order, NullableDatum due_at);
 static OrderBalance balance_of_nothing(int digits);
 static Numeric zero(int digits);
 static Numeric sum(NullableDatum a, NullableDatum b, int digits);
@@ -129,10 +130,18 @@ insert_unpaid_balance(const LockedOrder *order, OrderBalance *balance)
 void
 forget_deadline(const LockedOrder *order)
 {
-	NullableDatum values[] = {bigint_value(order->user_id), bigint_value(order->id)};
+	write_due_at(order, NULL_VALUE);
+}
 
-	if (!order->payment_due_at.isnull)
-		execute(&clear_due_at, values, LATEST_SNAPSHOT);
+void
+renew_deadline(const LockedOrder *order)
+{
+	OrderBalance balance;
+
+	if (order->payment_due_at.isnull)
+		return;
+	(void) read_balance(order, &balance);
+	write_due_at(order, due_at(order, &balance));
 }
 
 bool
@@ -193,6 +202,19 @@ put_payment(JsonbWriter *writer, NullableDatum order_amount,
 	jsonb_put_numeric(writer, balance->authorized_amount);
 	jsonb_put_numeric(writer, balance->refund_pending_amount);
 	jsonb_close_object(writer);
+}
+
+static void
+write_due_at(const LockedOrder *order, NullableDatum due_at)
+{
+	NullableDatum values[] = {
+		bigint_value(order->user_id),
+		bigint_value(order->id),
+		due_at
+	};
+
+	if (!order->payment_due_at.isnull)
+		execute(&set_due_at, values, LATEST_SNAPSHOT);
 }
 
 static OrderBalance

@@ -88,8 +88,8 @@ COMMENT ON TABLE ecommerce.order_balances IS
 COMMENT ON COLUMN ecommerce.order_balances.customer_id IS 'User who ordered.';
 COMMENT ON COLUMN ecommerce.order_balances.order_id IS 'Order.';
 COMMENT ON COLUMN ecommerce.order_balances.due_at IS
-'payment_due_at of the order, until something is paid, all of it authorized, or it is cancelled; '
-'then null.';
+'payment_due_at of the order, until something is paid, all of it authorized, or it is sent or '
+'cancelled; then null.';
 COMMENT ON COLUMN ecommerce.order_balances.authorized_amount IS
 'Authorized, and neither captured nor voided yet.';
 COMMENT ON COLUMN ecommerce.order_balances.paid_amount IS 'Captured.';

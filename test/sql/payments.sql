@@ -225,4 +225,14 @@ SELECT pg_temp.paid(:id, 'captured', 'g4', 100), pg_temp.paid(:id, 'charged_back
 SELECT ecommerce.set_order_status(1, :id, 'SHIPPED');
 SELECT pg_temp.paid(:id, 'authorized', 'g6', 1), ecommerce.set_order_status(1, :id, 'SHIPPED') ->> 'order_status' AS status;
 
+-- Sent for an authorization that was voided since, and taken back: it is due again; one that was paid is not.
+SELECT pg_temp.placed() AS id, pg_temp.placed() AS paid_id \gset
+SELECT pg_temp.paid(:id, 'authorized', 'v1', 100), ecommerce.set_order_status(1, :id, 'SHIPPED') ->> 'order_status' AS status, pg_temp.paid(:id, 'voided', 'v1', 100);
+SELECT ecommerce.correct_order_status(1, :id, 'PROCESSING', 'another parcel') -> 'payment' AS payment;
+SELECT pg_temp.paid(:paid_id, 'captured', 'v2', 100), ecommerce.set_order_status(1, :paid_id, 'DELIVERED') ->> 'order_status' AS status;
+SELECT ecommerce.correct_order_status(1, :paid_id, 'SHIPPED', 'not yet') #> '{payment,due_at}' AS shipped, ecommerce.correct_order_status(1, :paid_id, 'PROCESSING', 'not at all') #> '{payment,due_at}' AS due_at;
+SELECT invariant, details FROM ecommerce.order_integrity() WHERE invariant LIKE 'deadline%';
+SELECT pg_temp.expired();
+SELECT order_status FROM ecommerce.orders WHERE id = :id;
+
 DROP SCHEMA ecommerce, ecommerce_api, ecommerce_migrations CASCADE;
