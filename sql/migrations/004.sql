@@ -270,10 +270,10 @@ DECLARE
     last   record;
 BEGIN
     IF (NEW.customer_id, NEW.id, NEW.order_date, NEW.order_amount, NEW.currency, NEW.stock_bucket,
-        NEW.number, NEW.items_amount)
+        NEW.number, NEW.items_amount, NEW.payment_due_at)
        IS DISTINCT FROM
        (OLD.customer_id, OLD.id, OLD.order_date, OLD.order_amount, OLD.currency, OLD.stock_bucket,
-        OLD.number, OLD.items_amount)
+        OLD.number, OLD.items_amount, OLD.payment_due_at)
        OR (NEW.idempotency_key IS NOT NULL
            AND NEW.idempotency_key IS DISTINCT FROM OLD.idempotency_key)
        OR (NEW.fingerprint IS NOT NULL AND NEW.fingerprint IS DISTINCT FROM OLD.fingerprint)

@@ -235,4 +235,10 @@ SELECT invariant, details FROM ecommerce.order_integrity() WHERE invariant LIKE 
 SELECT pg_temp.expired();
 SELECT order_status FROM ecommerce.orders WHERE id = :id;
 
+-- A deadline is that of the placement.
+UPDATE ecommerce.orders SET payment_due_at = now() WHERE id = :paid_id;
+UPDATE ecommerce.orders SET payment_due_at = NULL WHERE id = :paid_id;
+UPDATE ecommerce.orders SET payment_due_at = now() WHERE id = :without;
+UPDATE ecommerce.orders SET payment_due_at = payment_due_at WHERE id = :paid_id;
+
 DROP SCHEMA ecommerce, ecommerce_api, ecommerce_migrations CASCADE;
