@@ -272,10 +272,12 @@ static Statement invariants[] = {
 			  "            THEN payment_due_at END"),
 	INVARIANT("payment_is_recorded_once",
 			  "customer_id::bigint, NULL::bigint, NULL::bigint,"
-			  " jsonb_build_object('provider', provider, 'reference', reference, 'kind', kind,"
-			  "                    'order_ids', jsonb_agg(order_id ORDER BY order_id))"
+			  " jsonb_build_object('provider', provider, 'reference', reference,"
+			  "                    'kinds', jsonb_agg(kind ORDER BY order_id, kind),"
+			  "                    'order_ids', jsonb_agg(order_id ORDER BY order_id, kind))"
 			  " FROM ecommerce.order_payments"
-			  " GROUP BY customer_id, provider, reference, kind HAVING count(*) > 1"),
+			  " GROUP BY customer_id, provider, reference"
+			  " HAVING count(*) > count(DISTINCT kind) OR min(order_id) < max(order_id)"),
 	INVARIANT("payments_are_numbered_from_1",
 			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
 			  " jsonb_build_object('payment_numbers',"

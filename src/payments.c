@@ -86,6 +86,16 @@ static Statement select_payments = {
 	PARAMETERS(INT8OID, INT8OID)
 };
 
+/* Whatever its kind; the first columns of an index. */
+static Statement select_other_order = {
+	.query =
+	"SELECT 1 FROM ecommerce.order_payments"
+	" WHERE customer_id = $1 AND provider = $2 AND reference = $3"
+	"   AND order_id <> $4 LIMIT 1",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, TEXTOID, TEXTOID, INT8OID)
+};
+
 static Statement insert_payment = {
 	.query =
 	"INSERT INTO ecommerce.order_payments (customer_id, order_id,"
@@ -113,6 +123,8 @@ static const Payment *find_payment(const Ledger *ledger,
 static Numeric amount_in_units(const Ledger *ledger, NullableDatum amount);
 static void write_payment(const Access *access, Ledger *ledger,
 						  const Payment *payment, Jsonb *payload);
+static void require_own_reference(const LockedOrder *order,
+								  const Payment *payment);
 static void refuse_other_order(void);
 pg_noreturn static void refuse_reused_reference(int64 order_id,
 												const char *argument);
@@ -342,6 +354,7 @@ write_payment(const Access *access, Ledger *ledger, const Payment *payment,
 		claimed_person()
 	};
 
+	require_own_reference(order, payment);
 	require_written(execute_insert(&insert_payment, values,
 								   &references_of_payments), 1);
 	add_payment(ledger, payment);
@@ -350,7 +363,22 @@ write_payment(const Access *access, Ledger *ledger, const Payment *payment,
 				  ledger->was_paid, payload);
 }
 
-/* The index found it where the order's own payments have none: at another order. */
+/* A capture at one order of what was authorized at another would count at neither. */
+static void
+require_own_reference(const LockedOrder *order, const Payment *payment)
+{
+	NullableDatum values[] = {
+		bigint_value(order->user_id),
+		payment->provider,
+		payment->reference,
+		bigint_value(order->id)
+	};
+
+	if (execute(&select_other_order, values, LATEST_SNAPSHOT) > 0)
+		refuse_other_order();
+}
+
+/* Or the index found it, written meanwhile: the order's own payments have none. */
 static void
 refuse_other_order(void)
 {

@@ -56,8 +56,8 @@ COMMENT ON COLUMN ecommerce.order_payments.kind IS
 COMMENT ON COLUMN ecommerce.order_payments.provider IS
 'Who moved the money, such as the name of a payment service, or cash.';
 COMMENT ON COLUMN ecommerce.order_payments.reference IS
-'The name that it has at the provider: one of a kind for each. Facts of one reference belong '
-'together, such as an authorization and what was captured of it.';
+'The name that it has at the provider: of a customer, one of a kind for each, all of one order. '
+'Facts of one reference belong together, such as an authorization and what was captured of it.';
 COMMENT ON COLUMN ecommerce.order_payments.amount IS
 'Amount, in the currency of the order and in units of it; never negative.';
 COMMENT ON COLUMN ecommerce.order_payments.payload IS 'What the provider said; null if not kept.';

@@ -241,4 +241,12 @@ UPDATE ecommerce.orders SET payment_due_at = NULL WHERE id = :paid_id;
 UPDATE ecommerce.orders SET payment_due_at = now() WHERE id = :without;
 UPDATE ecommerce.orders SET payment_due_at = payment_due_at WHERE id = :paid_id;
 
+-- A reference of the customer is of one order, whatever the kind; another customer or provider has names of his own.
+SELECT pg_temp.placed() AS one, pg_temp.placed() AS two, pg_temp.placed(2) AS hers \gset
+SELECT pg_temp.paid(:one, 'authorized', 'n1', 100), pg_temp.paid(:two, 'captured', 'n2', 100);
+SELECT pg_temp.paid(:two, 'captured', 'n1', 100);
+SELECT pg_temp.paid(:one, 'failed', 'n2', 100);
+SELECT pg_temp.refund(:two, 'n1', 10);
+SELECT pg_temp.paid(:two, 'captured', 'n1', 1, 'bank'), ecommerce.record_payment(2, :hers, 'card', 'n1', 'captured', 100) #> '{payment,status}' AS hers;
+
 DROP SCHEMA ecommerce, ecommerce_api, ecommerce_migrations CASCADE;
