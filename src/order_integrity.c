@@ -220,16 +220,17 @@ static Statement invariants[] = {
 			  " FULL JOIN (SELECT customer_id, order_id,"
 			  "                   sum(greatest(authorized - voided - captured, 0)) AS authorized,"
 			  "                   sum(captured) AS paid,"
-			  "                   sum(charged_back + CASE WHEN has_failed THEN 0 ELSE refunded END) AS refunded,"
-			  "                   sum(CASE WHEN has_failed OR is_settled THEN 0 ELSE requested END) AS requested"
+			  "                   sum(charged_back + greatest(refunded - greatest(failed"
+			  "                       - greatest(requested - refunded, 0), 0), 0)) AS refunded,"
+			  "                   sum(CASE WHEN is_settled THEN 0 ELSE requested END) AS requested"
 			  "              FROM (SELECT customer_id, order_id, provider, reference"
 	/* What is known under one reference, as in payments.c. */
 #define SUM_OF(kind, name) ", coalesce(sum(amount) FILTER (WHERE kind = '" kind "'), 0) AS " name
 			  SUM_OF("authorized", "authorized") SUM_OF("voided", "voided")
 			  SUM_OF("captured", "captured") SUM_OF("refunded", "refunded")
 			  SUM_OF("charged_back", "charged_back") SUM_OF("refund_requested", "requested")
-			  "                          , bool_or(kind = 'refund_failed') AS has_failed,"
-			  "                          bool_or(kind = 'refunded') AS is_settled"
+			  SUM_OF("refund_failed", "failed")
+			  "                          , bool_or(kind IN ('refunded', 'refund_failed')) AS is_settled"
 			  "                      FROM ecommerce.order_payments"
 			  "                     GROUP BY customer_id, order_id, provider, reference) AS facts"
 			  "             GROUP BY customer_id, order_id) AS ledger USING (customer_id, order_id)"

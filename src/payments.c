@@ -133,12 +133,14 @@ static bool have_one_reference(const Payment *a, const Payment *b);
 static void sum_up(Ledger *ledger);
 static void add_facts(OrderBalance *balance, const NullableDatum *facts,
 					  int digits);
+static Numeric above_zero(Numeric amount, int digits);
 static void add(NullableDatum *sum, NullableDatum amount, int digits);
 static Jsonb *payment_payload(const Payment *payment);
 static Jsonb *request(int64 user_id, int64 order_id, Payment *refund,
 					  NullableDatum reason);
-static const Payment *find_request(const Ledger *ledger,
-								   const Payment *refund);
+static void refuse_failed_refund(const Ledger *ledger, const Payment *refund);
+static const Payment *find_refund(const Ledger *ledger, const Payment *refund,
+								  Kind kind);
 static void choose_provider(const Ledger *ledger, Payment *refund);
 static void choose_amount(const Ledger *ledger, Payment *refund);
 static Jsonb *refund_payload(const Ledger *ledger, const Payment *refund);
@@ -448,8 +450,9 @@ sum_up(Ledger *ledger)
 }
 
 /*
- * Of a payment service's refunds those that have failed after all had succeeded
- * before, never the other way round.
+ * A refund that has failed may have succeeded before, never the other way round.
+ * What has failed is first of what was requested and is not refunded, then of what
+ * was.
  */
 static void
 add_facts(OrderBalance *balance, const NullableDatum *facts, int digits)
@@ -457,17 +460,29 @@ add_facts(OrderBalance *balance, const NullableDatum *facts, int digits)
 	Numeric		reserved = subtract_amounts(amount_or_zero(facts[AUTHORIZED], digits),
 											add_amounts(amount_or_zero(facts[VOIDED], digits),
 														amount_or_zero(facts[CAPTURED], digits)));
+	Numeric		refunded = amount_or_zero(facts[REFUNDED], digits);
+	Numeric		open = above_zero(subtract_amounts(amount_or_zero(facts[REFUND_REQUESTED], digits),
+												   refunded), digits);
+	Numeric		undone = above_zero(subtract_amounts(amount_or_zero(facts[REFUND_FAILED], digits),
+													 open), digits);
 
-	if (compare_amounts(reserved, amount_or_zero(NULL_VALUE, digits)) > 0)
-		add(&balance->authorized_amount, numeric_value(reserved), digits);
+	add(&balance->authorized_amount,
+		numeric_value(above_zero(reserved, digits)), digits);
 	add(&balance->paid_amount, facts[CAPTURED], digits);
 	add(&balance->refunded_amount, facts[CHARGED_BACK], digits);
-	if (!facts[REFUND_FAILED].isnull)
-		return;
-	if (!facts[REFUNDED].isnull)
-		add(&balance->refunded_amount, facts[REFUNDED], digits);
-	else
+	add(&balance->refunded_amount,
+		numeric_value(above_zero(subtract_amounts(refunded, undone), digits)),
+		digits);
+	if (facts[REFUNDED].isnull && facts[REFUND_FAILED].isnull)
 		add(&balance->refund_pending_amount, facts[REFUND_REQUESTED], digits);
+}
+
+static Numeric
+above_zero(Numeric amount, int digits)
+{
+	Numeric		nothing = amount_or_zero(NULL_VALUE, digits);
+
+	return compare_amounts(amount, nothing) > 0 ? amount : nothing;
 }
 
 static void
@@ -506,7 +521,8 @@ request(int64 user_id, int64 order_id, Payment *refund, NullableDatum reason)
 	open_ledger(&ledger, user_id, order_id);
 	if (!refund->amount.isnull)
 		refund->amount = numeric_value(amount_in_units(&ledger, refund->amount));
-	known = find_request(&ledger, refund);
+	refuse_failed_refund(&ledger, refund);
+	known = find_refund(&ledger, refund, REFUND_REQUESTED);
 	if (known == NULL)
 	{
 		choose_amount(&ledger, refund);
@@ -528,15 +544,28 @@ request(int64 user_id, int64 order_id, Payment *refund, NullableDatum reason)
 	return order;
 }
 
+/* A second attempt under the same name could not be told from the first. */
+static void
+refuse_failed_refund(const Ledger *ledger, const Payment *refund)
+{
+	if (find_refund(ledger, refund, REFUND_FAILED) != NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_KEY_REUSED),
+				errmsg("reference is that of a refund that has failed"),
+				errdetail_internal("{\"code\": \"payment_reference_reused\", \"order_id\": " INT64_FORMAT ", \"argument\": \"reference\"}",
+								   ledger->order.id),
+				errhint("Request the refund again with a new reference."));
+}
+
 /* A provider that is left out agrees with any. */
 static const Payment *
-find_request(const Ledger *ledger, const Payment *refund)
+find_refund(const Ledger *ledger, const Payment *refund, Kind kind)
 {
 	for (int i = 0; i < ledger->count; i++)
 	{
 		const Payment *known = &ledger->payments[i];
 
-		if (known->kind == REFUND_REQUESTED &&
+		if (known->kind == kind &&
 			texts_are_equal(known->reference, refund->reference) &&
 			(refund->provider.isnull ||
 			 texts_are_equal(known->provider, refund->provider)))

@@ -249,4 +249,27 @@ SELECT pg_temp.paid(:one, 'failed', 'n2', 100);
 SELECT pg_temp.refund(:two, 'n1', 10);
 SELECT pg_temp.paid(:two, 'captured', 'n1', 1, 'bank'), ecommerce.record_payment(2, :hers, 'card', 'n1', 'captured', 100) #> '{payment,status}' AS hers;
 
+-- What has failed of a refund is a sum: not more than that is taken off, in any sequence, and it is requested again by another name.
+CREATE TABLE pg_temp.trials (name text, kind text, reference text, amount numeric);
+INSERT INTO pg_temp.trials VALUES
+    ('part', 'captured', 'pi', 100), ('part', 'refunded', 're', 30), ('part', 'refund_failed', 're', 10),
+    ('more', 'captured', 'pi', 100), ('more', 'refunded', 're', 30), ('more', 'refund_failed', 're', 40);
+CREATE FUNCTION pg_temp.sequences_of(trial text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM pg_temp.facts;
+    INSERT INTO pg_temp.facts SELECT kind, reference, amount FROM pg_temp.trials WHERE name = trial;
+    RETURN QUERY SELECT pg_temp.all_sequences();
+END
+$$;
+SELECT name, state, count(*) FROM (VALUES ('part'), ('more')) AS trials (name), pg_temp.sequences_of(name) AS state GROUP BY name, state ORDER BY name;
+SELECT pg_temp.placed() AS id \gset
+SELECT pg_temp.paid(:id, 'captured', 'f1', 100), pg_temp.refund(:id, 'f2', 30), pg_temp.paid(:id, 'refunded', 'f2', 20), pg_temp.paid(:id, 'refund_failed', 'f2', 10) \gx
+SELECT pg_temp.refund(:id, 'f2', 30);
+SELECT pg_temp.refund(:id, 'f2', 10, 'card');
+SELECT pg_temp.refund(:id, 'f3', 40), pg_temp.paid(:id, 'refund_failed', 'f3', 40), pg_temp.paid(:id, 'refunded', 'f3', 40);
+SELECT pg_temp.refund(:id, 'f4', 80.01), pg_temp.refund(:id, 'f4', 80);
+SELECT pg_temp.refund(:id, 'f4', 80), pg_temp.paid(:id, 'refund_failed', 'f5', 5), pg_temp.paid(:id, 'refunded', 'f5', 5);
+SELECT pg_temp.refund(:id, 'f5');
+SELECT invariant, details FROM ecommerce.order_integrity() WHERE invariant LIKE '%ledger';
+
 DROP SCHEMA ecommerce, ecommerce_api, ecommerce_migrations CASCADE;
