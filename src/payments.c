@@ -130,7 +130,8 @@ pg_noreturn static void refuse_reused_reference(int64 order_id,
 												const char *argument);
 static void add_payment(Ledger *ledger, const Payment *payment);
 static bool have_one_reference(const Payment *a, const Payment *b);
-static void sum_up(Ledger *ledger);
+static void sum_up(const Ledger *ledger, NullableDatum provider,
+				   OrderBalance *balance);
 static void add_facts(OrderBalance *balance, const NullableDatum *facts,
 					  int digits);
 static Numeric above_zero(Numeric amount, int digits);
@@ -141,8 +142,10 @@ static Jsonb *request(int64 user_id, int64 order_id, Payment *refund,
 static void refuse_failed_refund(const Ledger *ledger, const Payment *refund);
 static const Payment *find_refund(const Ledger *ledger, const Payment *refund,
 								  Kind kind);
-static void choose_provider(const Ledger *ledger, Payment *refund);
 static void choose_amount(const Ledger *ledger, Payment *refund);
+static void require_refundable(const Ledger *ledger, const Payment *refund,
+							   Numeric left);
+static void choose_provider(const Ledger *ledger, Payment *refund);
 static Jsonb *refund_payload(const Ledger *ledger, const Payment *refund);
 
 static const RowNumber references_of_payments = {
@@ -360,7 +363,7 @@ write_payment(const Access *access, Ledger *ledger, const Payment *payment,
 	require_written(execute_insert(&insert_payment, values,
 								   &references_of_payments), 1);
 	add_payment(ledger, payment);
-	sum_up(ledger);
+	sum_up(ledger, NULL_VALUE, &ledger->balance);
 	write_balance(access, order, &ledger->balance, ledger->has_balance,
 				  ledger->was_paid, payload);
 }
@@ -424,11 +427,10 @@ have_one_reference(const Payment *a, const Payment *b)
 		texts_are_equal(a->provider, b->provider);
 }
 
-/* Makes the amounts of the balance anew of all payments. */
+/* Makes the amounts of the balance anew of all payments, or those of a provider. */
 static void
-sum_up(Ledger *ledger)
+sum_up(const Ledger *ledger, NullableDatum provider, OrderBalance *balance)
 {
-	OrderBalance *balance = &ledger->balance;
 	int			digits = ledger->order.digits;
 	int			next = 0;
 
@@ -445,7 +447,8 @@ sum_up(Ledger *ledger)
 		for (; next < ledger->count &&
 			 have_one_reference(&ledger->payments[next], first); next++)
 			facts[ledger->payments[next].kind] = ledger->payments[next].amount;
-		add_facts(balance, facts, digits);
+		if (provider.isnull || texts_are_equal(first->provider, provider))
+			add_facts(balance, facts, digits);
 	}
 }
 
@@ -461,10 +464,10 @@ add_facts(OrderBalance *balance, const NullableDatum *facts, int digits)
 											add_amounts(amount_or_zero(facts[VOIDED], digits),
 														amount_or_zero(facts[CAPTURED], digits)));
 	Numeric		refunded = amount_or_zero(facts[REFUNDED], digits);
-	Numeric		open = above_zero(subtract_amounts(amount_or_zero(facts[REFUND_REQUESTED], digits),
-												   refunded), digits);
+	Numeric		asked = above_zero(subtract_amounts(amount_or_zero(facts[REFUND_REQUESTED], digits),
+													refunded), digits);
 	Numeric		undone = above_zero(subtract_amounts(amount_or_zero(facts[REFUND_FAILED], digits),
-													 open), digits);
+													 asked), digits);
 
 	add(&balance->authorized_amount,
 		numeric_value(above_zero(reserved, digits)), digits);
@@ -526,7 +529,6 @@ request(int64 user_id, int64 order_id, Payment *refund, NullableDatum reason)
 	if (known == NULL)
 	{
 		choose_amount(&ledger, refund);
-		choose_provider(&ledger, refund);
 		refund->payload = jsonb_value(reason_payload(reason));
 		write_payment(&access, &ledger, refund, NULL);
 		write_note(&access, user_id, order_id, EVENT_REFUND_REQUESTED,
@@ -574,29 +576,56 @@ find_refund(const Ledger *ledger, const Payment *refund, Kind kind)
 	return NULL;
 }
 
-/* All that is left, or no more than that. */
+/*
+ * All that is left, or no more than that: of the order, as a bank may have taken
+ * back what came by another way, and of what came through the provider.
+ */
 static void
 choose_amount(const Ledger *ledger, Payment *refund)
 {
 	int			digits = ledger->order.digits;
 	Numeric		left = refundable_amount(&ledger->balance, digits);
-	Numeric		amount = amount_or_zero(refund->amount, digits);
+	Numeric		left_of_provider;
+	OrderBalance balance;
 
-	if (refund->amount.isnull)
-		amount = left;
-	else if (is_zero(amount))
+	if (!refund->amount.isnull &&
+		is_zero(DatumGetNumeric(refund->amount.value)))
 		refuse_argument("amount", "a number above 0, below "
 						CppAsString2(AMOUNT_LIMIT));
-	if (compare_amounts(amount, left) > 0 ||
-		compare_amounts(left, amount_or_zero(NULL_VALUE, digits)) <= 0)
+	require_refundable(ledger, refund, left);
+	choose_provider(ledger, refund);
+	sum_up(ledger, refund->provider, &balance);
+	left_of_provider = refundable_amount(&balance, digits);
+	if (compare_amounts(left_of_provider, left) < 0)
+		left = left_of_provider;
+	require_refundable(ledger, refund, left);
+	if (!refund->amount.isnull)
+		return;
+	/* Several payments may come to more than one refund can. */
+	if (!is_below_amount_limit(left))
+		refuse_argument("amount", "a number above 0, below "
+						CppAsString2(AMOUNT_LIMIT));
+	refund->amount = numeric_value(left);
+}
+
+static void
+require_refundable(const Ledger *ledger, const Payment *refund, Numeric left)
+{
+	int			digits = ledger->order.digits;
+	Numeric		shown = above_zero(left, digits);
+	NullableDatum amount = refund->amount.isnull ? numeric_value(shown) :
+	refund->amount;
+
+	if (is_zero(shown) ||
+		compare_amounts(DatumGetNumeric(amount.value), shown) > 0)
 		ereport(ERROR,
 				errcode(ERRCODE_CONFLICT),
 				errmsg("refund exceeds what was paid"),
 				errdetail_internal("{\"code\": \"refund_exceeds_payment\", \"order_id\": " INT64_FORMAT ", \"amount\": %s, \"refundable_amount\": %s}",
-								   ledger->order.id, amount_text(amount),
-								   amount_text(left)),
+								   ledger->order.id,
+								   amount_text(DatumGetNumeric(amount.value)),
+								   amount_text(shown)),
 				errhint("Refund no more than was paid and is not refunded yet, nor about to be."));
-	refund->amount = numeric_value(amount);
 }
 
 /* Money goes back where it came from; from where, somebody must say if it is not plain. */

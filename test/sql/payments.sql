@@ -92,13 +92,15 @@ SELECT pg_temp.paid(:id, 'captured', 'pi_2', 70), pg_temp.paid(:id, 'captured', 
 SELECT pg_temp.refund(:id, 'r1', 10);
 SELECT pg_temp.refund(:id, 'r1', 10, 'card'), pg_temp.refund(:id, 'r1', 10), pg_temp.refund(:id, 'r1');
 SELECT pg_temp.refund(:id, 'r1', 11);
+SELECT pg_temp.refund(:id, 'r2', 60.01, 'card');
 SELECT pg_temp.refund(:id, 'r2', 90.01, 'card');
+SELECT pg_temp.refund(:id, 'r2', NULL, 'bank');
 SELECT pg_temp.refund(:id, 'r2', NULL, 'voucher');
-SELECT pg_temp.refund(:id, 'r3', 0.01, 'card');
+SELECT pg_temp.refund(:id, 'r3', 0.01, 'voucher');
 SELECT pg_temp.paid(:id, 'refunded', 'r1', 10);
-SELECT pg_temp.paid(:id, 'refund_failed', 'r2', 90, 'voucher');
-SELECT pg_temp.refund(:id, 'r4', NULL, 'card');
-SELECT pg_temp.paid(:id, 'refunded', 'r4', 90);
+SELECT pg_temp.paid(:id, 'refund_failed', 'r2', 30, 'voucher');
+SELECT pg_temp.refund(:id, 'r3', NULL, 'voucher'), pg_temp.refund(:id, 'r4', NULL, 'card');
+SELECT pg_temp.paid(:id, 'refunded', 'r4', 60);
 SELECT number, event, status, payload FROM pg_temp.notes WHERE order_id = :id;
 SELECT ecommerce.request_refund(1, :id, 'r5', 1, reason => 'torn');
 SELECT pg_temp.placed() AS id \gset
@@ -271,5 +273,21 @@ SELECT pg_temp.refund(:id, 'f4', 80.01), pg_temp.refund(:id, 'f4', 80);
 SELECT pg_temp.refund(:id, 'f4', 80), pg_temp.paid(:id, 'refund_failed', 'f5', 5), pg_temp.paid(:id, 'refunded', 'f5', 5);
 SELECT pg_temp.refund(:id, 'f5');
 SELECT invariant, details FROM ecommerce.order_integrity() WHERE invariant LIKE '%ledger';
+
+-- Money goes back the way it came; nothing is left where a bank took it, no amount is negative, and none larger than one refund can be.
+SELECT pg_temp.placed() AS id \gset
+SELECT pg_temp.paid(:id, 'captured', 'w1', 60), pg_temp.paid(:id, 'captured', 'w2', 40, 'bank'), pg_temp.paid(:id, 'charged_back', 'w3', 70);
+SELECT pg_temp.refund(:id, 'w4', NULL, 'card');
+SELECT pg_temp.refund(:id, 'w4', 1, 'card');
+SELECT pg_temp.refund(:id, 'w4', 30.01, 'bank');
+SELECT pg_temp.refund(:id, 'w4');
+SELECT pg_temp.refund(:id, 'w4', NULL, 'bank');
+SELECT pg_temp.paid(:id, 'charged_back', 'w5', 100);
+SELECT pg_temp.refund(:id, 'w6');
+SELECT pg_temp.refund(:id, 'w6', 1);
+SELECT pg_temp.placed() AS id \gset
+SELECT pg_temp.paid(:id, 'captured', 'w7', 999999999999999.99), pg_temp.paid(:id, 'captured', 'w8', 0.01);
+SELECT pg_temp.refund(:id, 'w9');
+SELECT pg_temp.refund(:id, 'w9', 999999999999999.99), pg_temp.refund(:id, 'w10');
 
 DROP SCHEMA ecommerce, ecommerce_api, ecommerce_migrations CASCADE;
