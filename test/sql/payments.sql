@@ -290,4 +290,20 @@ SELECT pg_temp.paid(:id, 'captured', 'w7', 999999999999999.99), pg_temp.paid(:id
 SELECT pg_temp.refund(:id, 'w9');
 SELECT pg_temp.refund(:id, 'w9', 999999999999999.99), pg_temp.refund(:id, 'w10');
 
+-- The queries of docs/payments.md: orders that wait for money, what cancelled ones hold, what was refunded before it was sent.
+\getenv directory PG_ABS_SRCDIR
+\cd :directory
+\set page `cat ../docs/payments.md`
+SELECT substring(:'page' FROM '(SELECT id, order_amount - [^;]*)') AS waiting,
+       substring(:'page' FROM '(SELECT order_id, provider, reference, sum[^;]*)') AS held,
+       substring(:'page' FROM '(SELECT id\nFROM ecommerce.orders JOIN[^;]*)') AS refunded \gset
+SELECT pg_temp.placed() AS held_id, pg_temp.placed() AS refunded_id, pg_temp.placed() AS waiting_id, pg_temp.placed() AS returned_id \gset
+SELECT pg_temp.paid(:held_id, 'authorized', 'q1', 100), pg_temp.paid(:held_id, 'voided', 'q1', 40), ecommerce.cancel_order(1, :held_id, 'customer') ->> 'order_status' AS status;
+SELECT pg_temp.paid(:refunded_id, 'captured', 'q2', 100), pg_temp.paid(:refunded_id, 'refunded', 'q3', 100);
+SELECT pg_temp.paid(:returned_id, 'captured', 'q4', 90), ecommerce.return_items(1, :returned_id, '[{"line": 1, "quantity": 1}]', true) #> '{payment,status}' AS returned;
+SELECT pg_temp.paid(:waiting_id, 'captured', 'q5', 60), ecommerce.return_items(1, :waiting_id, '[{"line": 1, "quantity": 1}]', true) #> '{payment,status}' AS returned;
+SELECT id = :waiting_id AS waiting, owed, paid FROM (:waiting) AS waiting WHERE id >= :held_id;
+SELECT order_id = :held_id AS holds, provider, reference, held FROM (:held) AS held WHERE order_id >= :held_id;
+SELECT id = :refunded_id AS refunded FROM (:refunded) AS refunded WHERE id >= :held_id;
+
 DROP SCHEMA ecommerce, ecommerce_api, ecommerce_migrations CASCADE;
