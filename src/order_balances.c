@@ -61,20 +61,22 @@ static Statement update_balance = {
 			   NUMERICOID, NUMERICOID, NUMERICOID, INT4OID)
 };
 
-static Statement clear_due_at = {
+static Statement set_due_at = {
 	.query =
-	"UPDATE ecommerce.order_balances SET due_at = NULL"
-	" WHERE customer_id = $1 AND order_id = $2 AND due_at IS NOT NULL",
+	"UPDATE ecommerce.order_balances SET due_at = $3"
+	" WHERE customer_id = $1 AND order_id = $2 AND due_at IS DISTINCT FROM $3",
 	.result = SPI_OK_UPDATE,
-	PARAMETERS(INT8OID, INT8OID)
+	PARAMETERS(INT8OID, INT8OID, TIMESTAMPTZOID)
 };
 
+static void write_due_at(const LockedOrder *order, NullableDatum due_at);
 static OrderBalance balance_of_nothing(int digits);
 static Numeric zero(int digits);
 static Numeric sum(NullableDatum a, NullableDatum b, int digits);
 static Numeric owed_amount(const LockedOrder *order,
 						   const OrderBalance *balance);
 static bool is_covered(const LockedOrder *order, const OrderBalance *balance);
+static bool holds_money(const LockedOrder *order, const OrderBalance *balance);
 static NullableDatum due_at(const LockedOrder *order,
 							const OrderBalance *balance);
 static void write_row(Statement *statement, const LockedOrder *order,
@@ -128,10 +130,18 @@ insert_unpaid_balance(const LockedOrder *order, OrderBalance *balance)
 void
 forget_deadline(const LockedOrder *order)
 {
-	NullableDatum values[] = {bigint_value(order->user_id), bigint_value(order->id)};
+	write_due_at(order, NULL_VALUE);
+}
 
-	if (!order->payment_due_at.isnull)
-		execute(&clear_due_at, values, LATEST_SNAPSHOT);
+void
+renew_deadline(const LockedOrder *order)
+{
+	OrderBalance balance;
+
+	if (order->payment_due_at.isnull)
+		return;
+	(void) read_balance(order, &balance);
+	write_due_at(order, due_at(order, &balance));
 }
 
 bool
@@ -149,7 +159,7 @@ require_payment(const LockedOrder *order)
 	if (order->payment_due_at.isnull)
 		return;
 	(void) read_balance(order, &balance);
-	if (is_covered(order, &balance))
+	if (is_covered(order, &balance) && holds_money(order, &balance))
 		return;
 	ereport(ERROR,
 			errcode(ERRCODE_CONFLICT),
@@ -192,6 +202,19 @@ put_payment(JsonbWriter *writer, NullableDatum order_amount,
 	jsonb_put_numeric(writer, balance->authorized_amount);
 	jsonb_put_numeric(writer, balance->refund_pending_amount);
 	jsonb_close_object(writer);
+}
+
+static void
+write_due_at(const LockedOrder *order, NullableDatum due_at)
+{
+	NullableDatum values[] = {
+		bigint_value(order->user_id),
+		bigint_value(order->id),
+		due_at
+	};
+
+	if (!order->payment_due_at.isnull)
+		execute(&set_due_at, values, LATEST_SNAPSHOT);
 }
 
 static OrderBalance
@@ -244,6 +267,21 @@ is_covered(const LockedOrder *order, const OrderBalance *balance)
 	return compare_amounts(sum(balance->paid_amount,
 							   balance->authorized_amount, order->digits),
 						   owed_amount(order, balance)) >= 0;
+}
+
+/*
+ * Or needs none.  What is paid back, or about to be, is gone; as long as some is
+ * left, the shop may have lowered the price.
+ */
+static bool
+holds_money(const LockedOrder *order, const OrderBalance *balance)
+{
+	Numeric		held = add_amounts(refundable_amount(balance, order->digits),
+								   amount_or_zero(balance->authorized_amount,
+												  order->digits));
+
+	return compare_amounts(held, zero(order->digits)) > 0 ||
+		is_zero(owed_amount(order, balance));
 }
 
 /*

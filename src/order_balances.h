@@ -62,12 +62,19 @@ extern void insert_unpaid_balance(const LockedOrder *order,
 /* A cancelled order need not be paid any more. */
 extern void forget_deadline(const LockedOrder *order);
 
+/*
+ * An order that is taken back to PLACED has to be paid again, if it was sent for an
+ * authorization that was voided meanwhile.
+ */
+extern void renew_deadline(const LockedOrder *order);
+
 /* Whether as much was paid as the order costs, less what was returned. */
 extern bool is_paid(const LockedOrder *order, const OrderBalance *balance);
 
 /*
  * Raises PT409 unless the order is paid in full, or what is missing authorized,
- * or has no deadline: before that it is not sent.
+ * and some of that is still there, or it has no deadline: before that it is not
+ * sent.
  */
 extern void require_payment(const LockedOrder *order);
 

@@ -220,16 +220,17 @@ static Statement invariants[] = {
 			  " FULL JOIN (SELECT customer_id, order_id,"
 			  "                   sum(greatest(authorized - voided - captured, 0)) AS authorized,"
 			  "                   sum(captured) AS paid,"
-			  "                   sum(charged_back + CASE WHEN has_failed THEN 0 ELSE refunded END) AS refunded,"
-			  "                   sum(CASE WHEN has_failed OR is_settled THEN 0 ELSE requested END) AS requested"
+			  "                   sum(charged_back + greatest(refunded - greatest(failed"
+			  "                       - greatest(requested - refunded, 0), 0), 0)) AS refunded,"
+			  "                   sum(CASE WHEN is_settled THEN 0 ELSE requested END) AS requested"
 			  "              FROM (SELECT customer_id, order_id, provider, reference"
 	/* What is known under one reference, as in payments.c. */
 #define SUM_OF(kind, name) ", coalesce(sum(amount) FILTER (WHERE kind = '" kind "'), 0) AS " name
 			  SUM_OF("authorized", "authorized") SUM_OF("voided", "voided")
 			  SUM_OF("captured", "captured") SUM_OF("refunded", "refunded")
 			  SUM_OF("charged_back", "charged_back") SUM_OF("refund_requested", "requested")
-			  "                          , bool_or(kind = 'refund_failed') AS has_failed,"
-			  "                          bool_or(kind = 'refunded') AS is_settled"
+			  SUM_OF("refund_failed", "failed")
+			  "                          , bool_or(kind IN ('refunded', 'refund_failed')) AS is_settled"
 			  "                      FROM ecommerce.order_payments"
 			  "                     GROUP BY customer_id, order_id, provider, reference) AS facts"
 			  "             GROUP BY customer_id, order_id) AS ledger USING (customer_id, order_id)"
@@ -272,10 +273,12 @@ static Statement invariants[] = {
 			  "            THEN payment_due_at END"),
 	INVARIANT("payment_is_recorded_once",
 			  "customer_id::bigint, NULL::bigint, NULL::bigint,"
-			  " jsonb_build_object('provider', provider, 'reference', reference, 'kind', kind,"
-			  "                    'order_ids', jsonb_agg(order_id ORDER BY order_id))"
+			  " jsonb_build_object('provider', provider, 'reference', reference,"
+			  "                    'kinds', jsonb_agg(kind ORDER BY order_id, kind),"
+			  "                    'order_ids', jsonb_agg(order_id ORDER BY order_id, kind))"
 			  " FROM ecommerce.order_payments"
-			  " GROUP BY customer_id, provider, reference, kind HAVING count(*) > 1"),
+			  " GROUP BY customer_id, provider, reference"
+			  " HAVING count(*) > count(DISTINCT kind) OR min(order_id) < max(order_id)"),
 	INVARIANT("payments_are_numbered_from_1",
 			  "customer_id::bigint, order_id::bigint, NULL::bigint,"
 			  " jsonb_build_object('payment_numbers',"

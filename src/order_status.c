@@ -216,6 +216,8 @@ static void
 correct_status(const Access *access, const LockedOrder *order,
 			   const char *status, const char *reason)
 {
+	LockedOrder corrected = *order;
+
 	if (!can_be_corrected(order->status, status))
 		refuse_change(order, status);
 	if (strcmp(order->status, STATUS_RETURNED) == 0)
@@ -225,6 +227,8 @@ correct_status(const Access *access, const LockedOrder *order,
 	write_correction(access, order->user_id, order->id, order->status, status,
 					 reason_payload(text_value(reason)));
 	give_status(order, status);
+	corrected.status = status;
+	renew_deadline(&corrected);
 }
 
 /* An order that came in past place_order() may have no event of its placement. */

@@ -86,6 +86,16 @@ static Statement select_payments = {
 	PARAMETERS(INT8OID, INT8OID)
 };
 
+/* Whatever its kind; the first columns of an index. */
+static Statement select_other_order = {
+	.query =
+	"SELECT 1 FROM ecommerce.order_payments"
+	" WHERE customer_id = $1 AND provider = $2 AND reference = $3"
+	"   AND order_id <> $4 LIMIT 1",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, TEXTOID, TEXTOID, INT8OID)
+};
+
 static Statement insert_payment = {
 	.query =
 	"INSERT INTO ecommerce.order_payments (customer_id, order_id,"
@@ -113,22 +123,29 @@ static const Payment *find_payment(const Ledger *ledger,
 static Numeric amount_in_units(const Ledger *ledger, NullableDatum amount);
 static void write_payment(const Access *access, Ledger *ledger,
 						  const Payment *payment, Jsonb *payload);
+static void require_own_reference(const LockedOrder *order,
+								  const Payment *payment);
 static void refuse_other_order(void);
 pg_noreturn static void refuse_reused_reference(int64 order_id,
 												const char *argument);
 static void add_payment(Ledger *ledger, const Payment *payment);
 static bool have_one_reference(const Payment *a, const Payment *b);
-static void sum_up(Ledger *ledger);
+static void sum_up(const Ledger *ledger, NullableDatum provider,
+				   OrderBalance *balance);
 static void add_facts(OrderBalance *balance, const NullableDatum *facts,
 					  int digits);
+static Numeric above_zero(Numeric amount, int digits);
 static void add(NullableDatum *sum, NullableDatum amount, int digits);
 static Jsonb *payment_payload(const Payment *payment);
 static Jsonb *request(int64 user_id, int64 order_id, Payment *refund,
 					  NullableDatum reason);
-static const Payment *find_request(const Ledger *ledger,
-								   const Payment *refund);
-static void choose_provider(const Ledger *ledger, Payment *refund);
+static void refuse_failed_refund(const Ledger *ledger, const Payment *refund);
+static const Payment *find_refund(const Ledger *ledger, const Payment *refund,
+								  Kind kind);
 static void choose_amount(const Ledger *ledger, Payment *refund);
+static void require_refundable(const Ledger *ledger, const Payment *refund,
+							   Numeric left);
+static void choose_provider(const Ledger *ledger, Payment *refund);
 static Jsonb *refund_payload(const Ledger *ledger, const Payment *refund);
 
 static const RowNumber references_of_payments = {
@@ -342,15 +359,31 @@ write_payment(const Access *access, Ledger *ledger, const Payment *payment,
 		claimed_person()
 	};
 
+	require_own_reference(order, payment);
 	require_written(execute_insert(&insert_payment, values,
 								   &references_of_payments), 1);
 	add_payment(ledger, payment);
-	sum_up(ledger);
+	sum_up(ledger, NULL_VALUE, &ledger->balance);
 	write_balance(access, order, &ledger->balance, ledger->has_balance,
 				  ledger->was_paid, payload);
 }
 
-/* The index found it where the order's own payments have none: at another order. */
+/* A capture at one order of what was authorized at another would count at neither. */
+static void
+require_own_reference(const LockedOrder *order, const Payment *payment)
+{
+	NullableDatum values[] = {
+		bigint_value(order->user_id),
+		payment->provider,
+		payment->reference,
+		bigint_value(order->id)
+	};
+
+	if (execute(&select_other_order, values, LATEST_SNAPSHOT) > 0)
+		refuse_other_order();
+}
+
+/* Or the index found it, written meanwhile: the order's own payments have none. */
 static void
 refuse_other_order(void)
 {
@@ -394,11 +427,10 @@ have_one_reference(const Payment *a, const Payment *b)
 		texts_are_equal(a->provider, b->provider);
 }
 
-/* Makes the amounts of the balance anew of all payments. */
+/* Makes the amounts of the balance anew of all payments, or those of a provider. */
 static void
-sum_up(Ledger *ledger)
+sum_up(const Ledger *ledger, NullableDatum provider, OrderBalance *balance)
 {
-	OrderBalance *balance = &ledger->balance;
 	int			digits = ledger->order.digits;
 	int			next = 0;
 
@@ -415,13 +447,15 @@ sum_up(Ledger *ledger)
 		for (; next < ledger->count &&
 			 have_one_reference(&ledger->payments[next], first); next++)
 			facts[ledger->payments[next].kind] = ledger->payments[next].amount;
-		add_facts(balance, facts, digits);
+		if (provider.isnull || texts_are_equal(first->provider, provider))
+			add_facts(balance, facts, digits);
 	}
 }
 
 /*
- * Of a payment service's refunds those that have failed after all had succeeded
- * before, never the other way round.
+ * A refund that has failed may have succeeded before, never the other way round.
+ * What has failed is first of what was requested and is not refunded, then of what
+ * was.
  */
 static void
 add_facts(OrderBalance *balance, const NullableDatum *facts, int digits)
@@ -429,17 +463,29 @@ add_facts(OrderBalance *balance, const NullableDatum *facts, int digits)
 	Numeric		reserved = subtract_amounts(amount_or_zero(facts[AUTHORIZED], digits),
 											add_amounts(amount_or_zero(facts[VOIDED], digits),
 														amount_or_zero(facts[CAPTURED], digits)));
+	Numeric		refunded = amount_or_zero(facts[REFUNDED], digits);
+	Numeric		asked = above_zero(subtract_amounts(amount_or_zero(facts[REFUND_REQUESTED], digits),
+													refunded), digits);
+	Numeric		undone = above_zero(subtract_amounts(amount_or_zero(facts[REFUND_FAILED], digits),
+													 asked), digits);
 
-	if (compare_amounts(reserved, amount_or_zero(NULL_VALUE, digits)) > 0)
-		add(&balance->authorized_amount, numeric_value(reserved), digits);
+	add(&balance->authorized_amount,
+		numeric_value(above_zero(reserved, digits)), digits);
 	add(&balance->paid_amount, facts[CAPTURED], digits);
 	add(&balance->refunded_amount, facts[CHARGED_BACK], digits);
-	if (!facts[REFUND_FAILED].isnull)
-		return;
-	if (!facts[REFUNDED].isnull)
-		add(&balance->refunded_amount, facts[REFUNDED], digits);
-	else
+	add(&balance->refunded_amount,
+		numeric_value(above_zero(subtract_amounts(refunded, undone), digits)),
+		digits);
+	if (facts[REFUNDED].isnull && facts[REFUND_FAILED].isnull)
 		add(&balance->refund_pending_amount, facts[REFUND_REQUESTED], digits);
+}
+
+static Numeric
+above_zero(Numeric amount, int digits)
+{
+	Numeric		nothing = amount_or_zero(NULL_VALUE, digits);
+
+	return compare_amounts(amount, nothing) > 0 ? amount : nothing;
 }
 
 static void
@@ -478,11 +524,11 @@ request(int64 user_id, int64 order_id, Payment *refund, NullableDatum reason)
 	open_ledger(&ledger, user_id, order_id);
 	if (!refund->amount.isnull)
 		refund->amount = numeric_value(amount_in_units(&ledger, refund->amount));
-	known = find_request(&ledger, refund);
+	refuse_failed_refund(&ledger, refund);
+	known = find_refund(&ledger, refund, REFUND_REQUESTED);
 	if (known == NULL)
 	{
 		choose_amount(&ledger, refund);
-		choose_provider(&ledger, refund);
 		refund->payload = jsonb_value(reason_payload(reason));
 		write_payment(&access, &ledger, refund, NULL);
 		write_note(&access, user_id, order_id, EVENT_REFUND_REQUESTED,
@@ -500,15 +546,28 @@ request(int64 user_id, int64 order_id, Payment *refund, NullableDatum reason)
 	return order;
 }
 
+/* A second attempt under the same name could not be told from the first. */
+static void
+refuse_failed_refund(const Ledger *ledger, const Payment *refund)
+{
+	if (find_refund(ledger, refund, REFUND_FAILED) != NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_KEY_REUSED),
+				errmsg("reference is that of a refund that has failed"),
+				errdetail_internal("{\"code\": \"payment_reference_reused\", \"order_id\": " INT64_FORMAT ", \"argument\": \"reference\"}",
+								   ledger->order.id),
+				errhint("Request the refund again with a new reference."));
+}
+
 /* A provider that is left out agrees with any. */
 static const Payment *
-find_request(const Ledger *ledger, const Payment *refund)
+find_refund(const Ledger *ledger, const Payment *refund, Kind kind)
 {
 	for (int i = 0; i < ledger->count; i++)
 	{
 		const Payment *known = &ledger->payments[i];
 
-		if (known->kind == REFUND_REQUESTED &&
+		if (known->kind == kind &&
 			texts_are_equal(known->reference, refund->reference) &&
 			(refund->provider.isnull ||
 			 texts_are_equal(known->provider, refund->provider)))
@@ -517,29 +576,56 @@ find_request(const Ledger *ledger, const Payment *refund)
 	return NULL;
 }
 
-/* All that is left, or no more than that. */
+/*
+ * All that is left, or no more than that: of the order, as a bank may have taken
+ * back what came by another way, and of what came through the provider.
+ */
 static void
 choose_amount(const Ledger *ledger, Payment *refund)
 {
 	int			digits = ledger->order.digits;
 	Numeric		left = refundable_amount(&ledger->balance, digits);
-	Numeric		amount = amount_or_zero(refund->amount, digits);
+	Numeric		left_of_provider;
+	OrderBalance balance;
 
-	if (refund->amount.isnull)
-		amount = left;
-	else if (is_zero(amount))
+	if (!refund->amount.isnull &&
+		is_zero(DatumGetNumeric(refund->amount.value)))
 		refuse_argument("amount", "a number above 0, below "
 						CppAsString2(AMOUNT_LIMIT));
-	if (compare_amounts(amount, left) > 0 ||
-		compare_amounts(left, amount_or_zero(NULL_VALUE, digits)) <= 0)
+	require_refundable(ledger, refund, left);
+	choose_provider(ledger, refund);
+	sum_up(ledger, refund->provider, &balance);
+	left_of_provider = refundable_amount(&balance, digits);
+	if (compare_amounts(left_of_provider, left) < 0)
+		left = left_of_provider;
+	require_refundable(ledger, refund, left);
+	if (!refund->amount.isnull)
+		return;
+	/* Several payments may come to more than one refund can. */
+	if (!is_below_amount_limit(left))
+		refuse_argument("amount", "a number above 0, below "
+						CppAsString2(AMOUNT_LIMIT));
+	refund->amount = numeric_value(left);
+}
+
+static void
+require_refundable(const Ledger *ledger, const Payment *refund, Numeric left)
+{
+	int			digits = ledger->order.digits;
+	Numeric		shown = above_zero(left, digits);
+	NullableDatum amount = refund->amount.isnull ? numeric_value(shown) :
+	refund->amount;
+
+	if (is_zero(shown) ||
+		compare_amounts(DatumGetNumeric(amount.value), shown) > 0)
 		ereport(ERROR,
 				errcode(ERRCODE_CONFLICT),
 				errmsg("refund exceeds what was paid"),
 				errdetail_internal("{\"code\": \"refund_exceeds_payment\", \"order_id\": " INT64_FORMAT ", \"amount\": %s, \"refundable_amount\": %s}",
-								   ledger->order.id, amount_text(amount),
-								   amount_text(left)),
+								   ledger->order.id,
+								   amount_text(DatumGetNumeric(amount.value)),
+								   amount_text(shown)),
 				errhint("Refund no more than was paid and is not refunded yet, nor about to be."));
-	refund->amount = numeric_value(amount);
 }
 
 /* Money goes back where it came from; from where, somebody must say if it is not plain. */

@@ -56,8 +56,8 @@ COMMENT ON COLUMN ecommerce.order_payments.kind IS
 COMMENT ON COLUMN ecommerce.order_payments.provider IS
 'Who moved the money, such as the name of a payment service, or cash.';
 COMMENT ON COLUMN ecommerce.order_payments.reference IS
-'The name that it has at the provider: one of a kind for each. Facts of one reference belong '
-'together, such as an authorization and what was captured of it.';
+'The name that it has at the provider: of a customer, one of a kind for each, all of one order. '
+'Facts of one reference belong together, such as an authorization and what was captured of it.';
 COMMENT ON COLUMN ecommerce.order_payments.amount IS
 'Amount, in the currency of the order and in units of it; never negative.';
 COMMENT ON COLUMN ecommerce.order_payments.payload IS 'What the provider said; null if not kept.';
@@ -88,8 +88,8 @@ COMMENT ON TABLE ecommerce.order_balances IS
 COMMENT ON COLUMN ecommerce.order_balances.customer_id IS 'User who ordered.';
 COMMENT ON COLUMN ecommerce.order_balances.order_id IS 'Order.';
 COMMENT ON COLUMN ecommerce.order_balances.due_at IS
-'payment_due_at of the order, until something is paid, all of it authorized, or it is cancelled; '
-'then null.';
+'payment_due_at of the order, until something is paid, all of it authorized, or it is sent or '
+'cancelled; then null.';
 COMMENT ON COLUMN ecommerce.order_balances.authorized_amount IS
 'Authorized, and neither captured nor voided yet.';
 COMMENT ON COLUMN ecommerce.order_balances.paid_amount IS 'Captured.';
@@ -273,10 +273,10 @@ DECLARE
     last   record;
 BEGIN
     IF (NEW.customer_id, NEW.id, NEW.order_date, NEW.order_amount, NEW.currency, NEW.stock_bucket,
-        NEW.number, NEW.items_amount)
+        NEW.number, NEW.items_amount, NEW.payment_due_at)
        IS DISTINCT FROM
        (OLD.customer_id, OLD.id, OLD.order_date, OLD.order_amount, OLD.currency, OLD.stock_bucket,
-        OLD.number, OLD.items_amount)
+        OLD.number, OLD.items_amount, OLD.payment_due_at)
        OR (NEW.idempotency_key IS NOT NULL
            AND NEW.idempotency_key IS DISTINCT FROM OLD.idempotency_key)
        OR (NEW.fingerprint IS NOT NULL AND NEW.fingerprint IS DISTINCT FROM OLD.fingerprint)

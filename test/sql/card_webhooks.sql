@@ -44,6 +44,12 @@ SELECT 'staff@shop: POST /rpc/card_event ' || '{"id": "evt_3", "object": "event"
 \i send.sql
 SELECT 'staff@shop: POST /rpc/card_event ' || '{"id": "evt_4", "object": "event", "created": 1764496600, "type": "charge.dispute.funds_withdrawn", "data": {"object": {"id": "dp_3", "object": "dispute", "amount": 1000, "charge": "ch_3", "currency": "usd", "metadata": {}, "payment_intent": "pi_3", "reason": "fraudulent", "status": "needs_response"}}}' AS request \gset
 \i send.sql
+SELECT 'staff@shop: POST /rpc/card_event ' || '{"id": "evt_8", "object": "event", "created": 1764596600, "type": "charge.dispute.funds_reinstated", "data": {"object": {"id": "dp_3", "object": "dispute", "amount": 1000, "charge": "ch_3", "currency": "usd", "metadata": {}, "payment_intent": "pi_3", "reason": "fraudulent", "status": "won"}}}' AS request \gset
+\i send.sql
+\echo
+\echo ---- A payment in another currency is not recorded
+SELECT 'staff@shop: POST /rpc/card_event ' || replace(replace(:'event', 'usd', 'eur'), 'pi_3', 'pi_5') AS request \gset
+\i send.sql
 \echo
 \echo ---- Events that mean nothing here; a shopper who sends one
 SELECT 'staff@shop: POST /rpc/card_event ' || '{"id": "evt_5", "object": "event", "type": "customer.created", "data": {"object": {"id": "cus_1", "object": "customer"}}}' AS request \gset

@@ -126,6 +126,7 @@ INSERT INTO pg_temp.damages (invariant, damage) VALUES
     ('deadline_is_that_of_an_unpaid_order', 'DELETE FROM ecommerce.order_balances WHERE order_id = 11'),
     ('deadline_is_that_of_an_unpaid_order', 'UPDATE ecommerce.orders SET payment_due_at = NULL WHERE id = 11'),
     ('payment_is_recorded_once', 'UPDATE ecommerce.order_payments SET reference = ''pi_8'' WHERE order_id = 10 AND kind = ''captured'''),
+    ('payment_is_recorded_once', 'UPDATE ecommerce.order_payments SET reference = ''re_10'' WHERE order_id = 9'),
     ('payments_are_numbered_from_1', 'UPDATE ecommerce.order_payments SET payment_number = 9 WHERE order_id = 8 AND payment_number = 1'),
     ('payments_are_numbered_from_1', 'UPDATE ecommerce.order_payments SET payment_number = 2 WHERE order_id = 8 AND payment_number = 1'),
     ('payment_is_of_a_kind_and_in_units_of_the_currency', 'UPDATE ecommerce.order_payments SET amount = 0.755 WHERE order_id = 8 AND payment_number = 2'),

@@ -92,13 +92,15 @@ SELECT pg_temp.paid(:id, 'captured', 'pi_2', 70), pg_temp.paid(:id, 'captured', 
 SELECT pg_temp.refund(:id, 'r1', 10);
 SELECT pg_temp.refund(:id, 'r1', 10, 'card'), pg_temp.refund(:id, 'r1', 10), pg_temp.refund(:id, 'r1');
 SELECT pg_temp.refund(:id, 'r1', 11);
+SELECT pg_temp.refund(:id, 'r2', 60.01, 'card');
 SELECT pg_temp.refund(:id, 'r2', 90.01, 'card');
+SELECT pg_temp.refund(:id, 'r2', NULL, 'bank');
 SELECT pg_temp.refund(:id, 'r2', NULL, 'voucher');
-SELECT pg_temp.refund(:id, 'r3', 0.01, 'card');
+SELECT pg_temp.refund(:id, 'r3', 0.01, 'voucher');
 SELECT pg_temp.paid(:id, 'refunded', 'r1', 10);
-SELECT pg_temp.paid(:id, 'refund_failed', 'r2', 90, 'voucher');
-SELECT pg_temp.refund(:id, 'r4', NULL, 'card');
-SELECT pg_temp.paid(:id, 'refunded', 'r4', 90);
+SELECT pg_temp.paid(:id, 'refund_failed', 'r2', 30, 'voucher');
+SELECT pg_temp.refund(:id, 'r3', NULL, 'voucher'), pg_temp.refund(:id, 'r4', NULL, 'card');
+SELECT pg_temp.paid(:id, 'refunded', 'r4', 60);
 SELECT number, event, status, payload FROM pg_temp.notes WHERE order_id = :id;
 SELECT ecommerce.request_refund(1, :id, 'r5', 1, reason => 'torn');
 SELECT pg_temp.placed() AS id \gset
@@ -211,5 +213,97 @@ SELECT ecommerce.request_refund(1, :paid, 'x', 1, reason => repeat('x', 1001));
 SELECT ecommerce.request_refund(2, :paid, 'x', 1);
 SELECT ecommerce.expire_unpaid_orders(NULL);
 SELECT ecommerce.expire_unpaid_orders(0);
+
+-- Money that is gone, or about to go, sends nothing; a refund of a part does not hold the order up, nor does one that has failed.
+SELECT pg_temp.placed() AS id \gset
+SELECT pg_temp.paid(:id, 'captured', 'g1', 100), pg_temp.refund(:id, 'g2', 40);
+SELECT pg_temp.refund(:id, 'g3', 60);
+SELECT ecommerce.set_order_status(1, :id, 'SHIPPED');
+SELECT pg_temp.paid(:id, 'refunded', 'g2', 40), pg_temp.paid(:id, 'refunded', 'g3', 60);
+SELECT ecommerce.set_order_status(1, :id, 'DELIVERED');
+SELECT pg_temp.paid(:id, 'refund_failed', 'g3', 60), ecommerce.set_order_status(1, :id, 'SHIPPED') ->> 'order_status' AS status;
+SELECT pg_temp.placed() AS id \gset
+SELECT pg_temp.paid(:id, 'captured', 'g4', 100), pg_temp.paid(:id, 'charged_back', 'g5', 100);
+SELECT ecommerce.set_order_status(1, :id, 'SHIPPED');
+SELECT pg_temp.paid(:id, 'authorized', 'g6', 1), ecommerce.set_order_status(1, :id, 'SHIPPED') ->> 'order_status' AS status;
+
+-- Sent for an authorization that was voided since, and taken back: it is due again; one that was paid is not.
+SELECT pg_temp.placed() AS id, pg_temp.placed() AS paid_id \gset
+SELECT pg_temp.paid(:id, 'authorized', 'v1', 100), ecommerce.set_order_status(1, :id, 'SHIPPED') ->> 'order_status' AS status, pg_temp.paid(:id, 'voided', 'v1', 100);
+SELECT ecommerce.correct_order_status(1, :id, 'PROCESSING', 'another parcel') -> 'payment' AS payment;
+SELECT pg_temp.paid(:paid_id, 'captured', 'v2', 100), ecommerce.set_order_status(1, :paid_id, 'DELIVERED') ->> 'order_status' AS status;
+SELECT ecommerce.correct_order_status(1, :paid_id, 'SHIPPED', 'not yet') #> '{payment,due_at}' AS shipped, ecommerce.correct_order_status(1, :paid_id, 'PROCESSING', 'not at all') #> '{payment,due_at}' AS due_at;
+SELECT invariant, details FROM ecommerce.order_integrity() WHERE invariant LIKE 'deadline%';
+SELECT pg_temp.expired();
+SELECT order_status FROM ecommerce.orders WHERE id = :id;
+
+-- A deadline is that of the placement.
+UPDATE ecommerce.orders SET payment_due_at = now() WHERE id = :paid_id;
+UPDATE ecommerce.orders SET payment_due_at = NULL WHERE id = :paid_id;
+UPDATE ecommerce.orders SET payment_due_at = now() WHERE id = :without;
+UPDATE ecommerce.orders SET payment_due_at = payment_due_at WHERE id = :paid_id;
+
+-- A reference of the customer is of one order, whatever the kind; another customer or provider has names of his own.
+SELECT pg_temp.placed() AS one, pg_temp.placed() AS two, pg_temp.placed(2) AS hers \gset
+SELECT pg_temp.paid(:one, 'authorized', 'n1', 100), pg_temp.paid(:two, 'captured', 'n2', 100);
+SELECT pg_temp.paid(:two, 'captured', 'n1', 100);
+SELECT pg_temp.paid(:one, 'failed', 'n2', 100);
+SELECT pg_temp.refund(:two, 'n1', 10);
+SELECT pg_temp.paid(:two, 'captured', 'n1', 1, 'bank'), ecommerce.record_payment(2, :hers, 'card', 'n1', 'captured', 100) #> '{payment,status}' AS hers;
+
+-- What has failed of a refund is a sum: not more than that is taken off, in any sequence, and it is requested again by another name.
+CREATE TABLE pg_temp.trials (name text, kind text, reference text, amount numeric);
+INSERT INTO pg_temp.trials VALUES
+    ('part', 'captured', 'pi', 100), ('part', 'refunded', 're', 30), ('part', 'refund_failed', 're', 10),
+    ('more', 'captured', 'pi', 100), ('more', 'refunded', 're', 30), ('more', 'refund_failed', 're', 40);
+CREATE FUNCTION pg_temp.sequences_of(trial text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM pg_temp.facts;
+    INSERT INTO pg_temp.facts SELECT kind, reference, amount FROM pg_temp.trials WHERE name = trial;
+    RETURN QUERY SELECT pg_temp.all_sequences();
+END
+$$;
+SELECT name, state, count(*) FROM (VALUES ('part'), ('more')) AS trials (name), pg_temp.sequences_of(name) AS state GROUP BY name, state ORDER BY name;
+SELECT pg_temp.placed() AS id \gset
+SELECT pg_temp.paid(:id, 'captured', 'f1', 100), pg_temp.refund(:id, 'f2', 30), pg_temp.paid(:id, 'refunded', 'f2', 20), pg_temp.paid(:id, 'refund_failed', 'f2', 10) \gx
+SELECT pg_temp.refund(:id, 'f2', 30);
+SELECT pg_temp.refund(:id, 'f2', 10, 'card');
+SELECT pg_temp.refund(:id, 'f3', 40), pg_temp.paid(:id, 'refund_failed', 'f3', 40), pg_temp.paid(:id, 'refunded', 'f3', 40);
+SELECT pg_temp.refund(:id, 'f4', 80.01), pg_temp.refund(:id, 'f4', 80);
+SELECT pg_temp.refund(:id, 'f4', 80), pg_temp.paid(:id, 'refund_failed', 'f5', 5), pg_temp.paid(:id, 'refunded', 'f5', 5);
+SELECT pg_temp.refund(:id, 'f5');
+SELECT invariant, details FROM ecommerce.order_integrity() WHERE invariant LIKE '%ledger';
+
+-- Money goes back the way it came; nothing is left where a bank took it, no amount is negative, and none larger than one refund can be.
+SELECT pg_temp.placed() AS id \gset
+SELECT pg_temp.paid(:id, 'captured', 'w1', 60), pg_temp.paid(:id, 'captured', 'w2', 40, 'bank'), pg_temp.paid(:id, 'charged_back', 'w3', 70);
+SELECT pg_temp.refund(:id, 'w4', NULL, 'card');
+SELECT pg_temp.refund(:id, 'w4', 1, 'card');
+SELECT pg_temp.refund(:id, 'w4', 30.01, 'bank');
+SELECT pg_temp.refund(:id, 'w4');
+SELECT pg_temp.refund(:id, 'w4', NULL, 'bank');
+SELECT pg_temp.paid(:id, 'charged_back', 'w5', 100);
+SELECT pg_temp.refund(:id, 'w6');
+SELECT pg_temp.refund(:id, 'w6', 1);
+SELECT pg_temp.placed() AS id \gset
+SELECT pg_temp.paid(:id, 'captured', 'w7', 999999999999999.99), pg_temp.paid(:id, 'captured', 'w8', 0.01);
+SELECT pg_temp.refund(:id, 'w9');
+SELECT pg_temp.refund(:id, 'w9', 999999999999999.99), pg_temp.refund(:id, 'w10');
+
+-- The queries of docs/payments.md: orders that wait for money, what cancelled ones hold, what was refunded before it was sent.
+\getenv directory PG_ABS_SRCDIR
+\cd :directory
+\set page `cat ../docs/payments.md`
+SELECT substring(:'page' FROM '(SELECT id, order_amount - [^;]*)') AS waiting,
+       substring(:'page' FROM '(SELECT order_id, provider, reference, sum[^;]*)') AS held,
+       substring(:'page' FROM '(SELECT id\nFROM ecommerce.orders JOIN[^;]*)') AS refunded \gset
+SELECT pg_temp.placed() AS held_id, pg_temp.placed() AS refunded_id, pg_temp.placed() AS waiting_id, pg_temp.placed() AS returned_id \gset
+SELECT pg_temp.paid(:held_id, 'authorized', 'q1', 100), pg_temp.paid(:held_id, 'voided', 'q1', 40), ecommerce.cancel_order(1, :held_id, 'customer') ->> 'order_status' AS status;
+SELECT pg_temp.paid(:refunded_id, 'captured', 'q2', 100), pg_temp.paid(:refunded_id, 'refunded', 'q3', 100);
+SELECT pg_temp.paid(:returned_id, 'captured', 'q4', 90), ecommerce.return_items(1, :returned_id, '[{"line": 1, "quantity": 1}]', true) #> '{payment,status}' AS returned;
+SELECT pg_temp.paid(:waiting_id, 'captured', 'q5', 60), ecommerce.return_items(1, :waiting_id, '[{"line": 1, "quantity": 1}]', true) #> '{payment,status}' AS returned;
+SELECT id = :waiting_id AS waiting, owed, paid FROM (:waiting) AS waiting WHERE id >= :held_id;
+SELECT order_id = :held_id AS holds, provider, reference, held FROM (:held) AS held WHERE order_id >= :held_id;
+SELECT id = :refunded_id AS refunded FROM (:refunded) AS refunded WHERE id >= :held_id;
 
 DROP SCHEMA ecommerce, ecommerce_api, ecommerce_migrations CASCADE;

@@ -32,7 +32,11 @@ $node->safe_psql(
 	CREATE POLICY own_orders ON ecommerce.orders FOR SELECT TO shopper
 	USING (customer_id = 1);
 	CREATE FUNCTION add_note() RETURNS trigger LANGUAGE plpgsql AS
-	'BEGIN NEW.gift_note := ''Thank you''; RETURN NEW; END';
+	'BEGIN
+		NEW.gift_note := ''Thank you'';
+		IF NEW.id = 2 THEN NEW.payment_due_at := ''2100-01-01''; END IF;
+		RETURN NEW;
+	END';
 	CREATE TRIGGER add_note BEFORE INSERT ON ecommerce.orders
 	FOR EACH ROW EXECUTE FUNCTION add_note();
 
@@ -47,7 +51,6 @@ $node->safe_psql(
 		PERFORM ecommerce.place_order(2, idempotency_key => 'before');
 		PERFORM ecommerce.record_payment(1, 1, 'card', 'pi_1', 'captured', 3.98, '{"id": "evt_1"}');
 		PERFORM ecommerce.request_refund(1, 1, 're_1', 1);
-		UPDATE ecommerce.orders SET payment_due_at = '2100-01-01' WHERE id = 2;
 		PERFORM ecommerce.record_payment(1, 2, 'card', 'pi_2', 'failed', 3.98);
 		PERFORM ecommerce.add_to_cart(3, 2, 1);
 	END $$;
