@@ -42,6 +42,9 @@
 	"        min(quantity) AS fewest, sum(amount) AS amount" \
 	"   FROM ecommerce.order_return_lines GROUP BY customer_id, order_id, line_number)"
 
+/* What is known under one reference, as in payments.c. */
+#define SUM_OF(kind, name) ", coalesce(sum(amount) FILTER (WHERE kind = '" kind "'), 0) AS " name
+
 static Statement invariants[] = {
 
 	/* Orders and their lines */
@@ -224,8 +227,6 @@ static Statement invariants[] = {
 			  "                       - greatest(requested - refunded, 0), 0), 0)) AS refunded,"
 			  "                   sum(CASE WHEN is_settled THEN 0 ELSE requested END) AS requested"
 			  "              FROM (SELECT customer_id, order_id, provider, reference"
-	/* What is known under one reference, as in payments.c. */
-#define SUM_OF(kind, name) ", coalesce(sum(amount) FILTER (WHERE kind = '" kind "'), 0) AS " name
 			  SUM_OF("authorized", "authorized") SUM_OF("voided", "voided")
 			  SUM_OF("captured", "captured") SUM_OF("refunded", "refunded")
 			  SUM_OF("charged_back", "charged_back") SUM_OF("refund_requested", "requested")

@@ -434,9 +434,10 @@ sum_up(const Ledger *ledger, NullableDatum provider, OrderBalance *balance)
 	int			digits = ledger->order.digits;
 	int			next = 0;
 
-	balance->authorized_amount = balance->paid_amount =
-		balance->refunded_amount = balance->refund_pending_amount =
-		numeric_value(amount_or_zero(NULL_VALUE, digits));
+	balance->authorized_amount = nothing;
+	balance->paid_amount = nothing;
+	balance->refunded_amount = nothing;
+	balance->refund_pending_amount = nothing;
 	while (next < ledger->count)
 	{
 		const Payment *first = &ledger->payments[next];
