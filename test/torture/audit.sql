@@ -185,7 +185,14 @@ BEGIN
         whole := 0.50;
     END IF;
     IF choice = 6 THEN
-        paid := ecommerce.request_refund(customer, placed, name, whole, 'card');
+        BEGIN
+            paid := ecommerce.request_refund(customer, placed, name, whole, 'card');
+        EXCEPTION WHEN SQLSTATE 'PT422' THEN
+            IF SQLERRM <> 'reference is that of a refund that has failed' THEN
+                RAISE;
+            END IF;
+            RETURN;
+        END;
     ELSIF choice < 6 OR EXISTS (SELECT FROM ecommerce.order_payments WHERE customer_id = customer AND reference = name) THEN
         paid := ecommerce.record_payment(customer, placed, 'card', name, told, whole);
     END IF;
