@@ -432,6 +432,7 @@ static void
 sum_up(const Ledger *ledger, NullableDatum provider, OrderBalance *balance)
 {
 	int			digits = ledger->order.digits;
+	NullableDatum nothing = numeric_value(amount_or_zero(NULL_VALUE, digits));
 	int			next = 0;
 
 	balance->authorized_amount = nothing;
