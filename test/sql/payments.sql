@@ -231,7 +231,7 @@ SELECT pg_temp.paid(:id, 'authorized', 'g6', 1), ecommerce.set_order_status(1, :
 SELECT pg_temp.placed() AS id, pg_temp.placed() AS paid_id \gset
 SELECT pg_temp.paid(:id, 'authorized', 'v1', 100), ecommerce.set_order_status(1, :id, 'SHIPPED') ->> 'order_status' AS status, pg_temp.paid(:id, 'voided', 'v1', 100);
 SELECT ecommerce.correct_order_status(1, :id, 'PROCESSING', 'another parcel') -> 'payment' AS payment;
-SELECT pg_temp.paid(:paid_id, 'captured', 'v2', 100), ecommerce.set_order_status(1, :paid_id, 'DELIVERED') ->> 'order_status' AS status;
+SELECT pg_temp.paid(:paid_id, 'captured', 'v2', 100), ecommerce.set_order_status(1, :paid_id, 'SHIPPED') ->> 'order_status' AS sent, ecommerce.set_order_status(1, :paid_id, 'DELIVERED') ->> 'order_status' AS status;
 SELECT ecommerce.correct_order_status(1, :paid_id, 'SHIPPED', 'not yet') #> '{payment,due_at}' AS shipped, ecommerce.correct_order_status(1, :paid_id, 'PROCESSING', 'not at all') #> '{payment,due_at}' AS due_at;
 SELECT invariant, details FROM ecommerce.order_integrity() WHERE invariant LIKE 'deadline%';
 SELECT pg_temp.expired();
