@@ -43,11 +43,12 @@ COMMENT ON FUNCTION ecommerce.request_refund IS
 'to the provider, and returns the order. What becomes of it is recorded with record_payment, as '
 'refunded or refund_failed, under the same provider and reference. Left out, amount is all that '
 'can be refunded of what came through the provider, and provider the one that the order was paid '
-'through. A refund that has failed is requested again under a new reference. Repeated with the same '
-'reference, it writes nothing, and the order has "replayed": true. reason, of at most 1000 '
+'through. A refund that has failed is requested again under a new reference. Repeated with the '
+'same reference, it writes nothing, and the order has "replayed": true. reason, of at most 1000 '
 'characters, is kept with it. For roles with the privilege REFERENCES on ecommerce.orders.
 Errors: 22004 for a null; 22023 for an amount that is not above 0 or that the currency has no '
 'coins for, a reference or provider that is blank or longer than 255 characters, or a longer '
 'reason; PT404 for an unknown order; PT409 for more than can be refunded through the provider, or '
 'if there are several; PT422 for a reference used for another amount or order of the user, or of a '
-'refund that has failed; 42501 for other roles; 55000 before migrate(). After 40001, 40P01, 55P03 or a lost connection, repeat.';
+'refund that has failed; 42501 for other roles; 55000 before migrate(). After 40001, 40P01, 55P03 '
+'or a lost connection, repeat.';
