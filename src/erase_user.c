@@ -177,6 +177,19 @@ static Statement erase_archived = {
 	PARAMETERS(INT8OID, BOOLOID)
 };
 
+/* What to erase of orders, once they are locked, and how. */
+static const struct
+{
+	Statement  *select;
+	Statement  *erase;
+}			erasures[] = {
+	{&select_orders, &erase_orders},
+	{&select_events, &erase_events},
+	{&select_returns, &erase_returns},
+	{&select_payments, &erase_payments},
+	{&select_archived, &erase_archived}
+};
+
 PG_FUNCTION_INFO_V1(erase_user);
 
 static void erase(int64 user_id, Datum order_addresses);
@@ -199,11 +212,6 @@ erase(int64 user_id, Datum order_addresses)
 {
 	Access		access;
 	NullableDatum values[] = {bigint_value(user_id), not_null(order_addresses)};
-	uint64		norders;
-	uint64		nevents;
-	uint64		nreturns;
-	uint64		npayments;
-	uint64		narchived;
 
 	begin_staff_access(&access);
 	if (execute(&lock_user_for_update, values, FRESH_SNAPSHOT) == 0)
@@ -214,20 +222,13 @@ erase(int64 user_id, Datum order_addresses)
 	require_written(0, execute(&select_cart, values, LATEST_SNAPSHOT));
 	require_written(execute(&erase_account, values, FRESH_SNAPSHOT), 1);
 	execute(&lock_orders_no_key_update, values, LATEST_SNAPSHOT);
-	norders = execute(&select_orders, values, LATEST_SNAPSHOT);
-	require_written(execute(&erase_orders, values, LATEST_SNAPSHOT),
-					norders);
-	nevents = execute(&select_events, values, LATEST_SNAPSHOT);
-	require_written(execute(&erase_events, values, LATEST_SNAPSHOT),
-					nevents);
-	nreturns = execute(&select_returns, values, LATEST_SNAPSHOT);
-	require_written(execute(&erase_returns, values, LATEST_SNAPSHOT),
-					nreturns);
-	npayments = execute(&select_payments, values, LATEST_SNAPSHOT);
-	require_written(execute(&erase_payments, values, LATEST_SNAPSHOT),
-					npayments);
-	narchived = execute(&select_archived, values, LATEST_SNAPSHOT);
-	require_written(execute(&erase_archived, values, LATEST_SNAPSHOT),
-					narchived);
+	for (size_t i = 0; i < lengthof(erasures); i++)
+	{
+		uint64		count = execute(erasures[i].select, values,
+									LATEST_SNAPSHOT);
+
+		require_written(execute(erasures[i].erase, values, LATEST_SNAPSHOT),
+						count);
+	}
 	end_access(&access);
 }
