@@ -32,6 +32,9 @@ extern void write_note(const Access *access, int64 user_id, int64 order_id,
 					   const char *event, const char *status,
 					   Jsonb *payload);
 
+/* Characters of a reason that people give. */
+#define REASON_MAX_LENGTH	1000
+
 /* What an event has of which only the reason is to be told; NULL without one. */
 extern Jsonb *reason_payload(NullableDatum reason);
 /* An event of long ago, that gave an order of another shop's a status. */

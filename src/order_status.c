@@ -31,9 +31,8 @@
 #include "texts.h"
 #include "users.h"
 
-/* Bytes of a payload, and characters of the reason of a correction. */
+/* Bytes of a payload. */
 #define PAYLOAD_MAX_SIZE	16384
-#define REASON_MAX_LENGTH	1000
 
 static Statement update_status = {
 	.query =
@@ -133,10 +132,7 @@ correct_order_status(PG_FUNCTION_ARGS)
 	if (!can_be_corrected(STATUS_DELIVERED, status) &&
 		!can_be_corrected(STATUS_RETURNED, status))
 		refuse_argument("status", "PROCESSING, SHIPPED or DELIVERED");
-	if (is_blank(fcinfo->args[3].value) ||
-		length_of(fcinfo->args[3].value) > REASON_MAX_LENGTH)
-		refuse_argument("reason", "1 to " CppAsString2(REASON_MAX_LENGTH)
-						" characters that are not all blank");
+	check_text_argument(&fcinfo->args[3], "reason", REASON_MAX_LENGTH);
 	begin_staff_access(&access);
 	hold_off_erasure(user_id);
 	lock_order(&order, user_id, order_id);

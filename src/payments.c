@@ -34,7 +34,6 @@
 #include "texts.h"
 
 #define LABEL_MAX_LENGTH	255
-#define REASON_MAX_LENGTH	1000
 
 #define PAYLOAD_MAX_SIZE	65536
 
@@ -190,8 +189,7 @@ request_refund(PG_FUNCTION_ARGS)
 	};
 	NullableDatum reason = fcinfo->args[5];
 
-	if (!refund.provider.isnull)
-		(void) label_argument(&refund.provider, "provider");
+	check_text_argument(&refund.provider, "provider", LABEL_MAX_LENGTH);
 	if (!reason.isnull && length_of(reason.value) > REASON_MAX_LENGTH)
 		refuse_argument("reason", "at most " CppAsString2(REASON_MAX_LENGTH)
 						" characters");
@@ -201,12 +199,10 @@ request_refund(PG_FUNCTION_ARGS)
 static NullableDatum
 label_argument(const NullableDatum *argument, const char *name)
 {
-	Datum		label = required_argument(argument, name);
+	NullableDatum label = not_null(required_argument(argument, name));
 
-	if (is_blank(label) || length_of(label) > LABEL_MAX_LENGTH)
-		refuse_argument(name, "1 to " CppAsString2(LABEL_MAX_LENGTH)
-						" characters that are not all blank");
-	return not_null(label);
+	check_text_argument(&label, name, LABEL_MAX_LENGTH);
+	return label;
 }
 
 /* Refunds are requested with request_refund(), which sees to what is left. */

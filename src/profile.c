@@ -187,9 +187,7 @@ apply_arguments(Profile *profile, const NullableDatum *arguments)
 
 	if (!name.isnull)
 	{
-		if (is_blank(name.value) || length_of(name.value) > NAME_MAX_LENGTH)
-			refuse_argument("name", "1 to " CppAsString2(NAME_MAX_LENGTH)
-							" characters that are not all blank");
+		check_text_argument(&name, "name", NAME_MAX_LENGTH);
 		profile->name = name;
 	}
 	if (!email.isnull)

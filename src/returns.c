@@ -34,8 +34,6 @@
 #include "stock.h"
 #include "texts.h"
 
-#define REASON_MAX_LENGTH	1000
-
 /* The arguments of return_items(). */
 typedef struct Request
 {
