@@ -467,14 +467,18 @@ prepare(const char *file, Statement *statement)
 	statement->plan = plan;
 }
 
-/* The comment names the file without its folder: place_order.c. */
+/*
+ * The comment names the file without its folder: place_order.c.  It comes last,
+ * as that of sqlcommenter does: since version 18 of the server a statement
+ * begins with its first word for who counts statements.
+ */
 static char *
 with_comment(const char *file, const char *query)
 {
 	const char *separator = strrchr(file, '/');
 
-	return psprintf("/* ecommerce: %s */ %s",
-					separator ? separator + 1 : file, query);
+	return psprintf("%s /* ecommerce: %s */",
+					query, separator ? separator + 1 : file);
 }
 
 /*

@@ -117,7 +117,7 @@ extern uint64 execute_from(const char *file, Statement *statement,
 						   const NullableDatum *values, Visibility visibility);
 
 /*
- * A statement begins with a comment that names the file, so that pg_stat_statements
+ * A statement ends with a comment that names the file, so that pg_stat_statements
  * and logs tell whose it is.
  */
 #define execute(statement, values, visibility) \

@@ -309,6 +309,7 @@ like(
 
 %result = storm(
 	build_mailer(
+		[ 'message.c', '#include <string.h>', "#include <stdlib.h>\n#include <string.h>" ],
 		[
 			'message.c', 'notice->event_id, notice->event_time,
 ', 'notice->event_id, (sprintf(formatted, "%ld", random()), formatted),
