@@ -61,11 +61,15 @@
 	"                    AND line.order_id = placed.id" \
 	"                    AND product.customer_limit IS NOT NULL)"
 
+/*
+ * The oldest have the lowest ids.  By customer, each call would read all that is
+ * not old of the customers that the calls before were done with.
+ */
 static Statement lock_orders_for_update = {
 	.query =
 	"SELECT customer_id::bigint, id::bigint FROM ecommerce.orders AS placed"
 	" WHERE" IS_DONE_WITH
-	" ORDER BY customer_id, id LIMIT $2 FOR UPDATE SKIP LOCKED",
+	" ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(TIMESTAMPTZOID, INT4OID)
 };

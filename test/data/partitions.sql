@@ -1,12 +1,11 @@
 -- Makes empty tables anew as partitioned ones. :layout is range: lines and events by ranges of
--- order ids, ten for :all orders; or hash: these and orders by customer, in 16. What the
--- functions do not need, such as views, is left out.
+-- order ids, ten for :all orders; or hash: these and orders by customer, in 16. Views and
+-- policies go with the old tables.
 
 \set ON_ERROR_STOP on
 
 SET client_min_messages = warning;
 
-SET ROLE shop;
 SELECT set_config('bench.layout', :'layout', false), set_config('bench.all', :'all', false) \g /dev/null
 
 DO $$
@@ -27,7 +26,9 @@ BEGIN
         SELECT CASE contype WHEN 'f' THEN 2 ELSE 0 END, format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid))
           FROM pg_constraint WHERE contype IN ('p', 'u') AND conrelid = ANY (relations) OR contype = 'f' AND (conrelid = ANY (relations) OR confrelid = ANY (relations))
         UNION ALL
-        SELECT 3, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = ANY (relations) AND NOT tgisinternal) AS definitions (number, statement);
+        SELECT 3, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = ANY (relations) AND NOT tgisinternal
+        UNION ALL
+        SELECT 4, format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', oid::regclass) FROM pg_class WHERE oid = ANY (relations)) AS definitions (number, statement);
     -- A sequence belongs to its column, and would be dropped with it.
     FOR it IN
         SELECT objid::regclass AS sequence FROM pg_depend
@@ -54,4 +55,3 @@ BEGIN
     END LOOP;
 END
 $$;
-RESET ROLE;
