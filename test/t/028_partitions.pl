@@ -176,11 +176,12 @@ sub archive
 			  FROM ecommerce.orders WHERE order_status = 'SHIPPED';
 			SELECT ecommerce.acknowledge_order_events(array_agg(id)) FROM ecommerce.order_events WHERE delivered_at IS NULL;
 			SELECT ecommerce.archive_orders(now() + interval '1 day', 5);
+			SELECT string_agg(order_id::text, ' ' ORDER BY order_id) FROM ecommerce.archived_orders;
 			SELECT ecommerce.archive_orders(now() + interval '1 day');
 			SELECT string_agg(id::text, ' ' ORDER BY id) FROM ecommerce.orders;
 			SELECT count(*) FROM ecommerce.order_integrity()}),
-		join("\n", 30, 30, 5, 28, '32 34 36', 0),
-		"$layout: what is old is archived");
+		join("\n", 30, 30, 5, '1 2 3 4 5', 28, '32 34 36', 0),
+		"$layout: what is old is archived, the lowest ids first");
 	return;
 }
 
