@@ -216,7 +216,9 @@ execute_into_from(const char *file, Statement *statement,
 	int			result;
 
 	prepare(file, statement);
-	options.params = makeParamList(statement->nparameters);
+	/* Engines take a list without entries for one with values that are missing. */
+	if (statement->nparameters > 0)
+		options.params = makeParamList(statement->nparameters);
 	for (int i = 0; i < statement->nparameters; i++)
 	{
 		ParamExternData *parameter = &options.params->params[i];
@@ -498,7 +500,7 @@ plan_query(const char *file, const Statement *statement, int options)
 static bool
 has_generic_plan(SPIPlanPtr plan)
 {
-	bool		is_usable = true;
+	volatile bool is_usable = true;
 
 	PG_TRY();
 	{
