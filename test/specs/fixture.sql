@@ -572,7 +572,7 @@ BEGIN
             SELECT product_id, quantity
               FROM ecommerce.order_details JOIN ecommerce.products ON id = product_id
              WHERE order_id = changed ORDER BY product_id
-                ON CONFLICT (product_id, bucket)
+                ON CONFLICT (product_id, bucket, till)
                 DO UPDATE SET quantity = stock.quantity + excluded.quantity;
         WHEN 'read stock' THEN
             levels := ARRAY(SELECT level FROM ecommerce.stock_levels AS level);
