@@ -53,7 +53,9 @@ my %of_all = (
 	'promotions.c:count_uses' => 'orders of all customers use a promotion',
 	'promotions.c:delete_levels' => 'all buckets of a promotion',
 	'stock.c:find_other_levels' => 'other buckets, where the own has not enough',
-	'stock.c:select_sums' => 'other buckets, where the own has not enough');
+	'stock.c:select_sums' => 'other buckets, where the own has not enough',
+	'tills.c:delete_tills' => 'all buckets of a product, when it is split',
+	'tills.c:select_buckets' => 'all buckets of a product, when it is split');
 
 my $root = "$FindBin::RealBin/../..";
 my %statements = map { statements_of($_) } glob "$root/src/*.c";
@@ -142,7 +144,8 @@ sub check_rules
 		[ 'SELECT 1 FROM ecommerce.orders AS placed JOIN ecommerce.order_details AS line USING (customer_id)' ],
 		[ 'SELECT 1 FROM ecommerce.orders AS placed JOIN ecommerce.order_details AS line ON line.order_id = placed.id', 'order_details without its key' ],
 		[ 'SELECT 1 FROM ecommerce.orders AS placed JOIN (SELECT customer_id, order_id, sum(quantity) FROM ecommerce.order_details GROUP BY customer_id, order_id) AS line ON line.customer_id = placed.customer_id' ],
-		[ 'SELECT 1 FROM ecommerce.orders AS placed JOIN (SELECT order_id, sum(quantity) FROM ecommerce.order_details GROUP BY order_id) AS line ON line.order_id = placed.id', 'a query without its key' ],
+		[ 'SELECT 1 FROM ecommerce.orders AS placed JOIN (SELECT order_id, sum(quantity) FROM ecommerce.order_details GROUP BY order_id) AS line ON line.order_id = placed.id' ],
+		[ 'SELECT 1 FROM ecommerce.orders AS placed JOIN (SELECT customer_id, order_id FROM ecommerce.order_details) AS line ON line.order_id = placed.id', 'a query without its key' ],
 		[ 'SELECT 1 FROM ecommerce.orders AS placed WHERE NOT EXISTS (SELECT FROM ecommerce.order_events AS event WHERE event.customer_id = placed.customer_id)' ],
 		[ 'SELECT 1 FROM ecommerce.orders AS placed WHERE NOT EXISTS (SELECT FROM ecommerce.order_events AS event WHERE event.order_id = placed.id)', 'order_events without its key' ],
 		[ 'SELECT 1 FROM ecommerce.orders WHERE customer_id IN (SELECT customer_id FROM ecommerce.order_events)' ],
@@ -413,7 +416,7 @@ sub read_query
 		{
 			my ($source) = grep { $_->{name} eq "<$1>" } @{ $query->{sources} };
 			my @read = read_query($queries, $query, substr($part, 0, $-[0]), $within[$1]);
-			my ($key) = grep { defined } map { $_->{key} } map { @{ $_->{sources} } } @read;
+			my ($key) = grep { defined && is_kept($_, @read) } map { $_->{key} } map { @{ $_->{sources} } } @read;
 
 			if ($source)
 			{
@@ -426,6 +429,14 @@ sub read_query
 		}
 	}
 	return @{$queries}[ $found .. $#{$queries} ];
+}
+
+# Sums by something else are made first, and are then wherever they are needed.
+sub is_kept
+{
+	my ($key, @queries) = @_;
+
+	return !grep { $_->{text} =~ /\bGROUP BY (.*?)(?:\bHAVING\b|$)/ && $1 !~ /\b$key\b/ } @queries;
 }
 
 # From FROM on, or what stands for it. Of a list in USING the conditions are made.
