@@ -128,7 +128,7 @@ SELECT results_eq(
              ('ecommerce.schema_migrations', 'PRIMARY KEY (version)'),
              ('ecommerce.shipping_rates', 'PRIMARY KEY (id)'),
              ('ecommerce.shipping_rates', 'UNIQUE NULLS NOT DISTINCT (code, country, currency, from_amount, from_weight)'),
-             ('ecommerce.stock_levels', 'PRIMARY KEY (product_id, bucket)'),
+             ('ecommerce.stock_levels', 'PRIMARY KEY (product_id, bucket, till)'),
              ('ecommerce.tax_rates', 'PRIMARY KEY (id)'),
              ('ecommerce.users', 'PRIMARY KEY (id)')$$,
     'keys, those of a customer''s rows beginning with the customer');
