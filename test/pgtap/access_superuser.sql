@@ -8,7 +8,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(77);
+SELECT plan(79);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -113,6 +113,7 @@ INSERT INTO calls VALUES
     ('ecommerce.set_cart_coupons', 'SELECT ecommerce.set_cart_coupons(1, ''{TEN}'')', 'trigger'),
     ('ecommerce.set_cart_shipping', 'SELECT ecommerce.set_cart_shipping(1, ''post'')', 'trigger'),
     ('ecommerce.receive_stock', 'SELECT ecommerce.receive_stock(''{11}'', ''{1}'')', 'trigger'),
+    ('ecommerce.transfer_stock', 'SELECT ecommerce.transfer_stock(''a'', 11, 1, 0, 1)', 'trigger'),
     ('ecommerce.set_promotion_limit', 'SELECT ecommerce.set_promotion_limit(1, 1)', 'trigger'),
     ('ecommerce.place_order', 'SELECT ecommerce.place_order(1)', 'trigger'),
     ('ecommerce.cancel_order', 'SELECT ecommerce.cancel_order(1, 1, ''staff'')', 'trigger'),
@@ -166,6 +167,7 @@ INSERT INTO harmless VALUES
     ('ecommerce.currency_digits', 'SELECT ecommerce.currency_digits(''EUR'')'),
     ('ecommerce.grant_api', 'SELECT ecommerce.grant_api(''regress_new_owner'', ''regress_new_owner'', ''regress_new_owner'')'),
     ('ecommerce.revoke_api', 'SELECT ecommerce.revoke_api(''regress_new_owner'', ''regress_new_owner'', ''regress_new_owner'')'),
+    ('ecommerce.ids_of_shard', 'SELECT ecommerce.ids_of_shard(0, 2)'),
     ('ecommerce.set_owner', 'SELECT ecommerce.set_owner(''regress_new_owner'')');
 SELECT set_eq($$ SELECT format('%s.%s', pronamespace::regnamespace, proname) FROM pg_proc
                   WHERE pronamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace) AND prorettype <> 'trigger'::regtype
