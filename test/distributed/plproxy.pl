@@ -92,10 +92,162 @@ my $shop = {
 	},
 };
 
-$shop->{catalogue}->('SELECT');
+# The error of a call at the router: SQLSTATE, message, DETAIL and HINT, a line each.
+sub error_of
+{
+	my ($call) = @_;
+
+	return $router->safe_psql(
+		'postgres', qq{
+		CREATE OR REPLACE FUNCTION pg_temp.error_of() RETURNS text LANGUAGE plpgsql AS \$\$
+		DECLARE
+			detail text;
+			hint text;
+		BEGIN
+			PERFORM $call;
+			RETURN 'none';
+		EXCEPTION WHEN OTHERS THEN
+			GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+			RETURN concat_ws(E'\\n', SQLSTATE, SQLERRM, detail, hint);
+		END \$\$;
+		SELECT pg_temp.error_of()});
+}
+
+sub units_of
+{
+	my ($product) = @_;
+
+	return join ' ', map {
+		$_->safe_psql('postgres', "SELECT coalesce(sum(quantity), 0) FROM ecommerce.stock_levels WHERE product_id = $product")
+	} @shards;
+}
+
 check_functions($shop);
 check_refusals($shop);
 check_double_submits($shop);
 check_selling_out($shop);
 check_killed_machine($shop);
+
+# Carts of two shards are not taken together.
+{
+	my ($here, $there) = map { $shop->{add_user}->() } 0, 1;
+
+	like(error_of("ecommerce.merge_carts($here, $there)"),
+		qr/\A0A000\ncarts are on different shards\n\{"code": "different_shards", "from_user_id": $here, "into_user_id": $there\}/,
+		'carts of two shards are not merged');
+	like(error_of("ecommerce.merge_carts($here, $here)"), qr/\A22023\n/, 'what a shard refuses is its own');
+}
+
+# A shard that is down is no matter of the others'. What leaves a shard that is up for it comes
+# in once, when it is back.
+{
+	my $product = $shop->{catalogue}->("INSERT INTO ecommerce.products (name, price) VALUES ('Moving', 1) RETURNING id");
+	my $move = "ecommerce_router.move_stock('to shard 1', $product, 30, 0, 1)";
+	my ($even, $odd) = sort { $a % 2 <=> $b % 2 } map { $shop->{add_user}->() } 0, 1;
+	my $down = qr/\A08006\nshard is not available\n\{"code": "shard_unavailable", "shard": 1\}\nWhat was asked may have been done or not/;
+
+	$shop->{receive}->($product, 100);
+	$router->safe_psql('postgres', "SELECT ecommerce.set_profile($_, 'Ada', NULL, '1 Main Street'), ecommerce.add_to_cart($_, $product, 1)")
+	  foreach $even, $odd;
+	$shards[1]->stop('immediate');
+
+	like(error_of("ecommerce.place_order($odd)"), $down, 'a shard that is down has a code of its own');
+	is($router->safe_psql('postgres', "SELECT ecommerce.place_order($even, 'k') -> 'order_amount'"), '1.00',
+		'customers of the other order');
+	is($router->safe_psql('postgres', 'SELECT count(*) FROM generate_series(1, 20) AS n WHERE jsonb_array_length(ecommerce.take_order_events(n)) > 0'),
+		20, 'and its events are delivered');
+	like(error_of('FROM ecommerce.order_integrity()'), $down, 'what needs all shards says so');
+	like(error_of($move), $down, 'stock cannot get there');
+	is($shards[0]->safe_psql('postgres', "SELECT quantity FROM ecommerce.stock_levels WHERE product_id = $product"),
+		69, 'but has left');
+	like(error_of($move), $down, 'and still not');
+
+	$shards[1]->start;
+	is(units_of($product), '69 100', 'it leaves once');
+	is(error_of($move), 'none', 'it gets there when the shard is back');
+	is(units_of($product), '69 130', 'as much as has left');
+	is(error_of($move), 'none', 'and may be asked again');
+	is(units_of($product), '69 130', 'which changes nothing');
+	like(error_of("ecommerce_router.move_stock('too much', $product, 70, 0, 1)"),
+		qr/\APT409\nstock is insufficient\n\{"code": "insufficient_stock"/, 'no more than there is');
+	is(units_of($product), '69 130', 'which changes nothing either');
+	is($router->safe_psql('postgres', "SELECT ecommerce.place_order($odd, 'k') -> 'order_amount'"), '1.00',
+		'its customers order');
+
+	# A shard that forgets what has left sends it twice.
+	$shards[0]->safe_psql('postgres', q{DELETE FROM ecommerce.stock_transfers WHERE reference = 'to shard 1'});
+	is(error_of($move), 'none', 'without the record of what has left');
+	is(units_of($product), '39 129', 'units are lost, and that is seen');
+	$router->safe_psql('postgres', "SELECT ecommerce_router.receive_stock(0, '{$product}', '{30}')");
+}
+check_integrity($shop);
+
+# A product that is deleted where the catalogue is written: nothing but the product goes from a
+# shard that has a copy, as no foreign key acts there.
+{
+	my ($product, $other) = split /\n/, $shop->{catalogue}->("INSERT INTO ecommerce.products (name, price) VALUES ('Going', 3), ('Staying', 4) RETURNING id");
+	my @users = sort { $a % 2 <=> $b % 2 } map { $shop->{add_user}->() } 0, 1;
+
+	$shop->{receive}->($_, 5) foreach $product, $other;
+	$router->safe_psql('postgres', "SELECT ecommerce.set_profile($_, 'Ada', NULL, '1 Main Street'), ecommerce.set_cart_items($_, '{$product,$other}', '{2,1}')")
+	  foreach @users;
+	$shop->{catalogue}->("DELETE FROM ecommerce.products WHERE id = $product");
+	foreach my $user (@users)
+	{
+		my $shard = 'shard ' . $user % 2;
+
+		is($router->safe_psql('postgres', "SELECT jsonb_path_query_array(cart, '\$.problems[*].code'), jsonb_array_length(cart -> 'cart_items') FROM ecommerce.cart_json($user) AS cart"),
+			'["product_removed"]|2', "$shard: the cart still has it, and says so");
+		like(error_of("ecommerce.place_order($user)"), qr/\APT409\n.*\n\{"code": "product_removed", /,
+			"$shard: it is not ordered");
+		is($router->safe_psql('postgres', "SELECT ecommerce.set_cart_item($user, $product, 0) -> 'problems'"), '[]',
+			"$shard: it is taken out");
+		is($router->safe_psql('postgres', "SELECT ecommerce.place_order($user) -> 'order_amount'"), '4.00',
+			"$shard: and the rest is ordered");
+	}
+	is($router->safe_psql('postgres', 'SELECT invariant, product_id FROM ecommerce.order_integrity()'),
+		"stock_has_a_product|$product", 'the stock of the copy is left, which is told');
+	$_->safe_psql('postgres', 'DELETE FROM ecommerce.stock_levels WHERE product_id NOT IN (SELECT id FROM ecommerce.products)') foreach @shards;
+}
+check_integrity($shop);
+
+# Without what raises a shard's errors again they are PL/Proxy's: that is seen.
+{
+	my $user = $shop->{add_user}->();
+	my $raised = error_of("ecommerce.place_order($user)");
+
+	$router->safe_psql('postgres', q{
+		CREATE OR REPLACE FUNCTION ecommerce_router.raise_again(on_shard integer, state text, message text, detail text, hint text)
+		RETURNS void LANGUAGE plpgsql AS 'BEGIN END'});
+	is($raised, qq(PT404\ncart is empty\n{"code": "empty_cart", "user_id": $user}\nPut a product into the cart with add_to_cart.),
+		'a refusal is the one of the shard');
+	like(error_of("ecommerce.place_order($user)"), qr/REMOTE ERROR: cart is empty\nRemote detail: /, 'which it is not by itself');
+}
+
+# What is there is made again, and a function that the script does not know is told.
+run_log([ 'psql', '-XAqd', $router->connstr('postgres'), '-f', "$sharedir/extension/ecommerce_plproxy.sql" ]);
+$router->safe_psql('postgres', 'CREATE FUNCTION ecommerce.cart_json(user_id integer) RETURNS text LANGUAGE sql AS $$SELECT NULL$$');
+cmp_ok($router->safe_psql('postgres', 'SELECT ecommerce_router.route()'), '>', 40, 'the functions are made again');
+is($router->safe_psql('postgres', q{SELECT count(*) FROM pg_proc WHERE pronamespace = 'ecommerce'::regnamespace AND proname = 'cart_json'}),
+	1, 'in the place of those of another version');
+$shards[0]->safe_psql('postgres', q{
+	CREATE FUNCTION ecommerce.unheard_of() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+	ALTER EXTENSION ecommerce ADD FUNCTION ecommerce.unheard_of()});
+like(error_of('ecommerce_router.route()'), qr/\A55000\n.*\n\{"code": "no_route", "function": "unheard_of"\}/, 'a function without a route is told');
+
+# Who may not call a function there may not call it here.
+$_->safe_psql('postgres', 'CREATE ROLE customer LOGIN') foreach $router, @shards;
+$router->safe_psql('postgres', q{
+	GRANT USAGE ON SCHEMA ecommerce, ecommerce_router, ecommerce_shards TO customer;
+	GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce, ecommerce_router, ecommerce_shards TO customer;
+	GRANT USAGE ON FOREIGN SERVER ecommerce TO customer});
+is(sqlstate($router, 'SELECT ecommerce.cart_json(2)', role => 'customer'), '42501', 'rights are those at the shard');
+foreach my $shard (@shards)
+{
+	$shard->safe_psql('postgres', 'GRANT USAGE ON SCHEMA ecommerce TO customer; GRANT EXECUTE ON FUNCTION ecommerce.cart_json TO customer');
+}
+is(sqlstate($router, 'SELECT ecommerce.cart_json(2)', role => 'customer'), 'PT401', 'and whom a token names');
+is(sqlstate($router, q{SET request.jwt.claims = '{"user_id": 2}'; SELECT ecommerce.cart_json(4)}, role => 'customer'), '42501', 'for another user');
+is(sqlstate($router, q{SET request.jwt.claims = '{"user_id": 2}'; SELECT ecommerce.cart_json(2)}, role => 'customer'), '', 'or for the own');
+
 done_testing();
