@@ -17,51 +17,78 @@ chomp $sharedir;
 plan skip_all => 'there is no PL/Proxy for this version of PostgreSQL'
   unless -f "$sharedir/extension/plproxy.control";
 
-my @shards = map { start_server("shard_$_", allows_streaming => 'logical', settings => "max_connections = 60\n") } 0, 1;
+my @shards = map { start_server("shard_$_", allows_streaming => 'logical') } 0, 1;
 my $router = start_server('router');
+my $beyond = 1_000_000;
 my $newest = 0;
 
-foreach my $n (0, 1)
+# Blocks of docs/scale.md under a heading, in their order, run where they say.
+sub run_examples
 {
-	$shards[$n]->safe_psql(
-		'postgres', qq{
-		CREATE EXTENSION ecommerce;
-		SELECT ecommerce.migrate(owner => current_user);
-		SELECT ecommerce.ids_of_shard($n, 2)});
+	my ($heading) = @_;
+	my ($section) = slurp_file("$FindBin::RealBin/../../docs/scale.md") =~ /^### \Q$heading\E\n(.*?)(?=^##|\z)/ms;
+	my %nodes = (router => $router, shard0 => $shards[0], shard1 => $shards[1]);
+	my @printed;
+
+	while ($section =~ /^```(router|shard[01]|sh)\n(.*?)^```/msg)
+	{
+		my ($where, $block) = ($1, $2);
+
+		if ($where eq 'sh')
+		{
+			system_or_bail('psql', '-XAq', "--file=$sharedir/extension/ecommerce_plproxy.sql", $router->connstr('postgres'));
+			next;
+		}
+		$block =~ s/'host=shard([01]) dbname=shop'/"'" . connstr_of($1) . "'"/eg;
+		push @printed, $nodes{$where}->safe_psql('postgres', $block);
+	}
+	return @printed;
 }
 
-# The catalogue is shard 0's; the others have copies. A limit of a promotion is each shard's.
-$shards[0]->safe_psql(
-	'postgres', q{
-	CREATE PUBLICATION catalogue FOR TABLE ecommerce.categories, ecommerce.products,
-		ecommerce.tax_rates, ecommerce.shipping_rates, ecommerce.promotions});
-$shards[1]->safe_psql('postgres',
-	sprintf "CREATE SUBSCRIPTION catalogue CONNECTION '%s dbname=postgres' PUBLICATION catalogue", $shards[0]->connstr);
+sub connstr_of
+{
+	return $shards[ $_[0] ]->connstr =~ s/'//gr . ' dbname=postgres';
+}
 
 sub connect_router
 {
-	my (@nodes) = @_;
-	my $partitions = join ', ', map { sprintf "p%d '%s dbname=postgres'", $_, $nodes[$_]->connstr =~ s/'//gr } 0 .. $#nodes;
+	my (@order) = @_;
 
-	$router->safe_psql(
-		'postgres', qq{
-		DROP SERVER IF EXISTS ecommerce CASCADE;
-		CREATE SERVER ecommerce FOREIGN DATA WRAPPER plproxy OPTIONS (modular_mapping '1', $partitions);
-		CREATE USER MAPPING FOR PUBLIC SERVER ecommerce});
+	$router->safe_psql('postgres', sprintf "ALTER SERVER ecommerce OPTIONS (SET p0 '%s', SET p1 '%s')", map { connstr_of($_) } @order);
 	return;
 }
 
-$router->safe_psql('postgres', 'CREATE EXTENSION plproxy');
-command_ok([ 'psql', '-XAqd', $router->connstr('postgres'), '-f', "$sharedir/extension/ecommerce_plproxy.sql" ],
-	'the script runs');
+$_->safe_psql('postgres', 'CREATE ROLE shop; CREATE ROLE app LOGIN') foreach $router, @shards;
+cmp_ok((run_examples('Setting it up'))[-2], '>', 40, 'the functions are made');
+like((run_examples('Customers'))[0], qr/^\d*[13579]$/, 'a user of shard 1 has an odd id');
 
 # Shards that would be taken for each other are refused.
-connect_router(reverse @shards);
-is(sqlstate($router, 'SELECT ecommerce_router.route()'), '55000', 'shards in another order are refused');
-connect_router($shards[0], $shards[0]);
-is(sqlstate($router, 'SELECT ecommerce_router.route()'), '55000', 'so is one that is there twice');
-connect_router(@shards);
-cmp_ok($router->safe_psql('postgres', 'SELECT ecommerce_router.route()'), '>', 40, 'the functions are made');
+foreach my $order ([ 1, 0 ], [ 0, 0 ])
+{
+	connect_router(@$order);
+	is(sqlstate($router, 'SELECT ecommerce_router.route()'), '55000', "shards @$order are refused");
+}
+connect_router(0, 1);
+
+# Shard 0 was a shop before, with ids of every remainder.
+$shards[0]->safe_psql(
+	'postgres', q{
+	INSERT INTO ecommerce.users (id, name, shipping_address) VALUES (7, 'Blaise', '7 Rue Neuve'), (8, 'Pierre', '8 Rue Neuve');
+	INSERT INTO ecommerce.products (name, price) VALUES ('Book', 5);
+	SELECT ecommerce.receive_stock('{2}', '{100}');
+	SELECT ecommerce.ids_of_shard(0, 1);
+	SELECT ecommerce.add_to_cart(7, 2), ecommerce.place_order(7), ecommerce.add_to_cart(8, 2), ecommerce.place_order(8), ecommerce.add_to_cart(7, 2), ecommerce.place_order(7);
+	SELECT ecommerce.ids_of_shard(0, 2)});
+is(sqlstate($router, "SELECT ecommerce_router.route($beyond)"), '55000', 'shards whose ids are among the old ones are refused');
+$shards[1]->safe_psql('postgres', "SELECT ecommerce.ids_of_shard(1, 2, beyond => $beyond)");
+$router->safe_psql('postgres', "SELECT ecommerce_router.route($beyond); SELECT ecommerce_router.route()");
+foreach my $user (7, 8)
+{
+	is($router->safe_psql('postgres', "SELECT jsonb_array_length(ecommerce.order_listing_json($user))"), 9 - $user,
+		"user $user is still there");
+}
+is($router->safe_psql('postgres', q{SELECT string_agg(ecommerce.find_order(id) #>> '{customer,name}', ' ' ORDER BY id) FROM generate_series(1, 4) AS id}),
+	'Blaise Pierre Blaise', 'and so are the orders');
 
 my $shop = {
 	front => [ $router, 'postgres' ],
@@ -70,10 +97,10 @@ my $shop = {
 	retryable => qr/^(08|40|55P03)/,
 	unrouted => { map { $_ => 'runs on a shard that is named' }
 		  qw(migrate set_owner grant_api revoke_api ids_of_shard import_orders receive_stock transfer_stock set_promotion_limit) },
-	machine_of => sub { return $_[0] % @shards },
+	machine_of => sub { return $_[0] > $beyond ? $_[0] % @shards : 0 },
 	add_user => sub {
 		my ($near) = @_;
-		my $shard = defined $near ? $near % @shards : $newest++ % @shards;
+		my $shard = ($near // $newest++) % @shards;
 
 		return $shards[$shard]->safe_psql('postgres', 'INSERT INTO ecommerce.users (name) VALUES (\'New\') RETURNING id');
 	},
@@ -128,6 +155,8 @@ check_double_submits($shop);
 check_selling_out($shop);
 check_killed_machine($shop);
 
+run_examples('Stock between shards');
+
 # Carts of two shards are not taken together.
 {
 	my ($here, $there) = map { $shop->{add_user}->() } 0, 1;
@@ -161,11 +190,15 @@ check_killed_machine($shop);
 	is($shards[0]->safe_psql('postgres', "SELECT quantity FROM ecommerce.stock_levels WHERE product_id = $product"),
 		69, 'but has left');
 	like(error_of($move), $down, 'and still not');
+	is($shards[0]->safe_psql('postgres', "SELECT quantity FROM ecommerce.stock_levels WHERE product_id = $product"),
+		69, 'and leaves once');
 
 	$shards[1]->start;
-	is(units_of($product), '69 100', 'it leaves once');
+	is($router->safe_psql('postgres', 'SELECT * FROM ecommerce_router.stock_in_transit()'),
+		"to shard 1|$product|30", 'it is on its way');
 	is(error_of($move), 'none', 'it gets there when the shard is back');
 	is(units_of($product), '69 130', 'as much as has left');
+	is($router->safe_psql('postgres', 'SELECT * FROM ecommerce_router.stock_in_transit()'), '', 'and nothing is on its way');
 	is(error_of($move), 'none', 'and may be asked again');
 	is(units_of($product), '69 130', 'which changes nothing');
 	like(error_of("ecommerce_router.move_stock('too much', $product, 70, 0, 1)"),
@@ -241,13 +274,13 @@ $router->safe_psql('postgres', q{
 	GRANT USAGE ON SCHEMA ecommerce, ecommerce_router, ecommerce_shards TO customer;
 	GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce, ecommerce_router, ecommerce_shards TO customer;
 	GRANT USAGE ON FOREIGN SERVER ecommerce TO customer});
-is(sqlstate($router, 'SELECT ecommerce.cart_json(2)', role => 'customer'), '42501', 'rights are those at the shard');
+is(sqlstate($router, 'SELECT ecommerce.cart_json(8)', role => 'customer'), '42501', 'rights are those at the shard');
 foreach my $shard (@shards)
 {
 	$shard->safe_psql('postgres', 'GRANT USAGE ON SCHEMA ecommerce TO customer; GRANT EXECUTE ON FUNCTION ecommerce.cart_json TO customer');
 }
-is(sqlstate($router, 'SELECT ecommerce.cart_json(2)', role => 'customer'), 'PT401', 'and whom a token names');
-is(sqlstate($router, q{SET request.jwt.claims = '{"user_id": 2}'; SELECT ecommerce.cart_json(4)}, role => 'customer'), '42501', 'for another user');
-is(sqlstate($router, q{SET request.jwt.claims = '{"user_id": 2}'; SELECT ecommerce.cart_json(2)}, role => 'customer'), '', 'or for the own');
+is(sqlstate($router, 'SELECT ecommerce.cart_json(8)', role => 'customer'), 'PT401', 'and whom a token names');
+is(sqlstate($router, q{SET request.jwt.claims = '{"user_id": 8}'; SELECT ecommerce.cart_json(7)}, role => 'customer'), '42501', 'for another user');
+is(sqlstate($router, q{SET request.jwt.claims = '{"user_id": 8}'; SELECT ecommerce.cart_json(8)}, role => 'customer'), '', 'or for the own');
 
 done_testing();

@@ -131,6 +131,7 @@ static const Values good_values[] = {
 	{"to_bucket", 0, {"0", "1", "1", "=NULL"}},
 	{"shard", 0, {"0", "1"}},
 	{"shards", 0, {"1", "2", "3"}},
+	{"beyond", 0, {"0", "100", "100000"}},
 	{"owner", 0, {"shop"}}
 };
 

@@ -121,7 +121,7 @@ INSERT INTO staff_calls VALUES
     ('ecommerce.clear_abandoned_carts(timestamp with time zone, integer)', 'SELECT ecommerce.clear_abandoned_carts(''-infinity'')'),
     ('ecommerce.import_orders(jsonb)', 'SELECT ecommerce.import_orders(''[]'')'),
     ('ecommerce.archive_orders(timestamp with time zone, integer)', 'SELECT ecommerce.archive_orders(''-infinity'')'),
-    ('ecommerce.ids_of_shard(integer, integer)', 'SELECT ecommerce.ids_of_shard(0, 2)'),
+    ('ecommerce.ids_of_shard(integer, integer, bigint)', 'SELECT ecommerce.ids_of_shard(0, 2)'),
     ('ecommerce.outbox_metrics()', 'SELECT count(*) FROM ecommerce.outbox_metrics()'),
     ('ecommerce.order_integrity()', 'SELECT count(*) FROM ecommerce.order_integrity()'),
     ('ecommerce.erase_user(bigint, boolean)', 'SELECT ecommerce.erase_user(1)');

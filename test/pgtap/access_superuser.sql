@@ -158,6 +158,7 @@ INSERT INTO calls VALUES
     ('ecommerce_api.order_json', 'SELECT ecommerce_api.order_json(1)', 'view'),
     ('ecommerce_api.order_listing_json', 'SELECT ecommerce_api.order_listing_json()', 'view'),
     ('ecommerce.outbox_metrics', 'SELECT count(*) FROM ecommerce.outbox_metrics()', 'other view'),
+    ('ecommerce.ids_of_shard', 'SELECT ecommerce.ids_of_shard(0, 2)', 'other view'),
     -- Its own code runs as the owner, with the same restriction.
     ('ecommerce.migrate', 'SELECT ecommerce.migrate()', 'other view');
 -- These run no code of the owner's.
@@ -167,7 +168,6 @@ INSERT INTO harmless VALUES
     ('ecommerce.currency_digits', 'SELECT ecommerce.currency_digits(''EUR'')'),
     ('ecommerce.grant_api', 'SELECT ecommerce.grant_api(''regress_new_owner'', ''regress_new_owner'', ''regress_new_owner'')'),
     ('ecommerce.revoke_api', 'SELECT ecommerce.revoke_api(''regress_new_owner'', ''regress_new_owner'', ''regress_new_owner'')'),
-    ('ecommerce.ids_of_shard', 'SELECT ecommerce.ids_of_shard(0, 2)'),
     ('ecommerce.set_owner', 'SELECT ecommerce.set_owner(''regress_new_owner'')');
 SELECT set_eq($$ SELECT format('%s.%s', pronamespace::regnamespace, proname) FROM pg_proc
                   WHERE pronamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace) AND prorettype <> 'trigger'::regtype

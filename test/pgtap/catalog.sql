@@ -40,7 +40,7 @@ SELECT results_eq(
               'jsonb', 'stable', 'restricted'),
              ('grant_api', 'anonymous text DEFAULT NULL::text, shopper text DEFAULT NULL::text, staff text DEFAULT NULL::text',
               'void', 'volatile', 'unsafe'),
-             ('ids_of_shard', 'shard integer, shards integer', 'void', 'volatile', 'unsafe'),
+             ('ids_of_shard', 'shard integer, shards integer, beyond bigint DEFAULT 0', 'void', 'volatile', 'unsafe'),
              ('import_orders', 'orders jsonb', 'jsonb', 'volatile', 'unsafe'),
              ('merge_carts', 'from_user_id bigint, into_user_id bigint', 'jsonb', 'volatile', 'unsafe'),
              ('migrate', 'owner text DEFAULT NULL::text', 'integer', 'volatile', 'unsafe'),
