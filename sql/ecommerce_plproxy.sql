@@ -128,7 +128,16 @@ BEGIN
     RETURN answer;
 END$body$
 
-        WHEN function_name IN ('order_integrity', 'outbox_metrics') THEN $body$
+        WHEN function_name = 'order_integrity' THEN $body$
+BEGIN
+    FOR shard IN 0 .. ecommerce_router.shards() - 1 LOOP
+        RETURN QUERY SELECT found.invariant, found.customer_id, found.order_id, found.product_id,
+                            found.details || jsonb_build_object('shard', shard)
+                       FROM ecommerce_router.NAME(shard) AS found;
+    END LOOP;
+END$body$
+
+        WHEN function_name = 'outbox_metrics' THEN $body$
 BEGIN
     FOR shard IN 0 .. ecommerce_router.shards() - 1 LOOP
         RETURN QUERY SELECT * FROM ecommerce_router.NAME(shard, ARGUMENTS);

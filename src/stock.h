@@ -66,6 +66,12 @@ extern void lock_stock(LockedStock *stock, int64 bucket, StockUnits *units,
 extern void take_stock(const LockedStock *stock, const StockUnits *units,
 					   int count);
 
+/*
+ * Keeps a product from being deleted before its stock level is there.  Returns
+ * false if there is no such product.
+ */
+extern bool keep_product(int64 product_id);
+
 /* Adds units of products that exist, and makes levels that do not. */
 extern void add_stock(int64 bucket, const StockUnits *units, int count);
 
