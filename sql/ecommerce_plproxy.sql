@@ -124,6 +124,13 @@ BEGIN
     RETURN answer;
 END$body$
 
+        WHEN function_name = 'warm_up' THEN $body$
+BEGIN
+    FOR shard IN 0 .. ecommerce_router.shards() - 1 LOOP
+        PERFORM ecommerce_router.NAME(shard, ARGUMENTS);
+    END LOOP;
+END$body$
+
         WHEN function_name = 'order_integrity' THEN $body$
 BEGIN
     FOR shard IN 0 .. ecommerce_router.shards() - 1 LOOP

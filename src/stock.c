@@ -245,6 +245,13 @@ keep_product(int64 product_id)
 }
 
 void
+plan_stock(void)
+{
+	plan_statement(&lock_levels);
+	plan_statement(&decrement_levels);
+}
+
+void
 add_stock(int64 bucket, const StockUnits *units, int count)
 {
 	for (int i = 0; i < count; i++)

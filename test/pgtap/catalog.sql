@@ -94,7 +94,8 @@ SELECT results_eq(
              ('take_order_events', 'max integer, event text DEFAULT NULL::text, lease_seconds integer DEFAULT 300',
               'jsonb', 'volatile', 'unsafe'),
              ('transfer_stock', 'reference text, product_id bigint, quantity integer, from_bucket bigint DEFAULT NULL::bigint, to_bucket bigint DEFAULT NULL::bigint',
-              'boolean', 'volatile', 'unsafe')$$,
+              'boolean', 'volatile', 'unsafe'),
+             ('warm_up', '', 'void', 'volatile', 'unsafe')$$,
     'functions');
 SELECT results_eq(
     $$SELECT relname::text COLLATE "default" FROM pg_class
