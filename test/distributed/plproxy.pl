@@ -216,6 +216,27 @@ run_examples('Stock between shards');
 }
 check_integrity($shop);
 
+# A promotion with a limit has one on each shard, which the catalogue does not take back.
+{
+	my $product = $shop->{catalogue}->("INSERT INTO ecommerce.products (name, price) VALUES ('Cheap', 10) RETURNING id");
+	my $promotion = $shop->{catalogue}->("INSERT INTO ecommerce.promotions (code, name, kind, value) VALUES ('ONCE', 'Once', 'percent', 50) RETURNING id");
+
+	$shop->{receive}->($product, 10);
+	$router->safe_psql('postgres', "SELECT ecommerce_router.set_promotion_limit($_, $promotion, 1)") foreach 0, 1;
+	$shop->{catalogue}->("UPDATE ecommerce.promotions SET name = 'Once only' WHERE id = $promotion");
+	foreach my $user (map { $shop->{add_user}->() } 1 .. 2 * @shards)
+	{
+		my $used = $shards[ $user % 2 ]->safe_psql('postgres', "SELECT remaining = 0 FROM ecommerce.promotion_levels WHERE promotion_id = $promotion");
+
+		$router->safe_psql('postgres', "SELECT ecommerce.set_profile($user, 'Ada', NULL, '1 Main Street'), ecommerce.add_to_cart($user, $product), ecommerce.set_cart_coupons($user, '{ONCE}')");
+		like(error_of("ecommerce.place_order($user)"), $used eq 't' ? qr/\APT409\n.*\n\{"code": "coupon_not_applicable"/ : qr/\Anone/,
+			"user $user " . ($used eq 't' ? 'is too late' : 'is the first of the shard'));
+	}
+	is($_->safe_psql('postgres', "SELECT name, usage_limit FROM ecommerce.promotions WHERE id = $promotion"), 'Once only|1', 'the limit is the shard\'s own')
+	  foreach @shards;
+}
+check_integrity($shop);
+
 # A product that is deleted where the catalogue is written: nothing but the product goes from a
 # shard that has a copy, as no foreign key acts there.
 {
