@@ -216,6 +216,23 @@ run_examples('Stock between shards');
 }
 check_integrity($shop);
 
+# A product that is split on shard 0 is split on its copies, too, and sold to the last unit.
+{
+	my $product = $shop->{catalogue}->("INSERT INTO ecommerce.products (name, price) VALUES ('Hot', 1) RETURNING id");
+
+	$shop->{receive}->($product, 7);
+	$router->safe_psql('postgres', "SELECT ecommerce_router.split_stock(0, $product, 3)");
+	$shop->{catalogue}->('SELECT');
+	is($_->safe_psql('postgres', "SELECT tills FROM ecommerce.products WHERE id = $product"), 3, 'a product is split') foreach @shards;
+	foreach my $user (map { $shop->{add_user}->() } 1 .. 2 * 8)
+	{
+		$router->safe_psql('postgres', "SELECT ecommerce.set_profile($user, 'Ada', NULL, '1 Main Street'), ecommerce.add_to_cart($user, $product)");
+		error_of("ecommerce.place_order($user)");
+	}
+	is(units_of($product), '0 0', 'and sold on each shard');
+	is(at_holders($shop, "SELECT count(*) FROM ecommerce.order_details WHERE product_id = $product"), 14, 'as often as there were units');
+}
+
 # A promotion with a limit has one on each shard, which the catalogue does not take back.
 {
 	my $product = $shop->{catalogue}->("INSERT INTO ecommerce.products (name, price) VALUES ('Cheap', 10) RETURNING id");
