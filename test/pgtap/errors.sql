@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(317);
+SELECT plan(323);
 
 -- The error that a command ends with, undone; no row when it ends with none.
 CREATE FUNCTION pg_temp.error_of(command text)
@@ -56,7 +56,7 @@ FROM unnest(ARRAY['add_to_cart(1, 1)', 'set_cart_item(1, 1, 1)', 'cart_json(1)',
                   'order_queue()', 'set_order_address(1, 1, ''x'')', 'take_order_events(1)', 'acknowledge_order_events(''{}'')',
                   'fail_order_events(''{}'', ''x'')', 'release_order_events(''{}'')', 'set_cart_items(1, ''{1}'', ''{1}'')',
                   'clear_cart(1)', 'set_cart_coupons(1, ''{}'')', 'set_cart_shipping(1)', 'receive_stock(''{1}'', ''{1}'')',
-                  'transfer_stock(''a'', 1, 1, 0, 1)', 'set_promotion_limit(1, 1)', 'return_items(1, 1, ''[{"line": 1, "quantity": 1}]'', true)',
+                  'transfer_stock(''a'', 1, 1, 0, 1)', 'set_promotion_limit(1, 1)', 'split_stock(1, 1)', 'return_items(1, 1, ''[{"line": 1, "quantity": 1}]'', true)',
                   'record_payment(1, 1, ''x'', ''x'', ''captured'', 1)', 'request_refund(1, 1, ''x'')',
                   'expire_unpaid_orders()', 'merge_carts(1, 2)', 'clear_abandoned_carts(now())', 'order_again(1, 1)', 'profile_json(1)',
                   'set_profile(1)', 'import_orders(''[]'')', 'archive_orders(now())', 'ids_of_shard(0, 2)',
@@ -225,6 +225,14 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('22023', 'argument is out of range',
      '{"code": "argument_out_of_range", "argument": "shard", "accepted": "below shards"}',
      'SELECT ecommerce.ids_of_shard(2, 2)'),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "tills"}',
+     'SELECT ecommerce.split_stock(11, NULL)'),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "tills", "accepted": "0 or more"}',
+     'SELECT ecommerce.split_stock(11, -1)'),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "tills", "accepted": "from 0 to 256"}',
+     'SELECT ecommerce.split_stock(11, 257)'),
     ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "promotion_id"}',
      $$SELECT ecommerce.set_promotion_limit(NULL, 1)$$),
     ('22023', 'argument is out of range',
@@ -353,6 +361,8 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$SELECT ecommerce.transfer_stock('a', 11, 1, to_bucket => 1); SELECT ecommerce.transfer_stock('a', 11, 2, to_bucket => 1)$$),
     ('PT422', 'reference was used for another transfer', '{"code": "transfer_reference_reused", "argument": "from_bucket"}',
      $$SELECT ecommerce.transfer_stock('b', 11, 1, to_bucket => 1); SELECT ecommerce.transfer_stock('b', 11, 1, 1, 0)$$),
+    ('PT404', 'product does not exist', '{"code": "product_not_found", "product_id": 99}',
+     'SELECT ecommerce.split_stock(99, 4)'),
     ('PT404', 'promotion does not exist', '{"code": "promotion_not_found", "promotion_id": 99}',
      $$SELECT ecommerce.set_promotion_limit(99, 1)$$),
     ('PT404', 'promotion does not exist', '{"code": "promotion_not_found", "promotion_id": -1}',
@@ -800,6 +810,8 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.transfer_stock('a', 11, 1, 0, 1)$$),
     ('42501', 'role may not do this', '{"code": "not_staff"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.ids_of_shard(0, 1)$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.split_stock(11, 4)$$),
     ('42501', 'role may not do this', '{"code": "not_staff"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.set_promotion_limit(1, 1)$$),
     ('42501', 'cannot grant what belongs to another role', '{"code": "not_the_owner"}',
