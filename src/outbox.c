@@ -261,6 +261,7 @@ acknowledge_order_events(PG_FUNCTION_ARGS)
 	int32		count;
 
 	begin_delivery_access(&access);
+	PreventCommandDuringRecovery("acknowledge_order_events()");
 	count = mark_events(ids, &delivered, now, NULL_VALUE);
 	end_access(&access);
 	PG_RETURN_INT32(count);
@@ -276,6 +277,7 @@ fail_order_events(PG_FUNCTION_ARGS)
 	int32		count;
 
 	begin_delivery_access(&access);
+	PreventCommandDuringRecovery("fail_order_events()");
 	count = mark_events(ids, &failed, now, reason);
 	end_access(&access);
 	PG_RETURN_INT32(count);
@@ -289,6 +291,7 @@ release_order_events(PG_FUNCTION_ARGS)
 	int32		count;
 
 	begin_staff_access(&access);
+	PreventCommandDuringRecovery("release_order_events()");
 	count = mark_events(ids, &released, NULL_VALUE, NULL_VALUE);
 	end_access(&access);
 	PG_RETURN_INT32(count);
@@ -316,6 +319,7 @@ take(const Request *request)
 	Jsonb	   *result;
 
 	begin_delivery_access(&access);
+	PreventCommandDuringRecovery("take_order_events()");
 
 	/*
 	 * The planner takes a LIMIT that it does not know for a tenth of the
