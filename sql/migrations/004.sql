@@ -465,7 +465,7 @@ CREATE FUNCTION ecommerce.keep_unless_archived() RETURNS trigger
 DECLARE
     key bigint;
 BEGIN
-    IF TG_TABLE_NAME = 'orders' THEN
+    IF TG_NARGS > 0 THEN
         key := OLD.id;
     ELSE
         key := OLD.order_id;
@@ -495,8 +495,10 @@ LOOP
     EXECUTE format('CREATE TRIGGER %I BEFORE %sTRUNCATE ON %s
         FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history()', it.tgname,
         CASE WHEN it.is_for_update THEN 'UPDATE OR ' END, it.relation);
+    -- A shard has another name than its table: the argument tells which column is the order's id.
     EXECUTE format('CREATE TRIGGER keep_unless_archived BEFORE DELETE ON %s
-        FOR EACH ROW EXECUTE FUNCTION ecommerce.keep_unless_archived()', it.relation);
+        FOR EACH ROW EXECUTE FUNCTION ecommerce.keep_unless_archived(%s)', it.relation,
+        CASE WHEN it.relation = 'ecommerce.orders'::regclass THEN '''id''' END);
 END LOOP;
 
 
