@@ -107,6 +107,7 @@ static const FunctionPrivilege functions[] = {
 	{STAFF, "ecommerce.expire_unpaid_orders"},
 	{STAFF, "ecommerce.return_items"},
 	{STAFF, "ecommerce.receive_stock"},
+	{STAFF, "ecommerce.transfer_stock"},
 	{STAFF, "ecommerce.set_promotion_limit"},
 	{STAFF, "ecommerce.take_order_events"},
 	{STAFF, "ecommerce.acknowledge_order_events"},
@@ -121,6 +122,7 @@ static const FunctionPrivilege functions[] = {
 	{OWNER, "ecommerce.set_owner"},
 	{OWNER, "ecommerce.import_orders"},
 	{OWNER, "ecommerce.archive_orders"},
+	{OWNER, "ecommerce.ids_of_shard"},
 	{OWNER, "ecommerce.grant_api"},
 	{OWNER, "ecommerce.revoke_api"},
 };
@@ -164,6 +166,7 @@ static const TablePrivilege tables[] = {
 	{STAFF, 4, "SELECT", "ecommerce.order_returns", ""},
 	{STAFF, 4, "SELECT", "ecommerce.order_return_lines", ""},
 	{STAFF, 4, "SELECT", "ecommerce.archived_orders", ""},
+	{STAFF, 4, "SELECT", "ecommerce.stock_transfers", ""},
 	{STAFF, 4, "SELECT", "ecommerce_api.orders", ""},
 	{STAFF, 4, "SELECT", "ecommerce_api.order_lines", ""},
 	{STAFF, 4, "EXECUTE", "ecommerce_api.order_lines", ""},

@@ -252,6 +252,35 @@ add_stock(int64 bucket, const StockUnits *units, int count)
 	}
 }
 
+/*
+ * Of two transfers in opposite directions both begin with the same bucket.
+ * Nobody else waits for a bucket of a product while holding another of its own.
+ */
+bool
+move_stock(NullableDatum from_bucket, NullableDatum to_bucket,
+		   StockUnits *units)
+{
+	NullableDatum values[] = {to_bucket, product_ids_value(units, 1)};
+
+	if (!from_bucket.isnull)
+	{
+		NullableDatum places;
+
+		if (!to_bucket.isnull && DatumGetInt64(to_bucket.value) <
+			DatumGetInt64(from_bucket.value))
+			execute(&lock_levels, values, FRESH_SNAPSHOT);
+		values[0] = from_bucket;
+		places = lock_own(units, 1,
+						  execute(&lock_levels, values, FRESH_SNAPSHOT));
+		if (units->available < units->quantity)
+			return false;
+		take_from(DatumGetInt64(from_bucket.value), units, 1, places);
+	}
+	if (!to_bucket.isnull)
+		add_stock(DatumGetInt64(to_bucket.value), units, 1);
+	return true;
+}
+
 /* Levels that are not there come last, one by one. */
 void
 return_stock(int64 bucket, StockUnits *units, int count)

@@ -70,6 +70,13 @@ extern void take_stock(const LockedStock *stock, const StockUnits *units,
 extern void add_stock(int64 bucket, const StockUnits *units, int count);
 
 /*
+ * Moves units of one product from a bucket to another, of which one may be null:
+ * elsewhere.  Returns false, with what is available, if that is not enough.
+ */
+extern bool move_stock(NullableDatum from_bucket, NullableDatum to_bucket,
+					   StockUnits *units);
+
+/*
  * Puts the units back.  A stock level that is not there any more is made again
  * as long as there is the product; units of a product that has been deleted
  * are gone with it.
