@@ -31,8 +31,9 @@ DECLARE
     -- The key of each; null for what every node has a copy of.
     tables CONSTANT json := '{
         "categories": null, "products": null, "promotions": null, "tax_rates": null,
-        "shipping_rates": null, "users": "id", "carts": "user_id", "cart_items": "user_id",
-        "orders": "customer_id", "order_details": "customer_id", "order_events": "customer_id",
+        "shipping_rates": null, "stock_transfers": null,
+        "users": "id", "carts": "user_id", "cart_items": "user_id", "orders": "customer_id",
+        "order_details": "customer_id", "order_events": "customer_id",
         "order_adjustments": "customer_id", "order_payments": "customer_id",
         "order_balances": "customer_id", "order_returns": "customer_id",
         "order_return_lines": "customer_id", "archived_orders": "customer_id",
@@ -82,6 +83,10 @@ LOOP
 END LOOP;
 
 IF is_wanted THEN
+    -- Other nodes give ids beyond.
+    ALTER SEQUENCE ecommerce.users_id_seq MAXVALUE 281474976710655;
+    ALTER SEQUENCE ecommerce.orders_id_seq MAXVALUE 281474976710655;
+    ALTER SEQUENCE ecommerce.order_events_id_seq MAXVALUE 281474976710655;
     -- They run where the rows are that they read.
     ALTER FUNCTION ecommerce.check_order_change() SET citus.allow_nested_distributed_execution = on;
     ALTER FUNCTION ecommerce.keep_unless_archived()
