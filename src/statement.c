@@ -216,7 +216,9 @@ execute_into_from(const char *file, Statement *statement,
 	int			result;
 
 	prepare(file, statement);
-	options.params = makeParamList(statement->nparameters);
+	/* A list of no parameters is not what others expect; Citus 13 crashes. */
+	if (statement->nparameters > 0)
+		options.params = makeParamList(statement->nparameters);
 	for (int i = 0; i < statement->nparameters; i++)
 	{
 		ParamExternData *parameter = &options.params->params[i];
