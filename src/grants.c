@@ -120,6 +120,8 @@ static const FunctionPrivilege functions[] = {
 	{STAFF, "ecommerce.currency_digits"},
 	{OWNER, "ecommerce.migrate"},
 	{OWNER, "ecommerce.set_owner"},
+	{OWNER, "ecommerce.distribute"},
+	{OWNER, "ecommerce.undistribute"},
 	{OWNER, "ecommerce.import_orders"},
 	{OWNER, "ecommerce.archive_orders"},
 	{OWNER, "ecommerce.ids_of_shard"},

@@ -500,7 +500,7 @@ plan_query(const char *file, const Statement *statement, int options)
 static bool
 has_generic_plan(SPIPlanPtr plan)
 {
-	bool		is_usable = true;
+	volatile bool is_usable = true;
 
 	PG_TRY();
 	{

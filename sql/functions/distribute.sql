@@ -84,9 +84,15 @@ END LOOP;
 
 IF is_wanted THEN
     -- Other nodes give ids beyond.
-    ALTER SEQUENCE ecommerce.users_id_seq MAXVALUE 281474976710655;
-    ALTER SEQUENCE ecommerce.orders_id_seq MAXVALUE 281474976710655;
-    ALTER SEQUENCE ecommerce.order_events_id_seq MAXVALUE 281474976710655;
+    FOR it IN
+        SELECT seqrelid::regclass AS name
+          FROM json_object_keys(tables) AS name
+          JOIN pg_sequence ON seqrelid = to_regclass(format('ecommerce.%I_id_seq', name))
+         WHERE seqmax > 281474976710655
+    LOOP
+        EXECUTE format('ALTER SEQUENCE %s MAXVALUE 281474976710655', it.name);
+    END LOOP;
+
     -- They run where the rows are that they read.
     ALTER FUNCTION ecommerce.check_order_change() SET citus.allow_nested_distributed_execution = on;
     ALTER FUNCTION ecommerce.keep_unless_archived()
