@@ -216,7 +216,7 @@ execute_into_from(const char *file, Statement *statement,
 	int			result;
 
 	prepare(file, statement);
-	/* A list of no parameters is not what others expect; Citus 13 crashes. */
+	/* Engines take a list without entries for one with values that are missing. */
 	if (statement->nparameters > 0)
 		options.params = makeParamList(statement->nparameters);
 	for (int i = 0; i < statement->nparameters; i++)

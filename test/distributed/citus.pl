@@ -240,7 +240,7 @@ is(sql("SELECT (ecommerce.place_order(11) -> 'charges' ->> 'discount_amount')"),
 is(sqlstate($coordinator, 'SELECT ecommerce.place_order(12)'), 'PT409', 'and no second one');
 is(sql(q{
 	SELECT ecommerce.import_orders('[{"customer_id": 1, "number": "A1", "order_date": "2020-02-02T02:02:02Z", "order_amount": 5, "currency": "USD",
-	  "order_status": "DELIVERED", "shipping_address": "Old", "order_details": [{"product_name": "Old thing", "unit_price": 5, "quantity": 1}]}]') IS NOT NULL}),
+	  "order_status": "DELIVERED", "shipping_address": "Old", "order_details": [{"quantity": 1, "unit_price": 5, "product_order_details": {"name": "Old thing"}}]}]') IS NOT NULL}),
 	't', 'old orders come in');
 is(sql(q{SELECT ecommerce.archive_orders('2021-01-01')}), 1, 'and go into the archive');
 is(sql('SELECT * FROM ecommerce.order_integrity()'), '', 'no invariant is violated');

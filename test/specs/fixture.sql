@@ -665,6 +665,12 @@ BEGIN
             events := ARRAY(SELECT outstanding
                               FROM ecommerce.order_events AS outstanding, test.cursor
                              WHERE id > last_id ORDER BY id LIMIT max);
+        WHEN 'read customers' THEN
+            PERFORM FROM ecommerce.users;
+        WHEN 'lock' THEN
+            events := ARRAY(SELECT outstanding FROM ecommerce.order_events AS outstanding
+                             WHERE id IN (SELECT id FROM unnest(events)) AND delivered_at IS NULL
+                             ORDER BY id FOR NO KEY UPDATE SKIP LOCKED);
         WHEN 'lease' THEN
             UPDATE ecommerce.order_events AS event
                SET attempts = event.attempts + 1, taken_until = now() + interval '5 minutes'
