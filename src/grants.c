@@ -108,6 +108,7 @@ static const FunctionPrivilege functions[] = {
 	{STAFF, "ecommerce.return_items"},
 	{STAFF, "ecommerce.receive_stock"},
 	{STAFF, "ecommerce.transfer_stock"},
+	{STAFF, "ecommerce.split_stock"},
 	{STAFF, "ecommerce.set_promotion_limit"},
 	{STAFF, "ecommerce.take_order_events"},
 	{STAFF, "ecommerce.acknowledge_order_events"},

@@ -15,7 +15,8 @@
  *	 is never read, then emptied.
  * - Stock is locked in the order of product ids, by everyone, so that two orders
  *	 never wait for each other; then it is decremented.  So are the uses of
- *	 promotions that have a limit, by promotion id.
+ *	 promotions that have a limit, by promotion id.  An order of a product that
+ *	 is split comes to this last, for there others wait.
  *
  * Locks are taken in this order within every call: user, cart, cart items,
  * order, stock by product id, uses by promotion id, new rows.  There is no subtransaction and no
@@ -111,6 +112,8 @@ static Jsonb *place_order_of(int64 user_id, const NullableDatum *arguments,
 static void check_request(const Request *request);
 static Jsonb *place(const Access *access, const Request *request,
 					bool *is_new);
+static void refuse_shortages(Checkout *checkout);
+static void take_stock_and_uses(Checkout *checkout);
 static Jsonb *find_earlier_order(const Access *access, const Request *request);
 static bool agrees(PGFunction equals, NullableDatum argument,
 				   NullableDatum stored);
@@ -219,9 +222,10 @@ static Jsonb *
 place(const Access *access, const Request *request, bool *is_new)
 {
 	Checkout	checkout;
-	LockedStock stock;
 	Order		order;
 	Jsonb	   *earlier;
+	Jsonb	   *document;
+	bool		is_hot;
 
 	lock_checkout(&checkout, request->user_id);
 	earlier = find_earlier_order(access, request);
@@ -236,11 +240,11 @@ place(const Access *access, const Request *request, bool *is_new)
 				   what_was_seen(request), FRESH_SNAPSHOT);
 	refuse_problems(&checkout);
 	check_what_was_seen(request, &checkout);
-	lock_stock(&stock, checkout.stock_bucket, checkout.units, checkout.count);
-	find_shortages(&checkout);
-	take_promotion_uses(&checkout);
-	refuse_problems(&checkout);
-	take_stock(&stock, checkout.units, checkout.count);
+	is_hot = is_split(checkout.units, checkout.count);
+	if (is_hot)
+		refuse_shortages(&checkout);
+	else
+		take_stock_and_uses(&checkout);
 	write_order(&order, request, &checkout);
 	insert_order_lines(order.user_id, DatumGetInt64(order.id.value),
 					   checkout.lines, checkout.count);
@@ -250,7 +254,36 @@ place(const Access *access, const Request *request, bool *is_new)
 	write_placement(access, order.user_id, DatumGetInt64(order.id.value),
 					order.order_status);
 	forget_choices(&checkout);
-	return order_to_jsonb(access, &order, &checkout);
+	document = order_to_jsonb(access, &order, &checkout);
+	if (is_hot)
+		take_stock_and_uses(&checkout);
+	return document;
+}
+
+/*
+ * What is short now is refused before anything is written, and before anybody is
+ * waited for.  At REPEATABLE READ and above the snapshot may have less than there
+ * is by now: that is for the locks to find out.
+ */
+static void
+refuse_shortages(Checkout *checkout)
+{
+	read_stock(checkout->units, checkout->count, LATEST_SNAPSHOT);
+	find_shortages(checkout);
+	refuse_problems(checkout);
+}
+
+static void
+take_stock_and_uses(Checkout *checkout)
+{
+	LockedStock stock;
+
+	lock_stock(&stock, checkout->stock_bucket, checkout->units,
+			   checkout->count);
+	find_shortages(checkout);
+	take_promotion_uses(checkout);
+	refuse_problems(checkout);
+	take_stock(&stock, checkout->units, checkout->count);
 }
 
 /*

@@ -201,6 +201,10 @@ IF is_wanted THEN
           FROM (SELECT product_id, sum(quantity)::bigint AS quantity
                   FROM counted GROUP BY product_id) AS counted
          CROSS JOIN unnest(buckets) WITH ORDINALITY AS shard (bucket, number);
+        INSERT INTO ecommerce.stock_levels (bucket, product_id, till, quantity)
+        SELECT bucket, id, till, 0
+          FROM ecommerce.products
+         CROSS JOIN unnest(buckets) AS bucket, generate_series(1, tills) AS till;
 
         -- A new cart is given that of its shard, where it is put.
         CREATE FUNCTION ecommerce.choose_stock_bucket() RETURNS trigger

@@ -227,7 +227,7 @@ sub make_shop
 		INSERT INTO ecommerce.products (name, price)
 		SELECT 'Thing ' || n, n FROM generate_series(5, $products) AS n;
 		INSERT INTO ecommerce.stock_levels (product_id, quantity)
-		SELECT id, 1000000 FROM ecommerce.products ON CONFLICT (product_id, bucket)
+		SELECT id, 1000000 FROM ecommerce.products ON CONFLICT (product_id, bucket, till)
 		DO UPDATE SET quantity = 1000000;
 
 		CREATE ROLE clerk LOGIN;
