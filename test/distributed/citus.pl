@@ -205,10 +205,10 @@ $shop = {
 	front => [ $coordinator, 'postgres' ],
 	holders => [ [ $coordinator, 'postgres' ] ],
 	machines => \@workers,
-	# A node that is gone is also a connection that failed, 08006, or that was closed, 57P01.
-	retryable => qr/^(08|40|55P03|57P)/,
+	# What a node says that is being killed, or one that asks it, comes as 08006, 57P01 or XX000.
+	retryable => qr/^(08|40|55P03|57P|XX000)/,
 	unrouted => { map { $_ => 'is called in here' }
-		  qw(migrate set_owner grant_api revoke_api distribute undistribute ids_of_shard import_orders receive_stock transfer_stock set_promotion_limit) },
+		  qw(migrate set_owner grant_api revoke_api distribute undistribute ids_of_shard import_orders receive_stock transfer_stock split_stock set_promotion_limit) },
 	machine_of => sub { return 0 },
 	add_user => sub { return sql("INSERT INTO ecommerce.users (name) VALUES ('New') RETURNING id") },
 	catalogue => sub { return sql($_[0]) },
