@@ -268,7 +268,8 @@ place(const Access *access, const Request *request, bool *is_new)
 static void
 refuse_shortages(Checkout *checkout)
 {
-	read_stock(checkout->units, checkout->count, LATEST_SNAPSHOT);
+	read_stock(checkout->stock_bucket, checkout->units, checkout->count,
+			   LATEST_SNAPSHOT);
 	find_shortages(checkout);
 	refuse_problems(checkout);
 }

@@ -95,7 +95,8 @@ price_cart(Checkout *checkout, int64 user_id, Visibility visibility)
 {
 	read_checkout(checkout, user_id, visibility);
 	price_checkout(checkout, NULL_VALUE, SEEN_NOTHING, visibility);
-	read_stock(checkout->units, checkout->count, visibility);
+	read_stock(checkout->stock_bucket, checkout->units, checkout->count,
+			   visibility);
 	find_shortages(checkout);
 }
 

@@ -23,6 +23,15 @@
 #include "stock.h"
 #include "tills.h"
 
+static Statement select_sums_of_bucket = {
+	.query =
+	"SELECT product_id::bigint, sum(quantity)::bigint"
+	"  FROM ecommerce.stock_levels WHERE bucket = $1 AND product_id = ANY ($2)"
+	" GROUP BY product_id",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, INT8ARRAYOID)
+};
+
 /* What is in stock, wherever. */
 static Statement select_sums = {
 	.query =
@@ -47,31 +56,26 @@ static Statement lock_levels = {
 	PARAMETERS(INT8OID, INT8ARRAYOID)
 };
 
-/* Where else there may be some: other tills first, then other buckets. */
-static Statement select_other_buckets = {
+static Statement find_other_levels = {
 	.query =
-	"SELECT bucket::bigint FROM ecommerce.stock_levels"
+	"SELECT bucket::bigint, till::smallint FROM ecommerce.stock_levels"
 	" WHERE product_id = $1 AND (bucket <> $2 OR till <> 0) AND quantity > 0"
-	" GROUP BY bucket ORDER BY bucket <> $2, bucket",
+	" ORDER BY bucket <> $2, bucket, till",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8OID, INT8OID)
 };
 
 /*
  * Whoever has locked levels may come for these: nobody waits for them while
- * holding others.  Each has a unit, so that no more are needed than units are
- * missing, and the customer's own till, which may be among them.  Of the own
- * bucket the level 0 is locked already, and left out.
+ * holding others.
  */
-static Statement lock_other_levels = {
+static Statement lock_other_level = {
 	.query =
-	"SELECT till::smallint, quantity::bigint, ctid"
-	"  FROM ecommerce.stock_levels"
-	" WHERE bucket = $1 AND product_id = $2 AND till >= $3 AND quantity > 0"
-	" ORDER BY till"
-	" LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED",
+	"SELECT quantity::bigint, ctid FROM ecommerce.stock_levels"
+	" WHERE product_id = $1 AND bucket = $2 AND till = $3 AND quantity > 0"
+	" FOR NO KEY UPDATE SKIP LOCKED",
 	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID, INT8OID, INT2OID, INT8OID)
+	PARAMETERS(INT8OID, INT8OID, INT2OID)
 };
 
 /*
@@ -150,8 +154,8 @@ static void note_quantity(StockUnits *units, int count,
 static int	select_short(const StockUnits *units, int count,
 						 StockUnits **short_of);
 static void lock_others(LockedStock *stock, StockUnits *units);
-static void lock_others_of(LockedStock *stock, StockUnits *units,
-						   int64 bucket);
+static void lock_other(LockedStock *stock, StockUnits *units,
+					   const NullableDatum *key);
 static void check_locked(StockUnits *units, int count,
 						 const StockUnits *short_of, int nshort);
 static void take_from(int64 bucket, const StockUnits *units, int count,
@@ -234,11 +238,35 @@ is_split(const StockUnits *units, int count)
 }
 
 void
-read_stock(StockUnits *units, int count, Visibility visibility)
+read_stock(int64 bucket, StockUnits *units, int count, Visibility visibility)
+{
+	NullableDatum values[] = {
+		bigint_value(bucket),
+		product_ids_value(units, count)
+	};
+	StockUnits *short_of = palloc_extended(count * sizeof(StockUnits),
+										   MCXT_ALLOC_HUGE);
+	int			nshort = 0;
+
+	read_quantities(units, count,
+					execute(&select_sums_of_bucket, values, visibility));
+	for (int i = 0; i < count; i++)
+		if (units[i].available < units[i].quantity && !units[i].is_uncounted)
+			short_of[nshort++] = units[i];
+	if (nshort == 0)
+		return;
+	values[1] = product_ids_value(short_of, nshort);
+	read_quantities(units, count,
+					execute(&select_sums, &values[1], visibility));
+}
+
+void
+read_all_stock(StockUnits *units, int count)
 {
 	NullableDatum ids = product_ids_value(units, count);
 
-	read_quantities(units, count, execute(&select_sums, &ids, visibility));
+	read_quantities(units, count,
+					execute(&select_sums, &ids, FRESH_SNAPSHOT));
 }
 
 void
@@ -514,59 +542,46 @@ select_short(const StockUnits *units, int count, StockUnits **short_of)
 	return nshort;
 }
 
-/* One bucket after the other, as rows of several nodes are not locked at once. */
 static void
 lock_others(LockedStock *stock, StockUnits *units)
 {
 	NullableDatum values[] = {
-		bigint_value(units->product_id), bigint_value(stock->bucket)
-	};
-	uint64		count = execute(&select_other_buckets, values, FRESH_SNAPSHOT);
-	int64	   *buckets = palloc_extended(count * sizeof(int64), MCXT_ALLOC_HUGE);
-
-	for (uint64 i = 0; i < count; i++)
-	{
-		NullableDatum bucket;
-
-		read_row(SPI_tuptable, i, &bucket, 1);
-		buckets[i] = DatumGetInt64(bucket.value);
-	}
-	for (uint64 i = 0; i < count && units->available < units->quantity; i++)
-		lock_others_of(stock, units, buckets[i]);
-}
-
-/* Notes how much of each of the other levels is going to be taken. */
-static void
-lock_others_of(LockedStock *stock, StockUnits *units, int64 bucket)
-{
-	bool		is_own = bucket == stock->bucket;
-	NullableDatum values[] = {
-		bigint_value(bucket),
 		bigint_value(units->product_id),
-		smallint_value(is_own ? 1 : 0),
-		bigint_value(units->quantity - units->available + 1)
+		bigint_value(stock->bucket),
+		NULL_VALUE
 	};
-	uint64		nlevels;
+	uint64		nlevels = execute(&find_other_levels, values, FRESH_SNAPSHOT);
+	SPITupleTable *levels = SPI_tuptable;
 
-	CHECK_FOR_INTERRUPTS();
-	nlevels = execute(&lock_other_levels, values, FRESH_SNAPSHOT);
 	for (uint64 i = 0; i < nlevels && units->available < units->quantity; i++)
 	{
-		NullableDatum row[3];
-		OtherLevel *level;
-
-		read_row(SPI_tuptable, i, row, lengthof(row));
-		if (is_own && DatumGetInt16(row[0].value) == units->till)
-			continue;
-		level = palloc(sizeof(OtherLevel));
-		level->product_id = units->product_id;
-		level->bucket = bucket;
-		level->place = row[2].value;
-		level->quantity = Min(DatumGetInt64(row[1].value),
-							  units->quantity - units->available);
-		units->available += level->quantity;
-		stock->others = lappend(stock->others, level);
+		CHECK_FOR_INTERRUPTS();
+		read_row(levels, i, &values[1], 2);
+		/* The customer's own till is locked already. */
+		if (DatumGetInt64(values[1].value) != stock->bucket ||
+			DatumGetInt16(values[2].value) != units->till)
+			lock_other(stock, units, values);
 	}
+}
+
+/* Notes how much of the level is going to be taken, if nobody else has it. */
+static void
+lock_other(LockedStock *stock, StockUnits *units, const NullableDatum *key)
+{
+	NullableDatum row[2];
+	OtherLevel *level;
+
+	if (execute(&lock_other_level, key, FRESH_SNAPSHOT) == 0)
+		return;
+	read_row(SPI_tuptable, 0, row, lengthof(row));
+	level = palloc(sizeof(OtherLevel));
+	level->product_id = units->product_id;
+	level->bucket = DatumGetInt64(key[1].value);
+	level->place = row[1].value;
+	level->quantity = Min(DatumGetInt64(row[0].value),
+						  units->quantity - units->available);
+	units->available += level->quantity;
+	stock->others = lappend(stock->others, level);
 }
 
 /*

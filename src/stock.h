@@ -17,7 +17,7 @@ typedef struct StockUnits
 {
 	int64		product_id;
 	int64		quantity;
-	int64		available;		/* in all buckets, once read; 0 without any */
+	int64		available;		/* once read; 0 without any */
 	int64		in_reserve;		/* in the reserve of the cart's bucket, once
 								 * locked */
 	bool		is_uncounted;	/* there is always enough, and none is taken */
@@ -64,8 +64,15 @@ extern NullableDatum product_ids_value(const StockUnits *units, int count);
 /* Whether there is a product that is split: others want it, too. */
 extern bool is_split(const StockUnits *units, int count);
 
-/* Fills in what is available, without a lock. */
-extern void read_stock(StockUnits *units, int count, Visibility visibility);
+/*
+ * Fills in what is available, without a lock: in the bucket, or in all of them
+ * where that is not enough.
+ */
+extern void read_stock(int64 bucket, StockUnits *units, int count,
+					   Visibility visibility);
+
+/* The same of all buckets. */
+extern void read_all_stock(StockUnits *units, int count);
 
 /*
  * Fills in what is available, and locks it until the end of the transaction if
