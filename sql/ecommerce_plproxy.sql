@@ -47,13 +47,15 @@ $plproxy$;
 
 CREATE OR REPLACE FUNCTION ecommerce_shards.numbering(on_shard integer) RETURNS TABLE (
     shard bigint,
-    shards bigint
+    shards bigint,
+    next_id bigint
 )
     LANGUAGE plproxy
 AS $plproxy$
     CLUSTER 'ecommerce';
     RUN ON on_shard;
-    SELECT last_value % seqincrement AS shard, seqincrement AS shards
+    SELECT last_value % seqincrement AS shard, seqincrement AS shards,
+           last_value + CASE WHEN is_called THEN seqincrement ELSE 0 END AS next_id
       FROM ecommerce.orders_id_seq, pg_catalog.pg_sequence
      WHERE seqrelid = 'ecommerce.orders_id_seq'::pg_catalog.regclass;
 $plproxy$;
@@ -247,7 +249,7 @@ BEGIN
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION ecommerce_router.check_shards(shards integer) RETURNS void
+CREATE OR REPLACE FUNCTION ecommerce_router.check_shards(shards integer, beyond bigint) RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
 AS $function$
@@ -262,18 +264,20 @@ BEGIN
     END IF;
     FOR shard IN 0 .. shards - 1 LOOP
         SELECT * INTO numbering FROM ecommerce_shards.numbering(shard);
-        IF (numbering.shard, numbering.shards) IS DISTINCT FROM (shard::bigint, shards::bigint) THEN
+        IF (numbering.shard, numbering.shards) IS DISTINCT FROM (shard::bigint, shards::bigint)
+           OR shard > 0 AND numbering.next_id <= beyond THEN
             RAISE EXCEPTION 'a shard has the ids of another'
                 USING ERRCODE = '55000',
-                      DETAIL = format('{"code": "wrong_ids", "shard": %s, "shards": %s, "ids_of_shard": %s, "ids_of_shards": %s}',
-                                      shard, shards, numbering.shard, numbering.shards),
-                      HINT = format('Call ecommerce.ids_of_shard(%s, %s) there, if it is the right one.', shard, shards);
+                      DETAIL = format('{"code": "wrong_ids", "shard": %s, "shards": %s, "ids_of_shard": %s, "ids_of_shards": %s, "next_id": %s}',
+                                      shard, shards, numbering.shard, numbering.shards, numbering.next_id),
+                      HINT = format('Call ecommerce.ids_of_shard(%s, %s, %s) there, if it is the right one.', shard, shards,
+                                    CASE shard WHEN 0 THEN 0 ELSE beyond END);
         END IF;
     END LOOP;
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION ecommerce_router.route() RETURNS integer
+CREATE OR REPLACE FUNCTION ecommerce_router.route(beyond bigint DEFAULT NULL) RETURNS integer
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
 AS $function$
@@ -293,11 +297,19 @@ BEGIN
     SELECT count(*) INTO shards
       FROM pg_foreign_server, unnest(srvoptions) AS option
      WHERE srvname = 'ecommerce' AND option ~ '^p(artition_)?\d+=';
-    PERFORM ecommerce_router.check_shards(shards);
+    IF beyond IS NULL THEN
+        beyond := 0;
+        IF to_regproc('ecommerce_router.old_ids') IS NOT NULL THEN
+            beyond := ecommerce_router.old_ids();
+        END IF;
+    END IF;
+    PERFORM ecommerce_router.check_shards(shards, beyond);
+    PERFORM ecommerce_router.make_function('ecommerce_router', 'old_ids', '', 'bigint', 'sql', 'IMMUTABLE PARALLEL SAFE',
+        format('SELECT %s::pg_catalog.int8', beyond));
     PERFORM ecommerce_router.make_function('ecommerce_router', 'shards', '', 'integer', 'sql', 'IMMUTABLE PARALLEL SAFE',
         format('SELECT %s', shards));
     PERFORM ecommerce_router.make_function('ecommerce_router', 'shard_of', 'id bigint', 'integer', 'sql', 'IMMUTABLE PARALLEL SAFE',
-        format('SELECT coalesce(((id %% %1$s + %1$s) %% %1$s)::pg_catalog.int4, 0)', shards));
+        format('SELECT CASE WHEN id > %s THEN (id %% %s)::pg_catalog.int4 ELSE 0 END', beyond, shards));
     PERFORM ecommerce_router.make_function('ecommerce_router', 'any_shard', '', 'integer', 'sql', 'VOLATILE',
         format('SELECT pg_catalog.floor(pg_catalog.random() * %s)::pg_catalog.int4', shards));
 
@@ -357,7 +369,8 @@ END
 $function$;
 COMMENT ON FUNCTION ecommerce_router.route IS
 'Makes the functions of schema ecommerce, as the shards have them, and returns how many there are. '
-'Every shard must be there, and have its ids. Safe to repeat.';
+'Every shard must be there, and have its ids. beyond: up to this, all ids are on shard 0, a shop that '
+'was there before; null: as it was, at first 0. Safe to repeat.';
 
 -- Stock from one shard to another
 
@@ -381,6 +394,39 @@ COMMENT ON FUNCTION ecommerce_router.move_stock IS
 'Takes units out of the stock of one shard and puts them into that of another. Each of the two '
 'happens once for a reference, however often this is called: after an error, repeat it with the '
 'same arguments until it succeeds.';
+
+CREATE OR REPLACE FUNCTION ecommerce_shards.half_transfers(on_shard integer) RETURNS TABLE (
+    reference text,
+    product_id bigint,
+    quantity integer
+)
+    LANGUAGE plproxy
+AS $plproxy$
+    CLUSTER 'ecommerce';
+    RUN ON on_shard;
+    SELECT t.reference::text AS reference, t.product_id, t.quantity
+      FROM ecommerce.stock_transfers AS t WHERE (from_bucket IS NULL) <> (to_bucket IS NULL);
+$plproxy$;
+
+CREATE OR REPLACE FUNCTION ecommerce_router.stock_in_transit() RETURNS TABLE (
+    reference text,
+    product_id bigint,
+    quantity integer
+)
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN QUERY
+        SELECT half.reference, min(half.product_id), min(half.quantity)
+          FROM generate_series(0, ecommerce_router.shards() - 1) AS shard,
+               LATERAL ecommerce_shards.half_transfers(shard) AS half
+         GROUP BY half.reference HAVING count(*) = 1
+         ORDER BY half.reference;
+END
+$function$;
+COMMENT ON FUNCTION ecommerce_router.stock_in_transit IS
+'What has left one shard and not arrived at another: repeat move_stock() for these references.';
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce_router, ecommerce_shards FROM PUBLIC;
 COMMIT;

@@ -5,7 +5,8 @@
  *
  * Of n databases, the one of number k gives the ids of which k is the remainder
  * when they are divided by n.  So no two give the same, and an id tells where
- * its row is.
+ * its row is.  A shop that was there before is number 0, with ids of every
+ * remainder; those that the others give are beyond them.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,7 +28,7 @@ static const char *const tables[] = {
  * databases, which may be there too, do not matter.
  */
 #define NEXT_ID(name) \
-	"SELECT 'ecommerce." name "_id_seq', greatest(last_value - (NOT is_called)::integer," \
+	"SELECT 'ecommerce." name "_id_seq', greatest($3, last_value - (NOT is_called)::integer," \
 	"       (SELECT max(id) FROM ecommerce." name " WHERE (id - $1) % $2 = 0))" \
 	"  FROM ecommerce." name "_id_seq"
 
@@ -45,22 +46,23 @@ static Statement select_restarts = {
 	" UNION ALL " NEXT_ID("orders")
 	" UNION ALL " NEXT_ID("order_events") ") AS given (name, last_id)",
 	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID, INT8OID)
+	PARAMETERS(INT8OID, INT8OID, INT8OID)
 };
 
 PG_FUNCTION_INFO_V1(ids_of_shard);
 
-static void number_shard(int32 shard, int32 shards);
+static void number_shard(int32 shard, int32 shards, int64 beyond);
 
 Datum
 ids_of_shard(PG_FUNCTION_ARGS)
 {
 	int32		shard = integer_argument(&fcinfo->args[0], "shard", 0);
 	int32		shards = integer_argument(&fcinfo->args[1], "shards", 1);
+	int64		beyond = bigint_argument(&fcinfo->args[2], "beyond");
 
 	if (shard >= shards)
 		refuse_argument("shard", "below shards");
-	number_shard(shard, shards);
+	number_shard(shard, shards, beyond);
 	PG_RETURN_VOID();
 }
 
@@ -69,10 +71,12 @@ ids_of_shard(PG_FUNCTION_ARGS)
  * last one.  All of it is undone if the transaction does not commit.
  */
 static void
-number_shard(int32 shard, int32 shards)
+number_shard(int32 shard, int32 shards, int64 beyond)
 {
 	Access		access;
-	NullableDatum values[] = {bigint_value(shard), bigint_value(shards)};
+	NullableDatum values[] = {
+		bigint_value(shard), bigint_value(shards), bigint_value(beyond)
+	};
 
 	begin_staff_access(&access);
 	for (size_t i = 0; i < lengthof(tables); i++)

@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(356);
+SELECT plan(362);
 
 CREATE ROLE regress_owner;
 CREATE ROLE regress_shopper;
@@ -115,11 +115,13 @@ INSERT INTO staff_calls VALUES
     ('ecommerce.return_items(bigint, bigint, jsonb, boolean, text, text, text)',
      'SELECT ecommerce.return_items(1, 1, ''[{"line": 1, "quantity": 1}]'', true) ->> ''customer_id'''),
     ('ecommerce.receive_stock(bigint[], integer[])', 'SELECT ecommerce.receive_stock(''{11}'', ''{1}'')'),
+    ('ecommerce.transfer_stock(text, bigint, integer, bigint, bigint)', 'SELECT ecommerce.transfer_stock(''a'', 11, 1, to_bucket => 1)'),
     ('ecommerce.set_promotion_limit(bigint, bigint)', 'SELECT ecommerce.set_promotion_limit(1, 1)'),
     ('ecommerce.merge_carts(bigint, bigint)', 'SELECT ecommerce.merge_carts(1, 2) ->> ''id'''),
     ('ecommerce.clear_abandoned_carts(timestamp with time zone, integer)', 'SELECT ecommerce.clear_abandoned_carts(''-infinity'')'),
     ('ecommerce.import_orders(jsonb)', 'SELECT ecommerce.import_orders(''[]'')'),
     ('ecommerce.archive_orders(timestamp with time zone, integer)', 'SELECT ecommerce.archive_orders(''-infinity'')'),
+    ('ecommerce.ids_of_shard(integer, integer, bigint)', 'SELECT ecommerce.ids_of_shard(0, 2)'),
     ('ecommerce.outbox_metrics()', 'SELECT count(*) FROM ecommerce.outbox_metrics()'),
     ('ecommerce.order_integrity()', 'SELECT count(*) FROM ecommerce.order_integrity()'),
     ('ecommerce.erase_user(bigint, boolean)', 'SELECT ecommerce.erase_user(1)');

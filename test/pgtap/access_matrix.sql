@@ -6,7 +6,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(1362);
+SELECT plan(1392);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -75,6 +75,7 @@ INSERT INTO expected VALUES
     ('ecommerce.order_returns',                'siudtrg', 's',  '',    '',    's', ''),
     ('ecommerce.order_return_lines',           'siudtrg', 's',  '',    '',    's', ''),
     ('ecommerce.archived_orders',              'siudtrg', 's',  '',    '',    's', ''),
+    ('ecommerce.stock_transfers',              'siudtrg', 's',  '',    '',    's', ''),
     ('ecommerce.promotions',                   'siudtrg', 'siud', '',  '',    's', ''),
     ('ecommerce.promotion_levels',             'siudtrg', 'siud', '',  '',    's', ''),
     ('ecommerce.tax_rates',                    'siudtrg', 'siud', '',  '',    's', ''),
@@ -122,12 +123,14 @@ INSERT INTO expected VALUES
     ('ecommerce.fail_order_events()',          'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.release_order_events()',       'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.receive_stock()',              'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.transfer_stock()',             'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.set_promotion_limit()',        'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.outbox_metrics()',             'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.order_integrity()',            'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.erase_user()',                 'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.import_orders()',              'X',       '',   '',    '',    '',  ''),
     ('ecommerce.archive_orders()',             'X',       '',   '',    '',    '',  ''),
+    ('ecommerce.ids_of_shard()',               'X',       '',   '',    '',    '',  ''),
     ('ecommerce.grant_api()',                  'X',       '',   '',    '',    '',  ''),
     ('ecommerce.revoke_api()',                 'X',       '',   '',    '',    '',  ''),
     ('ecommerce.current_user_id()',            'X',       'X',  '',    '',    '',  ''),

@@ -40,6 +40,7 @@ SELECT results_eq(
               'jsonb', 'stable', 'restricted'),
              ('grant_api', 'anonymous text DEFAULT NULL::text, shopper text DEFAULT NULL::text, staff text DEFAULT NULL::text',
               'void', 'volatile', 'unsafe'),
+             ('ids_of_shard', 'shard integer, shards integer, beyond bigint DEFAULT 0', 'void', 'volatile', 'unsafe'),
              ('import_orders', 'orders jsonb', 'jsonb', 'volatile', 'unsafe'),
              ('merge_carts', 'from_user_id bigint, into_user_id bigint', 'jsonb', 'volatile', 'unsafe'),
              ('migrate', 'owner text DEFAULT NULL::text', 'integer', 'volatile', 'unsafe'),
@@ -91,7 +92,9 @@ SELECT results_eq(
               'shipping_address text DEFAULT NULL::text, address jsonb DEFAULT NULL::jsonb', 'jsonb', 'volatile', 'unsafe'),
              ('set_promotion_limit', 'promotion_id bigint, usage_limit bigint', 'bigint', 'volatile', 'unsafe'),
              ('take_order_events', 'max integer, event text DEFAULT NULL::text, lease_seconds integer DEFAULT 300',
-              'jsonb', 'volatile', 'unsafe')$$,
+              'jsonb', 'volatile', 'unsafe'),
+             ('transfer_stock', 'reference text, product_id bigint, quantity integer, from_bucket bigint DEFAULT NULL::bigint, to_bucket bigint DEFAULT NULL::bigint',
+              'boolean', 'volatile', 'unsafe')$$,
     'functions');
 SELECT results_eq(
     $$SELECT relname::text COLLATE "default" FROM pg_class
@@ -99,7 +102,7 @@ SELECT results_eq(
     $$VALUES ('archived_orders'), ('cart_items'), ('carts'), ('categories'), ('order_adjustments'), ('order_balances'), ('order_details'),
              ('order_events'), ('order_payments'), ('order_return_lines'), ('order_returns'), ('orders'),
              ('products'), ('promotion_levels'), ('promotions'), ('schema_migrations'), ('shipping_rates'),
-             ('stock_levels'), ('tax_rates'), ('users')$$,
+             ('stock_levels'), ('stock_transfers'), ('tax_rates'), ('users')$$,
     'tables');
 SELECT results_eq(
     $$SELECT conrelid::regclass::text, pg_get_constraintdef(pg_constraint.oid)
@@ -128,6 +131,7 @@ SELECT results_eq(
              ('ecommerce.shipping_rates', 'PRIMARY KEY (id)'),
              ('ecommerce.shipping_rates', 'UNIQUE NULLS NOT DISTINCT (code, country, currency, from_amount, from_weight)'),
              ('ecommerce.stock_levels', 'PRIMARY KEY (product_id, bucket)'),
+             ('ecommerce.stock_transfers', 'PRIMARY KEY (reference)'),
              ('ecommerce.tax_rates', 'PRIMARY KEY (id)'),
              ('ecommerce.users', 'PRIMARY KEY (id)')$$,
     'keys, those of a customer''s rows beginning with the customer');

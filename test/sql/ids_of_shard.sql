@@ -61,6 +61,14 @@ SELECT invariant, details FROM ecommerce.order_integrity();
 SELECT ecommerce.ids_of_shard(1, 2);
 SELECT invariant, details FROM ecommerce.order_integrity();
 
+-- Beyond the ids of a shop that was there before, and not back either.
+SELECT ecommerce.ids_of_shard(1, 2, beyond => 5000);
+SELECT nextval('ecommerce.orders_id_seq') AS next_order, nextval('ecommerce.users_id_seq') AS next_user;
+SELECT ecommerce.ids_of_shard(1, 2, beyond => 3000);
+SELECT nextval('ecommerce.orders_id_seq') AS next_order, nextval('ecommerce.users_id_seq') AS next_user;
+SELECT ecommerce.ids_of_shard(1, 2, 9223372036854775807);
+SELECT invariant, details FROM ecommerce.order_integrity();
+
 -- Two shards never give the same: this is a copy of the other until then.
 CREATE TEMPORARY TABLE given AS SELECT nextval('ecommerce.orders_id_seq') AS id FROM generate_series(1, 100);
 BEGIN;
@@ -76,5 +84,6 @@ SELECT ecommerce.ids_of_shard(-1, 2);
 SELECT ecommerce.ids_of_shard(0, 0);
 SELECT ecommerce.ids_of_shard(NULL, 2);
 SELECT ecommerce.ids_of_shard(0, NULL);
+SELECT ecommerce.ids_of_shard(0, 1, NULL);
 
 DROP SCHEMA ecommerce, ecommerce_api CASCADE;

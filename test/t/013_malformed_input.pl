@@ -200,7 +200,7 @@ sub make_shop
 			RETURN NULL;
 		END $$;
 		CREATE TRIGGER note_receipt AFTER INSERT OR UPDATE ON ecommerce.stock_levels
-		FOR EACH ROW WHEN (current_query() ~ 'receive_stock') EXECUTE FUNCTION audit.note_receipt();
+		FOR EACH ROW WHEN (current_query() ~ '(receive|transfer)_stock') EXECUTE FUNCTION audit.note_receipt();
 		CREATE FUNCTION audit.suppress() RETURNS trigger LANGUAGE plpgsql
 		AS 'BEGIN RETURN NULL; END';
 
