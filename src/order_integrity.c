@@ -339,6 +339,18 @@ static Statement invariants[] = {
 
 	/* History */
 
+	/* A trigger for TRUNCATE does not come to partitions with the others. */
+	INVARIANT("partition_of_history_is_not_truncated",
+			  "NULL::bigint, NULL::bigint, NULL::bigint,"
+			  " jsonb_build_object('partition', inhrelid::regclass)"
+			  " FROM pg_inherits JOIN pg_trigger AS kept ON kept.tgrelid = inhparent"
+			  " WHERE kept.tgfoid = to_regproc('ecommerce.keep_history')"
+			  "   AND kept.tgtype & 32 <> 0"
+			  "   AND NOT EXISTS (SELECT FROM pg_trigger AS its"
+			  "                    WHERE its.tgrelid = inhrelid"
+			  "                      AND its.tgfoid = kept.tgfoid"
+			  "                      AND its.tgtype & 32 <> 0"
+			  "                      AND its.tgenabled <> 'D')"),
 	INVARIANT("events_are_numbered_from_1",
 			  "placed.customer_id::bigint, placed.id::bigint, NULL::bigint,"
 			  " jsonb_build_object('event_numbers', jsonb_agg(event.event_number"

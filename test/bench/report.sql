@@ -42,7 +42,7 @@ $$;
 SELECT pg_temp.has('place_order') AS has_place_order, pg_temp.has('listing') AS has_listing,
        pg_temp.has('memory') AS has_memory, pg_temp.has('pages') AS has_pages,
        pg_temp.has('access') AS has_access, pg_temp.has('events') AS has_events,
-       pg_temp.has('charges') AS has_charges \gset
+       pg_temp.has('charges') AS has_charges, pg_temp.has('growth') AS has_growth \gset
 
 \if :has_place_order
 \echo 'place_order'
@@ -135,6 +135,19 @@ SELECT title AS "one order", round(value[1] / unit) AS charged, round(value[2] /
  ORDER BY number;
 \endif
 
+\if :has_growth
+\echo 'Growth of a shop: thousands of instructions, and to those at its first size; bytes of WAL; bytes on disk'
+SELECT peer, size AS orders, round(pg_temp.median('growth', size, peer, 'instructions') / 1000) AS "1,000 instructions",
+       round(pg_temp.median('growth', size, peer, 'instructions')
+             / pg_temp.median('growth', (min(size) OVER ())::integer, peer, 'instructions'), 3) AS "to first",
+       pg_temp.median('growth', size, peer, 'wal') AS "WAL"
+  FROM (SELECT DISTINCT peer, size FROM results WHERE section = 'growth' AND metric = 'instructions') AS measured
+ ORDER BY peer, size;
+SELECT split_part(peer, ' ', 1) AS layout, coalesce(split_part(peer, ' ', 2), 'all') AS relation, size AS orders, sum(value) AS "bytes an order"
+  FROM results WHERE section = 'growth' AND metric = 'bytes'
+ GROUP BY 1, size, GROUPING SETS ((split_part(peer, ' ', 2)), ()) ORDER BY 1, size, 4;
+\endif
+
 \echo 'Goals'
 WITH goals (number, goal, measured, bound, figure) AS (
     SELECT 1, 'place_order, 5 lines: at most 1.0 of the bare writes', metric, '<= 1.0', value[1] / value[2]
@@ -168,7 +181,16 @@ WITH goals (number, goal, measured, bound, figure) AS (
                            ('a quote: at most 0.6 of its order', '<= 0.6', value[3] / value[1]),
                            ('PL/pgSQL with charges: at least 1.5 of place_order', '>= 1.5', value[4] / value[1]))
            AS of_charges (goal, bound, figure)
-     WHERE metric = 'instructions')
+     WHERE metric = 'instructions'
+    UNION ALL
+    SELECT 8, 'growth: dearest to cheapest size', peer, '<= 1.1', max(value) / min(value)
+      FROM (SELECT peer, pg_temp.median('growth', size, peer, 'instructions') AS value
+              FROM (SELECT DISTINCT peer, size FROM results
+                     WHERE section = 'growth' AND metric = 'instructions') AS measured) AS grown
+     GROUP BY peer
+    UNION ALL
+    SELECT 9, 'WAL of an order of 5 lines: at most 3,000 bytes', peer, '<= 3000', max(value)
+      FROM results WHERE section = 'growth' AND metric = 'wal' GROUP BY peer)
 SELECT goal, measured AS "measured in", bound, round(figure, 2) AS figure,
        CASE WHEN bound LIKE '<%' AND figure <= substr(bound, 4)::numeric
               OR bound LIKE '>%' AND figure >= substr(bound, 4)::numeric THEN 'met' ELSE 'missed' END AS "is"
