@@ -29,6 +29,7 @@
 #include "utils/syscache.h"
 
 #include "access.h"
+#include "arguments.h"
 #include "grants.h"
 #include "statement.h"
 #include "tables.h"
@@ -54,7 +55,7 @@ static void run_as_owner(Oid owner, bool is_wanted);
 Datum
 distribute(PG_FUNCTION_ARGS)
 {
-	change_tables(true, !PG_ARGISNULL(0) && PG_GETARG_BOOL(0));
+	change_tables(true, DatumGetBool(required_argument(&fcinfo->args[0], "delegate")));
 	PG_RETURN_VOID();
 }
 

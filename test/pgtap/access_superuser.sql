@@ -168,6 +168,8 @@ INSERT INTO harmless VALUES
     ('ecommerce.currency_digits', 'SELECT ecommerce.currency_digits(''EUR'')'),
     ('ecommerce.grant_api', 'SELECT ecommerce.grant_api(''regress_new_owner'', ''regress_new_owner'', ''regress_new_owner'')'),
     ('ecommerce.revoke_api', 'SELECT ecommerce.revoke_api(''regress_new_owner'', ''regress_new_owner'', ''regress_new_owner'')'),
+    ('ecommerce.distribute', 'SELECT ecommerce.distribute()'),
+    ('ecommerce.undistribute', 'SELECT ecommerce.undistribute()'),
     ('ecommerce.set_owner', 'SELECT ecommerce.set_owner(''regress_new_owner'')');
 SELECT set_eq($$ SELECT format('%s.%s', pronamespace::regnamespace, proname) FROM pg_proc
                   WHERE pronamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace) AND prorettype <> 'trigger'::regtype
