@@ -9,9 +9,10 @@ COMMENT ON FUNCTION ecommerce.distribute IS
 'customers by customer, and the stock in buckets, of which each shard has one. Works as the owner '
 'of the tables. With delegate, the functions that fill carts and place orders run on the node that '
 'has the customer. Safe to repeat.
-Errors: 55000 without Citus, before migrate(), or with an older extension; 42501 unless the caller '
-'has the rights of the owner of the tables, for an owner without CREATE on both schemas, and to '
-'delegate, unless the caller has the rights of the owner of the extension; and those of Citus.';
+Errors: 22004 for a null; 55000 without Citus, before migrate(), or with an older extension; 42501 '
+'unless the caller has the rights of the owner of the tables, for an owner without CREATE on both '
+'schemas, and to delegate, unless the caller has the rights of the owner of the extension; and '
+'those of Citus.';
 
 CREATE FUNCTION ecommerce.undistribute() RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -157,7 +158,7 @@ FOR it IN
            CASE polname
                WHEN 'own_rows' THEN
                    $$(nullif(current_setting('request.jwt.claims', true), '')::jsonb
-                      ->> 'user_id')::bigint$$
+                  ->> 'user_id')::bigint$$
                ELSE format($$has_table_privilege('ecommerce.orders'%s, 'REFERENCES')$$,
                            CASE WHEN NOT is_wanted THEN '::regclass' END)
            END AS question
@@ -197,7 +198,8 @@ IF is_wanted THEN
         )
         INSERT INTO ecommerce.stock_levels (bucket, product_id, quantity)
         SELECT bucket, product_id,
-               quantity / cardinality(buckets) + (number <= quantity % cardinality(buckets))::integer
+               quantity / cardinality(buckets)
+               + (number <= quantity % cardinality(buckets))::integer
           FROM (SELECT product_id, sum(quantity)::bigint AS quantity
                   FROM counted GROUP BY product_id) AS counted
          CROSS JOIN unnest(buckets) WITH ORDINALITY AS shard (bucket, number);

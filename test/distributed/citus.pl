@@ -25,7 +25,6 @@ my $settings = q{
 shared_preload_libraries = 'citus'
 max_connections = 100
 max_prepared_transactions = 100
-citus.shard_count = 4
 citus.node_conninfo = 'sslmode=disable'
 citus.recover_2pc_interval = 1s
 };
@@ -72,45 +71,44 @@ sub rows
 	  sql("SELECT to_jsonb(carts) - 'stock_bucket' FROM ecommerce.carts ORDER BY user_id");
 }
 
-foreach my $node ($coordinator, @workers)
+# The next blocks of docs/scale.md that are run on a coordinator; of so many shards.
+my @examples = slurp_file("$FindBin::RealBin/../../docs/scale.md") =~ /^```(?:cluster|coordinator)\n(.*?)^```/msg;
+
+sub run_example
 {
-	$node->safe_psql('postgres', 'CREATE EXTENSION citus');
+	my $block = shift @examples;
+	my %nodes = (coordinator => $coordinator, worker1 => $workers[0], worker2 => $workers[1]);
+
+	$block =~ s/'(coordinator|worker\d)', 5432/sprintf "'%s', %d", $nodes{$1}->host, $nodes{$1}->port/eg;
+	$block =~ s/shard_count = \K16/4/;
+	sql($block);
+	return;
 }
-sql(sprintf "SELECT citus_set_coordinator_host('%s', %d)", $coordinator->host, $coordinator->port);
-sql(sprintf "SELECT citus_add_node('%s', %d)", $_->host, $_->port) foreach @workers;
+
+$_->safe_psql('postgres', 'CREATE EXTENSION citus') foreach $coordinator, @workers;
+run_example();
 
 
 # The extension comes to every node at once, which a NOTIFY in its script would prevent.
 
-sql('CREATE EXTENSION ecommerce');
+run_example();
 is($_->safe_psql('postgres', "SELECT count(*) FROM pg_extension WHERE extname = 'ecommerce'"), 1, 'the extension is there')
   foreach @workers;
-
-# What takes the place of whatever the install script could do.
-is($coordinator->psql('postgres', q{
-	CREATE FUNCTION notifies() RETURNS void LANGUAGE sql AS 'NOTIFY pgrst';
-	BEGIN; SELECT notifies(); PREPARE TRANSACTION 'notified'}), 3, 'where one cannot commit in two phases');
+isnt($coordinator->psql('postgres', q{BEGIN; NOTIFY pgrst; PREPARE TRANSACTION 'notified'}), 0, 'where one that notifies cannot be committed in two phases');
 
 
-# Who may distribute, and when.
+# Who may distribute.
 
-$coordinator->safe_psql('postgres', q{
-	SET client_min_messages = error;
-	CREATE ROLE shop LOGIN;
+sql(q{
 	CREATE ROLE anonymous LOGIN;
 	CREATE ROLE shopper LOGIN;
 	CREATE ROLE staff LOGIN;
-});
-is(sqlstate($coordinator, 'SELECT ecommerce.distribute()'), '55000', 'there are no tables before migrate()');
-sql("SELECT ecommerce.migrate(owner => 'shop')");
+	SELECT ecommerce.grant_api('anonymous', 'shopper', 'staff');
+	REVOKE CREATE ON SCHEMA ecommerce_api FROM shop});
 is(sqlstate($coordinator, 'SELECT ecommerce.distribute()'), '42501', 'the owner has to have CREATE');
-sql(q{
-	CREATE SCHEMA IF NOT EXISTS ecommerce;
-	CREATE SCHEMA IF NOT EXISTS ecommerce_api;
-	GRANT USAGE, CREATE ON SCHEMA ecommerce, ecommerce_api TO shop;
-	SELECT ecommerce.grant_api('anonymous', 'shopper', 'staff')});
-is(sqlstate($coordinator, 'SELECT ecommerce.distribute()', role => 'staff'), '42501', 'staff may not');
-is(sqlstate($coordinator, 'SELECT ecommerce.undistribute()', role => 'staff'), '42501', 'nor back');
+sql('GRANT CREATE ON SCHEMA ecommerce_api TO shop');
+is(sqlstate($coordinator, "SELECT ecommerce.$_()", role => 'staff'), '42501', "staff may not $_") foreach qw(distribute undistribute);
+is(sqlstate($coordinator, 'SET ROLE shop; SELECT ecommerce.distribute(delegate => true)'), '42501', 'the owner of the tables may not delegate');
 
 
 # A shop with rows is distributed, taken back, and distributed again.
@@ -128,7 +126,23 @@ $before = schema();
 $rows = rows();
 sql('SELECT ecommerce.undistribute()');
 is(schema(), $before, 'there is nothing to take back yet');
-sql('SET ROLE shop; SELECT ecommerce.distribute()');
+
+# A superuser distributes, and what the owner has put into the way runs as the owner.
+sql('CREATE TABLE as_whom (name text); GRANT INSERT ON as_whom TO PUBLIC');
+sql(q{
+	SET ROLE shop;
+	CREATE FUNCTION ecommerce.note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.as_whom VALUES (current_user); RETURN NULL; END';
+	CREATE TRIGGER note AFTER INSERT ON ecommerce.stock_levels FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.note()});
+is($coordinator->safe_psql('postgres', 'BEGIN; SELECT FROM ecommerce.distribute(); SELECT DISTINCT name FROM as_whom; ROLLBACK'),
+	'shop', 'code of the owner\'s runs as the owner');
+sql('DROP FUNCTION ecommerce.note CASCADE; DROP TABLE as_whom');
+
+sql('SET ROLE shop; SET citus.shard_count = 4; SELECT ecommerce.distribute(); SELECT ecommerce.undistribute()');
+is(sql('SELECT count(*) FROM citus_tables'), 0, 'an owner can do it alone');
+run_example();
+is(scalar @examples, 0, 'the page has no more examples');
+is(sqlstate($coordinator, 'SELECT ecommerce.undistribute()'), '42501', 'the way back needs CREATE, too');
+sql('GRANT CREATE ON SCHEMA ecommerce, ecommerce_api TO shop');
 is(sql(q{
 	SELECT string_agg(relname, ' ') FROM pg_class
 	 WHERE relnamespace = 'ecommerce'::regnamespace AND relkind = 'r' AND relname <> 'schema_migrations'
@@ -146,7 +160,7 @@ sql('SELECT ecommerce.undistribute()');
 is(sql('SELECT count(*) FROM citus_tables'), 0, 'no table is distributed any more');
 is_deeply([ differences(schema() =~ s/ MAXVALUE 281474976710655/ NO MAXVALUE/gr, $before) ], [], 'the tables are as they were');
 is(rows(), $rows, 'with every row');
-sql('SELECT ecommerce.distribute(delegate => true)');
+sql('SET citus.shard_count = 4; SELECT ecommerce.distribute(delegate => true)');
 is(sql(q{
 	SELECT count(*), count(*) FILTER (WHERE provolatile <> 'v')
 	  FROM pg_dist_object JOIN pg_proc ON classid = 'pg_proc'::regclass AND objid = pg_proc.oid

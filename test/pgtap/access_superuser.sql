@@ -168,12 +168,11 @@ INSERT INTO harmless VALUES
     ('ecommerce.currency_digits', 'SELECT ecommerce.currency_digits(''EUR'')'),
     ('ecommerce.grant_api', 'SELECT ecommerce.grant_api(''regress_new_owner'', ''regress_new_owner'', ''regress_new_owner'')'),
     ('ecommerce.revoke_api', 'SELECT ecommerce.revoke_api(''regress_new_owner'', ''regress_new_owner'', ''regress_new_owner'')'),
-    ('ecommerce.distribute', 'SELECT ecommerce.distribute()'),
-    ('ecommerce.undistribute', 'SELECT ecommerce.undistribute()'),
     ('ecommerce.set_owner', 'SELECT ecommerce.set_owner(''regress_new_owner'')');
 SELECT set_eq($$ SELECT format('%s.%s', pronamespace::regnamespace, proname) FROM pg_proc
                   WHERE pronamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace) AND prorettype <> 'trigger'::regtype
-                    AND proname <> 'order_lines' $$,
+                    -- Without Citus these do nothing.
+                    AND proname NOT IN ('order_lines', 'distribute', 'undistribute') $$,
               'SELECT function FROM calls UNION SELECT function FROM harmless', 'this test knows every public function: add a new one to calls');
 
 -- A trigger on each table, then a view in the place of those that readers read.
