@@ -254,6 +254,7 @@ acknowledge_order_events(PG_FUNCTION_ARGS)
 	int32		count;
 
 	begin_delivery_access(&access);
+	PreventCommandDuringRecovery("take_order_events()");
 	count = mark_events(ids, &delivered, now, NULL_VALUE);
 	end_access(&access);
 	PG_RETURN_INT32(count);
