@@ -109,10 +109,6 @@ CREATE OR REPLACE FUNCTION ecommerce_router.body_of(function_name text) RETURNS 
     LANGUAGE sql IMMUTABLE
 AS $function$
     SELECT CASE
-        -- By the number of the shard only, which the caller gives.
-        WHEN function_name IN ('migrate', 'set_owner', 'grant_api', 'revoke_api', 'ids_of_shard', 'import_orders',
-                               'receive_stock', 'transfer_stock', 'set_promotion_limit') THEN ''
-
         WHEN function_name IN ('currency_digits', 'current_user_id') THEN $body$
 BEGIN
     RETURN ecommerce_router.NAME(ecommerce_router.any_shard(), ARGUMENTS);
@@ -128,7 +124,23 @@ BEGIN
     RETURN answer;
 END$body$
 
-        WHEN function_name IN ('order_integrity', 'outbox_metrics') THEN $body$
+        WHEN function_name = 'warm_up' THEN $body$
+BEGIN
+    FOR shard IN 0 .. ecommerce_router.shards() - 1 LOOP
+        PERFORM ecommerce_router.NAME(shard, ARGUMENTS);
+    END LOOP;
+END$body$
+
+        WHEN function_name = 'order_integrity' THEN $body$
+BEGIN
+    FOR shard IN 0 .. ecommerce_router.shards() - 1 LOOP
+        RETURN QUERY SELECT found.invariant, found.customer_id, found.order_id, found.product_id,
+                            found.details || jsonb_build_object('shard', shard)
+                       FROM ecommerce_router.NAME(shard) AS found;
+    END LOOP;
+END$body$
+
+        WHEN function_name = 'outbox_metrics' THEN $body$
 BEGIN
     FOR shard IN 0 .. ecommerce_router.shards() - 1 LOOP
         RETURN QUERY SELECT * FROM ecommerce_router.NAME(shard, ARGUMENTS);
@@ -217,6 +229,8 @@ BEGIN
     END IF;
     RETURN ecommerce_router.NAME(ecommerce_router.shard_of(into_user_id), ARGUMENTS);
 END$body$
+
+        -- Any other is called on a shard that the caller names.
     END
 $function$;
 
@@ -324,12 +338,6 @@ BEGIN
 BEGIN
     RETURN ecommerce_router.NAME(ecommerce_router.shard_of(user_id), ARGUMENTS);
 END$body$ ELSE ecommerce_router.body_of(f.name) END;
-        IF body IS NULL THEN
-            RAISE EXCEPTION 'a function of the shards is not known here'
-                USING ERRCODE = '55000',
-                      DETAIL = format('{"code": "no_route", "function": %s}', to_json(f.name)),
-                      HINT = 'Run the script of the version that the shards have.';
-        END IF;
 
         -- Whoever asks here is who asks there.
         PERFORM ecommerce_router.make_function('ecommerce_shards', f.name,
@@ -354,7 +362,7 @@ EXCEPTION WHEN OTHERS OR query_canceled THEN
     RAISE;
 END$body$, CASE WHEN f.is_set THEN 'RETURN QUERY SELECT * FROM' WHEN f.result = 'void' THEN 'PERFORM' ELSE 'RETURN' END,
                    f.name, f.passed));
-        IF body <> '' THEN
+        IF body IS NOT NULL THEN
             body := replace(replace(body, 'NAME', quote_ident(f.name)), ', ARGUMENTS', f.passed);
             IF f.result = 'void' THEN
                 body := replace(body, 'RETURN', 'PERFORM');

@@ -33,6 +33,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
@@ -89,6 +90,12 @@ execute_from(const char *file, Statement *statement,
 		elog(ERROR, "SPI_execute_plan returned %s for \"%s\"",
 			 SPI_result_code_string(result), statement->query);
 	return SPI_processed;
+}
+
+void
+plan_from(const char *file, Statement *statement)
+{
+	prepare(file, statement);
 }
 
 uint64
@@ -272,6 +279,16 @@ insert_rows_from(const char *file, RowInserter *inserter, int64 customer_id,
 		insert_some_rows(file, inserter, customer_id, order_id,
 						 &rows[first * inserter->ncolumns],
 						 Min(nrows - first, MAX_ROWS_AT_ONCE));
+}
+
+void
+plan_rows_from(const char *file, RowInserter *inserter, int nrows)
+{
+	Statement  *statement = &inserter->usual_statements[nrows - 1];
+
+	if (statement->query == NULL)
+		make_statement(statement, inserter, inserter->nusual, nrows);
+	plan_from(file, statement);
 }
 
 static void

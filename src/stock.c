@@ -110,7 +110,7 @@ static Statement increment_level = {
 	PARAMETERS(INT8OID, INT8OID, INT8OID)
 };
 
-/* The product must not be deleted before its stock level is there again. */
+/* As the foreign key of a stock level will lock it. */
 static Statement lock_product_key_share = {
 	.query = "SELECT 1 FROM ecommerce.products WHERE id = $1 FOR KEY SHARE",
 	.result = SPI_OK_SELECT,
@@ -302,6 +302,21 @@ take_stock(const LockedStock *stock, const StockUnits *units, int count)
 		take_locked(stock, units, count);
 	else if (nleft > 0)
 		take_locked(stock, left, nleft);
+}
+
+bool
+keep_product(int64 product_id)
+{
+	NullableDatum id = bigint_value(product_id);
+
+	return execute(&lock_product_key_share, &id, FRESH_SNAPSHOT) > 0;
+}
+
+void
+plan_stock(void)
+{
+	plan_statement(&lock_levels);
+	plan_statement(&decrement_levels);
 }
 
 void
@@ -665,6 +680,6 @@ return_units(int64 bucket, const StockUnits *units)
 	};
 
 	if (execute(&increment_level, values, FRESH_SNAPSHOT) == 0 &&
-		execute(&lock_product_key_share, &values[1], FRESH_SNAPSHOT) > 0)
+		keep_product(units->product_id))
 		require_written(execute(&insert_level, values, FRESH_SNAPSHOT), 1);
 }

@@ -88,6 +88,15 @@ extern void lock_stock(LockedStock *stock, int64 bucket, StockUnits *units,
 extern void take_stock(const LockedStock *stock, const StockUnits *units,
 					   int count);
 
+/* Plans what the two execute where the bucket has enough. */
+extern void plan_stock(void);
+
+/*
+ * Keeps a product from being deleted before its stock level is there.  Returns
+ * false if there is no such product.
+ */
+extern bool keep_product(int64 product_id);
+
 /*
  * Adds units of products that exist, and makes levels that do not.  Units come
  * into the reserve, here and in what follows.

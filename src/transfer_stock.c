@@ -54,13 +54,6 @@ static Statement select_difference = {
 	PARAMETERS(TEXTOID, INT8OID, INT4OID, INT8OID, INT8OID)
 };
 
-/* As the foreign key of a new stock level will lock it. */
-static Statement lock_product_key_share = {
-	.query = "SELECT 1 FROM ecommerce.products WHERE id = $1 FOR KEY SHARE",
-	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID)
-};
-
 PG_FUNCTION_INFO_V1(transfer_stock);
 
 static bool transfer(const Transfer *transfer);
@@ -98,14 +91,13 @@ transfer(const Transfer *transfer)
 		.product_id = transfer->product_id,
 		.quantity = transfer->quantity
 	};
-	NullableDatum product_id = bigint_value(transfer->product_id);
 	bool		is_new;
 
 	begin_staff_access(&access);
 	is_new = record_transfer(&access, transfer);
 	if (is_new)
 	{
-		if (execute(&lock_product_key_share, &product_id, FRESH_SNAPSHOT) == 0)
+		if (!keep_product(transfer->product_id))
 			refuse_unknown_product(transfer->product_id);
 		if (!move_stock(transfer->from_bucket, transfer->to_bucket, &units))
 			refuse_shortage(&units);

@@ -161,6 +161,7 @@ sub call_for_all
 	my $events = at_holders($shop, 'SELECT count(*) FROM ecommerce.order_events');
 	my ($queue, $event, @taken, @ids);
 
+	call($shop, 'warm_up', '', '', '');
 	call($shop, 'currency_digits', "'JPY'", '', 0);
 	call($shop, 'current_user_id', '', '', '');
 	is(at_front($shop, q{SET request.jwt.claims = '{"user_id": 7}'; SELECT ecommerce.current_user_id()}),

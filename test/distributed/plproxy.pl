@@ -96,7 +96,8 @@ my $shop = {
 	machines => \@shards,
 	retryable => qr/^(08|40|55P03)/,
 	unrouted => { map { $_ => 'runs on a shard that is named' }
-		  qw(migrate set_owner grant_api revoke_api ids_of_shard import_orders receive_stock transfer_stock set_promotion_limit) },
+		  qw(migrate set_owner grant_api revoke_api ids_of_shard import_orders receive_stock transfer_stock split_stock
+		  set_promotion_limit distribute undistribute) },
 	machine_of => sub { return $_[0] > $beyond ? $_[0] % @shards : 0 },
 	add_user => sub {
 		my ($near) = @_;
@@ -215,6 +216,44 @@ run_examples('Stock between shards');
 }
 check_integrity($shop);
 
+# A product that is split on shard 0 is split on its copies, too, and sold to the last unit.
+{
+	my $product = $shop->{catalogue}->("INSERT INTO ecommerce.products (name, price) VALUES ('Hot', 1) RETURNING id");
+
+	$shop->{receive}->($product, 7);
+	$router->safe_psql('postgres', "SELECT ecommerce_router.split_stock(0, $product, 3)");
+	$shop->{catalogue}->('SELECT');
+	is($_->safe_psql('postgres', "SELECT tills FROM ecommerce.products WHERE id = $product"), 3, 'a product is split') foreach @shards;
+	foreach my $user (map { $shop->{add_user}->() } 1 .. 2 * 8)
+	{
+		$router->safe_psql('postgres', "SELECT ecommerce.set_profile($user, 'Ada', NULL, '1 Main Street'), ecommerce.add_to_cart($user, $product)");
+		error_of("ecommerce.place_order($user)");
+	}
+	is(units_of($product), '0 0', 'and sold on each shard');
+	is(at_holders($shop, "SELECT count(*) FROM ecommerce.order_details WHERE product_id = $product"), 14, 'as often as there were units');
+}
+
+# A promotion with a limit has one on each shard, which the catalogue does not take back.
+{
+	my $product = $shop->{catalogue}->("INSERT INTO ecommerce.products (name, price) VALUES ('Cheap', 10) RETURNING id");
+	my $promotion = $shop->{catalogue}->("INSERT INTO ecommerce.promotions (code, name, kind, value) VALUES ('ONCE', 'Once', 'percent', 50) RETURNING id");
+
+	$shop->{receive}->($product, 10);
+	$router->safe_psql('postgres', "SELECT ecommerce_router.set_promotion_limit($_, $promotion, 1)") foreach 0, 1;
+	$shop->{catalogue}->("UPDATE ecommerce.promotions SET name = 'Once only' WHERE id = $promotion");
+	foreach my $user (map { $shop->{add_user}->() } 1 .. 2 * @shards)
+	{
+		my $used = $shards[ $user % 2 ]->safe_psql('postgres', "SELECT remaining = 0 FROM ecommerce.promotion_levels WHERE promotion_id = $promotion");
+
+		$router->safe_psql('postgres', "SELECT ecommerce.set_profile($user, 'Ada', NULL, '1 Main Street'), ecommerce.add_to_cart($user, $product), ecommerce.set_cart_coupons($user, '{ONCE}')");
+		like(error_of("ecommerce.place_order($user)"), $used eq 't' ? qr/\APT409\n.*\n\{"code": "coupon_not_applicable"/ : qr/\Anone/,
+			"user $user " . ($used eq 't' ? 'is too late' : 'is the first of the shard'));
+	}
+	is($_->safe_psql('postgres', "SELECT name, usage_limit FROM ecommerce.promotions WHERE id = $promotion"), 'Once only|1', 'the limit is the shard\'s own')
+	  foreach @shards;
+}
+check_integrity($shop);
+
 # A product that is deleted where the catalogue is written: nothing but the product goes from a
 # shard that has a copy, as no foreign key acts there.
 {
@@ -238,8 +277,8 @@ check_integrity($shop);
 		is($router->safe_psql('postgres', "SELECT ecommerce.place_order($user) -> 'order_amount'"), '4.00',
 			"$shard: and the rest is ordered");
 	}
-	is($router->safe_psql('postgres', 'SELECT invariant, product_id FROM ecommerce.order_integrity()'),
-		"stock_has_a_product|$product", 'the stock of the copy is left, which is told');
+	is($router->safe_psql('postgres', q{SELECT invariant, product_id, details ->> 'shard' FROM ecommerce.order_integrity()}),
+		"stock_has_a_product|$product|1", 'the stock of the copy is left, which is told');
 	$_->safe_psql('postgres', 'DELETE FROM ecommerce.stock_levels WHERE product_id NOT IN (SELECT id FROM ecommerce.products)') foreach @shards;
 }
 check_integrity($shop);
@@ -257,7 +296,7 @@ check_integrity($shop);
 	like(error_of("ecommerce.place_order($user)"), qr/REMOTE ERROR: cart is empty\nRemote detail: /, 'which it is not by itself');
 }
 
-# What is there is made again, and a function that the script does not know is told.
+# What is there is made again. A function that the script does not know is called by number.
 run_log([ 'psql', '-XAqd', $router->connstr('postgres'), '-f', "$sharedir/extension/ecommerce_plproxy.sql" ]);
 $router->safe_psql('postgres', 'CREATE FUNCTION ecommerce.cart_json(user_id integer) RETURNS text LANGUAGE sql AS $$SELECT NULL$$');
 cmp_ok($router->safe_psql('postgres', 'SELECT ecommerce_router.route()'), '>', 40, 'the functions are made again');
@@ -266,7 +305,9 @@ is($router->safe_psql('postgres', q{SELECT count(*) FROM pg_proc WHERE pronamesp
 $shards[0]->safe_psql('postgres', q{
 	CREATE FUNCTION ecommerce.unheard_of() RETURNS integer LANGUAGE sql AS 'SELECT 1';
 	ALTER EXTENSION ecommerce ADD FUNCTION ecommerce.unheard_of()});
-like(error_of('ecommerce_router.route()'), qr/\A55000\n.*\n\{"code": "no_route", "function": "unheard_of"\}/, 'a function without a route is told');
+$router->safe_psql('postgres', 'SELECT ecommerce_router.route()');
+is($router->safe_psql('postgres', q{SELECT ecommerce_router.unheard_of(0), to_regproc('ecommerce.unheard_of') IS NULL}), '1|t',
+	'a function without a route is called on a shard that is named');
 
 # Who may not call a function there may not call it here.
 $_->safe_psql('postgres', 'CREATE ROLE customer LOGIN') foreach $router, @shards;

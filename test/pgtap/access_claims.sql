@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(362);
+SELECT plan(365);
 
 CREATE ROLE regress_owner;
 CREATE ROLE regress_shopper;
@@ -122,6 +122,7 @@ INSERT INTO staff_calls VALUES
     ('ecommerce.import_orders(jsonb)', 'SELECT ecommerce.import_orders(''[]'')'),
     ('ecommerce.archive_orders(timestamp with time zone, integer)', 'SELECT ecommerce.archive_orders(''-infinity'')'),
     ('ecommerce.ids_of_shard(integer, integer, bigint)', 'SELECT ecommerce.ids_of_shard(0, 2)'),
+    ('ecommerce.warm_up()', 'SELECT ecommerce.warm_up()'),
     ('ecommerce.outbox_metrics()', 'SELECT count(*) FROM ecommerce.outbox_metrics()'),
     ('ecommerce.order_integrity()', 'SELECT count(*) FROM ecommerce.order_integrity()'),
     ('ecommerce.erase_user(bigint, boolean)', 'SELECT ecommerce.erase_user(1)');

@@ -96,7 +96,8 @@ SELECT results_eq(
               'jsonb', 'volatile', 'unsafe'),
              ('transfer_stock', 'reference text, product_id bigint, quantity integer, from_bucket bigint DEFAULT NULL::bigint, to_bucket bigint DEFAULT NULL::bigint',
               'boolean', 'volatile', 'unsafe'),
-             ('undistribute', '', 'void', 'volatile', 'unsafe')$$,
+             ('undistribute', '', 'void', 'volatile', 'unsafe'),
+             ('warm_up', '', 'void', 'volatile', 'unsafe')$$,
     'functions');
 SELECT results_eq(
     $$SELECT relname::text COLLATE "default" FROM pg_class

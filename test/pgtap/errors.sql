@@ -60,7 +60,7 @@ FROM unnest(ARRAY['add_to_cart(1, 1)', 'set_cart_item(1, 1, 1)', 'cart_json(1)',
                   'record_payment(1, 1, ''x'', ''x'', ''captured'', 1)', 'request_refund(1, 1, ''x'')',
                   'expire_unpaid_orders()', 'merge_carts(1, 2)', 'clear_abandoned_carts(now())', 'order_again(1, 1)', 'profile_json(1)',
                   'set_profile(1)', 'import_orders(''[]'')', 'archive_orders(now())', 'ids_of_shard(0, 2)',
-                  'outbox_metrics()', 'order_integrity()', 'erase_user(1)', 'grant_api()', 'revoke_api()',
+                  'outbox_metrics()', 'warm_up()', 'order_integrity()', 'erase_user(1)', 'grant_api()', 'revoke_api()',
                   'set_owner(current_user)', 'distribute()', 'undistribute()']) AS call;
 CALL pg_temp.make_errors();
 SELECT ecommerce.migrate(owner => current_user) AS version \gset
@@ -735,6 +735,8 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('42501', 'role may not do this', '{"code": "not_staff"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.outbox_metrics()$$),
     ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.warm_up()$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.erase_user(1)$$),
     ('55000', 'tables are older than the code', '{"code": "not_migrated"}',
      $$ALTER TABLE ecommerce.orders DROP COLUMN payment_due_at CASCADE; SELECT ecommerce.take_order_events(1)$$),
@@ -893,7 +895,7 @@ SELECT bag_eq(
       UNION VALUES ('40001', 'cart_changed'), ('40001', 'order_is_newer'), ('40001', 'return_is_newer'), ('40001', 'stock_is_locked'),
                    ('40001', 'promotion_exhausted'), ('23505', 'email_has_two_users'), ('42501', 'schema_of_another_owner'), ('0A000', 'no_encoding'),
                    ('55000', 'extension_not_updated'), ('42723', 'overloaded_function'), ('08006', 'shard_unavailable'), ('0A000', 'different_shards'),
-                   ('55000', 'wrong_ids'), ('55000', 'no_shards'), ('55000', 'no_router'), ('55000', 'no_route')$$,
+                   ('55000', 'wrong_ids'), ('55000', 'no_shards'), ('55000', 'no_router')$$,
     format($$SELECT unnest(regexp_split_to_array(cell[1], '[`, ]+')) AS state, code
              FROM regexp_matches(%L, '^\| `([A-Z\d`, ]{5,})` \| `([a-z_\d`, ]+)` \|', 'gn') AS cell,
                   unnest(regexp_split_to_array(cell[2], '[`, ]+')) AS code$$, :'page'),

@@ -122,6 +122,8 @@ foreach my $call (
 	is($client->ask("SELECT ecommerce.$call"),
 		'ERROR:  25006', "$call is refused");
 }
+$called{warm_up} = 1;
+is(sqlstate($standby, 'SELECT ecommerce.warm_up()'), '', 'but warm_up() writes nothing');
 is(contents($standby), contents($primary), 'which changes nothing');
 is_deeply(
 	[ grep { !$called{$_} } split /\n/, $primary->safe_psql('postgres', q{
