@@ -63,9 +63,10 @@
 	"                    AND product.customer_limit IS NOT NULL)"
 
 /*
- * Behind one that has been found before.  The oldest have the lowest ids.  By
- * customer, each call would read all that is not old of the customers that the
- * calls before were done with.
+ * The oldest have the lowest ids.  By customer, each call would read all that is
+ * not old of the customers that the calls before were done with.  Behind one that
+ * has been found before; an id alone may be that of two, in a shop that was
+ * restored without its sequences.
  */
 static Statement find_old_orders = {
 	.query =

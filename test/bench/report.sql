@@ -25,7 +25,9 @@ INSERT INTO metrics (metric, title, unit) VALUES
     ('first', 'same, first call', 1000),
     ('in turn', 'microseconds, in turn', 1),
     ('in a row', 'microseconds, in a row', 1),
-    ('sent', 'microseconds, sent', 1);
+    ('sent', 'microseconds, sent', 1),
+    ('orders per second', 'orders per second', 1),
+    ('p99', 'ms, 99 of 100 at most', 1000);
 
 -- One row for each metric and size, with the median of each peer.
 CREATE FUNCTION pg_temp.compare(_section text, peers text[])
@@ -42,7 +44,8 @@ $$;
 SELECT pg_temp.has('place_order') AS has_place_order, pg_temp.has('listing') AS has_listing,
        pg_temp.has('memory') AS has_memory, pg_temp.has('pages') AS has_pages,
        pg_temp.has('access') AS has_access, pg_temp.has('events') AS has_events,
-       pg_temp.has('charges') AS has_charges, pg_temp.has('growth') AS has_growth \gset
+       pg_temp.has('charges') AS has_charges, pg_temp.has('hot') AS has_hot,
+       pg_temp.has('growth') AS has_growth \gset
 
 \if :has_place_order
 \echo 'place_order'
@@ -150,6 +153,22 @@ SELECT split_part(peer, ' ', 1) AS layout, coalesce(split_part(peer, ' ', 2), 'a
  GROUP BY 1, size, GROUPING SETS ((split_part(peer, ' ', 2)), ()) ORDER BY 1, size, 4;
 \endif
 
+\if :has_hot
+\echo 'Orders of one product that everybody wants, on disk when answered'
+\echo '  split    its stock has 64 tills'
+\echo '  unsplit  it has one row, as any product'
+\echo '  plpgsql  one row, in PL/pgSQL'
+\echo '  buckets  32 rows, of which each customer gets one, in PL/pgSQL, which leaves units unsold'
+\echo '  spread   any of 20,000 products, one row each'
+SELECT title AS "one order", size AS clients, round(value[1], 1) AS split, round(value[2], 1) AS unsplit,
+       round(value[3], 1) AS plpgsql, round(value[4], 1) AS buckets, round(value[5], 1) AS spread,
+       round(value[1] / value[5], 2) AS "split to spread", round(value[1] / value[3], 2) AS "split to plpgsql"
+  FROM (SELECT title, number, size, ARRAY(SELECT it / unit FROM unnest(value) WITH ORDINALITY AS of_peer (it, peer)
+                                           ORDER BY peer) AS value
+          FROM pg_temp.compare('hot', '{split, unsplit, plpgsql, buckets, spread}')) AS measured
+ ORDER BY number, size;
+\endif
+
 \echo 'Goals'
 WITH goals (number, goal, measured, bound, figure) AS (
     SELECT 1, goal, metric, bound, figure
@@ -191,13 +210,23 @@ WITH goals (number, goal, measured, bound, figure) AS (
            AS of_charges (goal, bound, figure)
      WHERE metric = 'instructions'
     UNION ALL
-    SELECT 8, 'growth: dearest to cheapest size', peer, '<= 1.1', max(value) / min(value)
+    SELECT 8, goal, metric, bound, figure
+      FROM pg_temp.compare('hot', '{split, plpgsql, spread}'),
+           LATERAL (VALUES ('orders per second', 'hot, 64 clients: at least 0.7 of spread', '>= 0.7', value[1] / value[3]),
+                           ('orders per second', 'hot, 64 clients: at least 5 of PL/pgSQL', '>= 5', value[1] / value[2]),
+                           ('orders per second', 'hot, 64 clients: no fewer than with 8', '>= 1.0',
+                            value[1] / pg_temp.median('hot', 8, 'split', metric)),
+                           ('p99', 'hot, 64 clients: at most 2.0 of spread', '<= 2.0', value[1] / value[3]))
+           AS of_hot (of_metric, goal, bound, figure)
+     WHERE size = 64 AND metric = of_metric
+    UNION ALL
+    SELECT 9, 'growth: dearest to cheapest size', peer, '<= 1.1', max(value) / min(value)
       FROM (SELECT peer, pg_temp.median('growth', size, peer, 'instructions') AS value
               FROM (SELECT DISTINCT peer, size FROM results
                      WHERE section = 'growth' AND metric = 'instructions') AS measured) AS grown
      GROUP BY peer
     UNION ALL
-    SELECT 9, 'WAL of an order of 5 lines: at most 3,000 bytes', peer, '<= 3000', max(value)
+    SELECT 10, 'WAL of an order of 5 lines: at most 3,000 bytes', peer, '<= 3000', max(value)
       FROM results WHERE section = 'growth' AND metric = 'wal' GROUP BY peer)
 SELECT goal, measured AS "measured in", bound, round(figure, 2) AS figure,
        CASE WHEN bound LIKE '<%' AND figure <= substr(bound, 4)::numeric

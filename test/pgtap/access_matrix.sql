@@ -127,6 +127,7 @@ INSERT INTO expected VALUES
     ('ecommerce.release_order_events()',       'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.receive_stock()',              'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.transfer_stock()',             'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.split_stock()',                'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.set_promotion_limit()',        'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.outbox_metrics()',             'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.warm_up()',                    'X',       'X',  '',    '',    '',  ''),
@@ -226,7 +227,7 @@ SELECT is(pg_temp.verbs('regress_shopper', 'table', 'ecommerce.products'::regcla
                WHERE attrelid IN ('ecommerce.products'::regclass, 'ecommerce.categories'::regclass, 'ecommerce.stock_levels'::regclass,
                                   'ecommerce.orders'::regclass, 'ecommerce.order_details'::regclass)
                  AND attnum > 0 AND NOT has_column_privilege('regress_shopper', attrelid, attnum, 'SELECT')),
-          '(s)added_tax_amount bucket fingerprint idempotency_key is_counted stock_bucket tax_class weight', 'the columns behind the views, and no others');
+          '(s)added_tax_amount bucket fingerprint idempotency_key is_counted stock_bucket tax_class till tills weight', 'the columns behind the views, and no others');
 SELECT is_empty($$ SELECT privilege FROM pg_temp.privileges() WHERE privilege ~ '^ecommerce.* t$' AND privilege !~ '(regress_owner|postgres|regress_root) [A-Z]+ t$'
                    AND privilege ~ 'regress_(staff|shopper|anonymous)' $$, 'nothing is granted with grant option');
 SELECT is_empty($$ SELECT privilege FROM pg_temp.privileges() EXCEPT SELECT privilege FROM at_first

@@ -114,6 +114,7 @@ INSERT INTO calls VALUES
     ('ecommerce.set_cart_shipping', 'SELECT ecommerce.set_cart_shipping(1, ''post'')', 'trigger'),
     ('ecommerce.receive_stock', 'SELECT ecommerce.receive_stock(''{11}'', ''{1}'')', 'trigger'),
     ('ecommerce.transfer_stock', 'SELECT ecommerce.transfer_stock(''a'', 11, 1, 0, 1)', 'trigger'),
+    ('ecommerce.split_stock', 'SELECT ecommerce.split_stock(11, 2), ecommerce.split_stock(11, 0)', 'trigger'),
     ('ecommerce.set_promotion_limit', 'SELECT ecommerce.set_promotion_limit(1, 1)', 'trigger'),
     ('ecommerce.place_order', 'SELECT ecommerce.place_order(1)', 'trigger'),
     ('ecommerce.cancel_order', 'SELECT ecommerce.cancel_order(1, 1, ''staff'')', 'trigger'),

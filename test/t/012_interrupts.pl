@@ -98,6 +98,7 @@ my %calls_of_clerk = (
 	  . ' WHERE customer_id = %1$d LIMIT %3$d))',
 	'receive_stock' => 'ecommerce.receive_stock(ARRAY[%2$d::bigint], ARRAY[%3$d])',
 	'transfer_stock' => 'ecommerce.transfer_stock(clock_timestamp()::text, %2$d, %3$d, %1$d %% 2, 1 - %1$d %% 2)',
+	'split_stock' => 'ecommerce.split_stock(%2$d, %3$d)',
 	'set_promotion_limit' => 'ecommerce.set_promotion_limit(1, 1000000 + %3$d)',
 	'order_integrity' => 'count(*) FROM ecommerce.order_integrity()',
 	'erase_user' => 'ecommerce.erase_user(%1$d, true)');
