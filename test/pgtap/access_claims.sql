@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(365);
+SELECT plan(368);
 
 CREATE ROLE regress_owner;
 CREATE ROLE regress_shopper;

@@ -6,7 +6,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(1432);
+SELECT plan(1457);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;

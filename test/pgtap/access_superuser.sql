@@ -8,7 +8,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(80);
+SELECT plan(81);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
