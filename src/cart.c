@@ -23,17 +23,19 @@
 #include "pricing.h"
 #include "users.h"
 
-/* Price, currency and name, as lock_product() reads and an item stores them. */
+/* Price, currency and name, as read_product() reads and an item stores them. */
 #define PRODUCT_NFACTS	3
 
 /*
- * As the foreign key of the item would, if it had one: a product that is deleted
- * stays in carts, where the customer is told, but is not put into one.
+ * Without a lock: a product that is deleted stays in carts, where the customer is
+ * told, so it may as well be deleted a moment after it was put into one.  Locks
+ * of what every node has a copy of, as of the catalogue in a Citus cluster, are
+ * of the whole table, and each customer would wait for all others.
  */
-static Statement lock_product_key_share = {
+static Statement select_product = {
 	.query =
 	"SELECT is_active::boolean, price::numeric, currency::text, name::text"
-	"  FROM ecommerce.products WHERE id = $1 FOR KEY SHARE",
+	"  FROM ecommerce.products WHERE id = $1",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8OID)
 };
@@ -101,7 +103,7 @@ static Jsonb *set_items(int64 user_id, const NullableDatum *arguments);
 static Jsonb *replace_items(int64 user_id, const StockUnits *units, int count);
 static Jsonb *empty_cart(int64 user_id);
 static Jsonb *show_cart(int64 user_id);
-static void lock_product(int64 product_id, NullableDatum *facts);
+static void read_product(int64 product_id, NullableDatum *facts);
 pg_noreturn static void refuse_quantity(int64 product_id, int32 quantity);
 
 Datum
@@ -212,7 +214,7 @@ change_item(int64 user_id, int64 product_id, int32 quantity,
 	if (quantity > 0)
 	{
 		require_cart(user_id);
-		lock_product(product_id, &values[3]);
+		read_product(product_id, &values[3]);
 	}
 	changed = execute(statement, values, FRESH_SNAPSHOT);
 	if (statement == &add_item && changed == 0 &&
@@ -260,7 +262,7 @@ replace_items(int64 user_id, const StockUnits *units, int count)
 		values[2] = integer_value((int32) units[i].quantity);
 		if (units[i].quantity > 0)
 		{
-			lock_product(units[i].product_id, &values[3]);
+			read_product(units[i].product_id, &values[3]);
 			require_written(execute(&set_item, values, FRESH_SNAPSHOT), 1);
 		}
 		else
@@ -304,12 +306,12 @@ show_cart(int64 user_id)
 
 /* What the item remembers of the product, to tell the customer of changes. */
 static void
-lock_product(int64 product_id, NullableDatum *facts)
+read_product(int64 product_id, NullableDatum *facts)
 {
 	NullableDatum values[] = {bigint_value(product_id)};
 	NullableDatum row[1 + PRODUCT_NFACTS];
 
-	if (execute(&lock_product_key_share, values, FRESH_SNAPSHOT) == 0)
+	if (execute(&select_product, values, FRESH_SNAPSHOT) == 0)
 		ereport(ERROR,
 				errcode(ERRCODE_NOT_FOUND),
 				errmsg("product does not exist"),

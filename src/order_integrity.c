@@ -42,14 +42,22 @@
 	"        min(quantity) AS fewest, sum(amount) AS amount" \
 	"   FROM ecommerce.order_return_lines GROUP BY customer_id, order_id, line_number)"
 
-/* The highest id of those that the sequence gives, and what it gives next. */
+/*
+ * The highest id of those that the sequence gives, and what it gives next.  What
+ * is the coordinator's own is in sub-selects: an engine that distributes the
+ * tables does not join them with it.
+ */
+#define SEQUENCE_OF(name, what) \
+	"(SELECT " what " FROM ecommerce." name "_id_seq, pg_sequence" \
+	"  WHERE seqrelid = 'ecommerce." name "_id_seq'::regclass)"
 #define IDS_OF(name) \
 	"SELECT 'ecommerce." name "'," \
 	"       (SELECT max(id) FROM ecommerce." name \
-	"         WHERE id BETWEEN seqmin AND seqmax AND (id - last_value) % seqincrement = 0)," \
-	"       last_value::numeric + CASE WHEN is_called THEN seqincrement ELSE 0 END" \
-	"  FROM ecommerce." name "_id_seq, pg_sequence" \
-	" WHERE seqrelid = 'ecommerce." name "_id_seq'::regclass"
+	"         WHERE id BETWEEN " SEQUENCE_OF(name, "seqmin") " AND " SEQUENCE_OF(name, "seqmax") \
+	"           AND (id - " SEQUENCE_OF(name, "last_value") ")" \
+	"               % " SEQUENCE_OF(name, "seqincrement") " = 0)," \
+	"       " SEQUENCE_OF(name, "last_value::numeric +" \
+						   " CASE WHEN is_called THEN seqincrement ELSE 0 END")
 
 /* What is known under one reference, as in payments.c. */
 #define SUM_OF(kind, name) ", coalesce(sum(amount) FILTER (WHERE kind = '" kind "'), 0) AS " name

@@ -33,6 +33,7 @@ SELECT results_eq(
               'jsonb', 'volatile', 'unsafe'),
              ('currency_digits', 'currency text', 'integer', 'immutable', 'safe'),
              ('current_user_id', '', 'bigint', 'stable', 'safe'),
+             ('distribute', 'delegate boolean DEFAULT false', 'void', 'volatile', 'unsafe'),
              ('erase_user', 'user_id bigint, order_addresses boolean DEFAULT false', 'void', 'volatile', 'unsafe'),
              ('expire_unpaid_orders', 'max integer DEFAULT 100', 'integer', 'volatile', 'unsafe'),
              ('fail_order_events', 'ids bigint[], reason text', 'integer', 'volatile', 'unsafe'),
@@ -96,6 +97,7 @@ SELECT results_eq(
               'jsonb', 'volatile', 'unsafe'),
              ('transfer_stock', 'reference text, product_id bigint, quantity integer, from_bucket bigint DEFAULT NULL::bigint, to_bucket bigint DEFAULT NULL::bigint',
               'boolean', 'volatile', 'unsafe'),
+             ('undistribute', '', 'void', 'volatile', 'unsafe'),
              ('warm_up', '', 'void', 'volatile', 'unsafe')$$,
     'functions');
 SELECT results_eq(
