@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * jsonb_writer.c
- *		Writes a jsonb document front to back, without building it as a tree.
+ *		Writes a JSON document front to back, without building it as a tree.
  *
  * The server's own pushJsonbValue() builds a tree, sorts the keys of each
  * object, and copies every level into the one above it.  Here the keys are
@@ -19,6 +19,9 @@
  * Children that need alignment (containers and numerics) are aligned relative
  * to the start of the document, and the padding counts as part of the child.
  *
+ * As text, a child is what jsonb_out() makes of it, behind a label: what the
+ * shape of an object has in front of each value, or the comma in an array.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -28,9 +31,11 @@
 #include "utils/date.h"
 #include "utils/datetime.h"
 #include "utils/json.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
+#include "json_text.h"
 #include "jsonb_writer.h"
 
 /*
@@ -46,12 +51,22 @@
 #define NUMERIC_SPECIAL_FORMAT	0xC000	/* NaN and the infinities */
 #define NUMERIC_SHORT_NEGATIVE	0x2000
 
+/* Between the elements of an array, as text. */
+#define SEPARATOR			", "
+#define SEPARATOR_LENGTH	2
+
+static char *make_labels(const char *const *keys, int nkeys, int *ends);
 static int	open_container(JsonbWriter *writer, const JsonbShape *shape,
 						   int length);
 static void close_container(JsonbWriter *writer);
 static void reverse_children(JsonbWriter *writer);
 static void end_child(JsonbWriter *writer, JEntry type, int start);
+static void add_element(JsonbWriter *writer, JEntry type, int end);
 static JEntry child_entry(JEntry type, int index, int start, int end);
+static void put_string(JsonbWriter *writer, const char *string, int length);
+static void put_word(JsonbWriter *writer, const char *word, int length);
+static void append_label(JsonbWriter *writer);
+static void append_text(JsonbWriter *writer, const char *text, int length);
 static void pad(JsonbWriter *writer);
 static char *append_numeric(JsonbWriter *writer, int length);
 static char *append(JsonbWriter *writer, int length);
@@ -87,7 +102,26 @@ jsonb_shape(const char *const *keys, int nkeys)
 		entries[i] = child_entry(JENTRY_ISSTRING, i, end, end + length);
 		end += length;
 	}
+	shape->label_ends = palloc(nkeys * sizeof(int));
+	shape->labels = make_labels(keys, nkeys, shape->label_ends);
 	return shape;
+}
+
+/* {"id": and , "number": and so on.  No key has a character to escape. */
+static char *
+make_labels(const char *const *keys, int nkeys, int *ends)
+{
+	StringInfoData labels;
+
+	initStringInfo(&labels);
+	for (int i = 0; i < nkeys; i++)
+	{
+		appendStringInfoString(&labels, i == 0 ? "{\"" : ", \"");
+		appendStringInfoString(&labels, keys[i]);
+		appendStringInfoString(&labels, "\": ");
+		ends[i] = labels.len;
+	}
+	return labels.data;
 }
 
 const JsonbShape *
@@ -103,13 +137,39 @@ jsonb_kept_shape(JsonbShape **shape, const char *const *keys, int nkeys)
 	return *shape;
 }
 
+/*
+ * A library is used with the functions that an older script has declared until
+ * the extension is updated, so it is their result that decides, not their name.
+ */
+DocumentFormat
+declared_format(FunctionCallInfo fcinfo)
+{
+	return get_func_rettype(fcinfo->flinfo->fn_oid) == JSONOID ? AS_JSON :
+		AS_JSONB;
+}
+
 void
 jsonb_begin(JsonbWriter *writer, MemoryContext context)
+{
+	document_begin(writer, AS_JSONB, context);
+}
+
+Jsonb *
+jsonb_finish(JsonbWriter *writer)
+{
+	Assert(writer->format == AS_JSONB);
+	return (Jsonb *) document_finish(writer);
+}
+
+void
+document_begin(JsonbWriter *writer, DocumentFormat format,
+			   MemoryContext context)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(context);
 
 	initStringInfo(&writer->buffer);
 	MemoryContextSwitchTo(old_context);
+	writer->format = format;
 	writer->buffer.len = VARHDRSZ;
 	writer->depth = 0;
 	writer->nchildren = 0;
@@ -117,20 +177,26 @@ jsonb_begin(JsonbWriter *writer, MemoryContext context)
 	writer->children = palloc(writer->max_children * sizeof(JsonbChild));
 }
 
-Jsonb *
-jsonb_finish(JsonbWriter *writer)
+Document *
+document_finish(JsonbWriter *writer)
 {
 	Assert(writer->depth == 0);
 	pfree(writer->children);
 	SET_VARSIZE(writer->buffer.data, writer->buffer.len);
-	return (Jsonb *) writer->buffer.data;
+	return (Document *) writer->buffer.data;
 }
 
 void
 jsonb_open_object(JsonbWriter *writer, const JsonbShape *shape)
 {
-	int			header = open_container(writer, shape, shape->image_length);
+	int			header;
 
+	if (writer->format == AS_JSON)
+	{
+		open_container(writer, shape, 0);
+		return;
+	}
+	header = open_container(writer, shape, shape->image_length);
 	memcpy(writer->buffer.data + header, shape->image, shape->image_length);
 }
 
@@ -142,13 +208,18 @@ jsonb_close_object(JsonbWriter *writer)
 
 	Assert(level->nchildren == level->shape->nkeys);
 #endif
+	if (writer->format == AS_JSON)
+		append_text(writer, "}", 1);
 	close_container(writer);
 }
 
 void
 jsonb_open_array(JsonbWriter *writer)
 {
-	open_container(writer, NULL, sizeof(uint32));
+	if (writer->format == AS_JSON)
+		open_container(writer, NULL, 0);
+	else
+		open_container(writer, NULL, sizeof(uint32));
 }
 
 /*
@@ -166,6 +237,13 @@ jsonb_close_array(JsonbWriter *writer)
 	JEntry	   *entries;
 	uint32		header = count | JB_FARRAY;
 
+	writer->nchildren = level->first_child;
+	if (writer->format == AS_JSON)
+	{
+		append_text(writer, "]", 1);
+		close_container(writer);
+		return;
+	}
 	append(writer, count * sizeof(JEntry));
 	entries = (JEntry *) (writer->buffer.data + level->data);
 	memmove(entries + count, entries, length);
@@ -175,7 +253,6 @@ jsonb_close_array(JsonbWriter *writer)
 		start = children[i].end;
 	}
 	memcpy(writer->buffer.data + level->header, &header, sizeof(header));
-	writer->nchildren = level->first_child;
 	close_container(writer);
 }
 
@@ -190,14 +267,20 @@ jsonb_close_array_reversed(JsonbWriter *writer)
 void
 jsonb_put_null(JsonbWriter *writer)
 {
-	end_child(writer, JENTRY_ISNULL, writer->buffer.len);
+	if (writer->format == AS_JSON)
+		put_word(writer, "null", 4);
+	else
+		end_child(writer, JENTRY_ISNULL, writer->buffer.len);
 }
 
 void
 jsonb_put_bool(JsonbWriter *writer, bool value)
 {
-	end_child(writer, value ? JENTRY_ISBOOL_TRUE : JENTRY_ISBOOL_FALSE,
-			  writer->buffer.len);
+	if (writer->format == AS_JSON)
+		put_word(writer, value ? "true" : "false", value ? 4 : 5);
+	else
+		end_child(writer, value ? JENTRY_ISBOOL_TRUE : JENTRY_ISBOOL_FALSE,
+				  writer->buffer.len);
 }
 
 /*
@@ -215,6 +298,13 @@ jsonb_put_int64(JsonbWriter *writer, int64 value)
 	uint16		header;
 	char	   *target;
 
+	if (writer->format == AS_JSON)
+	{
+		append_label(writer);
+		append_json_integer(&writer->buffer, value);
+		end_child(writer, JENTRY_ISNUMERIC, start);
+		return;
+	}
 	while (rest > 0)
 	{
 		digits[--first] = rest % NUMERIC_BASE;
@@ -273,7 +363,13 @@ jsonb_put_numeric(JsonbWriter *writer, NullableDatum value)
 	memcpy(&header, VARDATA_ANY(numeric), sizeof(header));
 	if ((header & NUMERIC_FORMAT_MASK) == NUMERIC_SPECIAL_FORMAT)
 		refuse_not_finite();
-	memcpy(append_numeric(writer, length), VARDATA_ANY(numeric), length);
+	if (writer->format == AS_JSON)
+	{
+		append_label(writer);
+		append_json_numeric(&writer->buffer, numeric);
+	}
+	else
+		memcpy(append_numeric(writer, length), VARDATA_ANY(numeric), length);
 	end_child(writer, JENTRY_ISNUMERIC, start);
 	if ((Pointer) numeric != DatumGetPointer(value.value))
 		pfree(numeric);
@@ -292,9 +388,7 @@ refuse_not_finite(void)
 void
 jsonb_put_text(JsonbWriter *writer, NullableDatum value)
 {
-	int			start = writer->buffer.len;
 	struct varlena *string;
-	int			length;
 
 	if (value.isnull)
 	{
@@ -302,9 +396,7 @@ jsonb_put_text(JsonbWriter *writer, NullableDatum value)
 		return;
 	}
 	string = PG_DETOAST_DATUM_PACKED(value.value);
-	length = VARSIZE_ANY_EXHDR(string);
-	memcpy(append(writer, length), VARDATA_ANY(string), length);
-	end_child(writer, JENTRY_ISSTRING, start);
+	put_string(writer, VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string));
 	if ((Pointer) string != DatumGetPointer(value.value))
 		pfree(string);
 }
@@ -312,11 +404,7 @@ jsonb_put_text(JsonbWriter *writer, NullableDatum value)
 void
 jsonb_put_cstring(JsonbWriter *writer, const char *value)
 {
-	int			length = strlen(value);
-	int			start = writer->buffer.len;
-
-	memcpy(append(writer, length), value, length);
-	end_child(writer, JENTRY_ISSTRING, start);
+	put_string(writer, value, strlen(value));
 }
 
 /* The text is what to_jsonb(timestamptz) gives: ISO 8601, session time zone. */
@@ -354,6 +442,14 @@ jsonb_put_jsonb(JsonbWriter *writer, NullableDatum value)
 		return;
 	}
 	document = DatumGetJsonbP(value.value);
+	if (writer->format == AS_JSON)
+	{
+		append_label(writer);
+		(void) JsonbToCString(&writer->buffer, &document->root,
+							  VARSIZE(document));
+		end_child(writer, type, start);
+		return;
+	}
 	data = (char *) &document->root;
 	length = VARSIZE(document) - VARHDRSZ;
 	if (JB_ROOT_IS_SCALAR(document))
@@ -379,10 +475,19 @@ open_container(JsonbWriter *writer, const JsonbShape *shape, int length)
 	level->start = writer->buffer.len;
 	level->nchildren = 0;
 	level->first_child = writer->nchildren;
-	pad(writer);
+	if (writer->format == AS_JSON)
+	{
+		append_label(writer);
+		if (shape == NULL)
+			append_text(writer, "[", 1);
+	}
+	else
+		pad(writer);
 	level->header = writer->buffer.len;
 	append(writer, length);
-	level->data = writer->buffer.len - (shape ? shape->keys_length : 0);
+	level->data = writer->buffer.len;
+	if (writer->format == AS_JSONB && shape != NULL)
+		level->data -= shape->keys_length;
 	writer->depth++;
 	return level->header;
 }
@@ -399,7 +504,7 @@ close_container(JsonbWriter *writer)
 
 /*
  * Writes the elements of the open array again, last one first.  Each is taken
- * without its padding, which depends on what is in front of it.
+ * without what depends on what is in front of it: its padding, or its comma.
  */
 static void
 reverse_children(JsonbWriter *writer)
@@ -417,12 +522,23 @@ reverse_children(JsonbWriter *writer)
 	for (int i = 0; i < count; i++)
 	{
 		const JsonbChild *child = &old[count - 1 - i];
-		int			start = i < count - 1 ? INTALIGN(child[-1].end) : 0;
+		int			start = 0;
 
 		Assert(child->type == JENTRY_ISCONTAINER);
-		pad(writer);
-		memcpy(append(writer, child->end - start), data + start,
-			   child->end - start);
+		if (writer->format == AS_JSONB)
+		{
+			if (i < count - 1)
+				start = INTALIGN(child[-1].end);
+			pad(writer);
+		}
+		else
+		{
+			if (i < count - 1)
+				start = child[-1].end + SEPARATOR_LENGTH;
+			if (i > 0)
+				append_text(writer, SEPARATOR, SEPARATOR_LENGTH);
+		}
+		append_text(writer, data + start, child->end - start);
 		children[i].end = writer->buffer.len - level->data;
 	}
 	pfree(data);
@@ -437,7 +553,9 @@ end_child(JsonbWriter *writer, JEntry type, int start)
 	int			end = writer->buffer.len - level->data;
 
 	Assert(writer->depth > 0);
-	if (level->shape != NULL)
+	if (level->shape == NULL)
+		add_element(writer, type, end);
+	else if (writer->format == AS_JSONB)
 	{
 		int			index = level->shape->nkeys + level->nchildren;
 		JEntry		entry;
@@ -447,20 +565,21 @@ end_child(JsonbWriter *writer, JEntry type, int start)
 		memcpy(writer->buffer.data + level->header + sizeof(uint32) +
 			   index * sizeof(JEntry), &entry, sizeof(entry));
 	}
-	else
-	{
-		if (writer->nchildren == writer->max_children)
-		{
-			writer->max_children *= 2;
-			writer->children = repalloc(writer->children,
-										writer->max_children *
-										sizeof(JsonbChild));
-		}
-		writer->children[writer->nchildren].type = type;
-		writer->children[writer->nchildren].end = end;
-		writer->nchildren++;
-	}
 	level->nchildren++;
+}
+
+static void
+add_element(JsonbWriter *writer, JEntry type, int end)
+{
+	if (writer->nchildren == writer->max_children)
+	{
+		writer->max_children *= 2;
+		writer->children = repalloc(writer->children,
+									writer->max_children * sizeof(JsonbChild));
+	}
+	writer->children[writer->nchildren].type = type;
+	writer->children[writer->nchildren].end = end;
+	writer->nchildren++;
 }
 
 /* Every JB_OFFSET_STRIDE'th entry has the child's end, the rest its length. */
@@ -470,6 +589,64 @@ child_entry(JEntry type, int index, int start, int end)
 	if (index % JB_OFFSET_STRIDE == 0)
 		return type | JENTRY_HAS_OFF | end;
 	return type | (end - start);
+}
+
+static void
+put_string(JsonbWriter *writer, const char *string, int length)
+{
+	int			start = writer->buffer.len;
+
+	if (writer->format == AS_JSON)
+	{
+		append_label(writer);
+		reserve(writer, length);
+		append_json_string(&writer->buffer, string, length);
+	}
+	else
+		append_text(writer, string, length);
+	end_child(writer, JENTRY_ISSTRING, start);
+}
+
+/* Only text has words. */
+static void
+put_word(JsonbWriter *writer, const char *word, int length)
+{
+	int			start = writer->buffer.len;
+
+	append_label(writer);
+	append_text(writer, word, length);
+	end_child(writer, JENTRY_ISSTRING, start);
+}
+
+/*
+ * What is in front of the next value as text; nothing in front of the document.
+ */
+static void
+append_label(JsonbWriter *writer)
+{
+	const JsonbLevel *level = &writer->levels[writer->depth - 1];
+	const JsonbShape *shape;
+	int			start;
+
+	if (writer->depth == 0)
+		return;
+	shape = level->shape;
+	if (shape == NULL)
+	{
+		if (level->nchildren > 0)
+			append_text(writer, SEPARATOR, SEPARATOR_LENGTH);
+		return;
+	}
+	Assert(level->nchildren < shape->nkeys);
+	start = level->nchildren > 0 ? shape->label_ends[level->nchildren - 1] : 0;
+	append_text(writer, shape->labels + start,
+				shape->label_ends[level->nchildren] - start);
+}
+
+static void
+append_text(JsonbWriter *writer, const char *text, int length)
+{
+	memcpy(append(writer, length), text, length);
 }
 
 /* Writes zeros up to the next multiple of 4, and some that are overwritten. */
@@ -508,12 +685,15 @@ append(JsonbWriter *writer, int length)
 }
 
 /*
- * No document may grow so long that a JEntry cannot express a length in it.
+ * No document may grow so long that a JEntry cannot express a length in it.  Text
+ * could be longer, but who asks for either is told the same.  What a value came
+ * to as text is known when the next piece is written, which there always is: a
+ * bracket at least.
  */
 static void
 reserve(JsonbWriter *writer, Size length)
 {
-	if (length > JENTRY_OFFLENMASK - (Size) writer->buffer.len)
+	if ((Size) writer->buffer.len + length > JENTRY_OFFLENMASK)
 		ereport(ERROR,
 				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				errmsg("JSON document is too large"),

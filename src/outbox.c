@@ -286,7 +286,8 @@ take(const Request *request)
 	lease(request, events, count, now);
 
 	event_shape = jsonb_shape(event_keys, lengthof(event_keys));
-	begin_order_document(&document, NOT_A_PLACEMENT, access.result_context);
+	begin_order_document(&document, NOT_A_PLACEMENT, AS_JSONB,
+						 access.result_context);
 	jsonb_open_array(&document.writer);
 	for (uint64 i = 0; i < count; i++)
 		put_event(&document, event_shape, events, i);
