@@ -92,12 +92,17 @@ PG_FUNCTION_INFO_V1(api_clear_cart);
 PG_FUNCTION_INFO_V1(cart_json);
 PG_FUNCTION_INFO_V1(api_cart_json);
 
-static Document *add_units(DocumentFormat format, int64 user_id, const NullableDatum *arguments);
-static Document *set_units(DocumentFormat format, int64 user_id, const NullableDatum *arguments);
-static Document *change_item(DocumentFormat format, int64 user_id, int64 product_id, int32 quantity,
-						  Statement *statement);
-static Document *set_items(DocumentFormat format, int64 user_id, const NullableDatum *arguments);
-static Document *replace_items(DocumentFormat format, int64 user_id, const StockUnits *units, int count);
+static Document *add_units(DocumentFormat format, int64 user_id,
+						   const NullableDatum *arguments);
+static Document *set_units(DocumentFormat format, int64 user_id,
+						   const NullableDatum *arguments);
+static Document *change_item(DocumentFormat format, int64 user_id,
+							 int64 product_id, int32 quantity,
+							 Statement *statement);
+static Document *set_items(DocumentFormat format, int64 user_id,
+						   const NullableDatum *arguments);
+static Document *replace_items(DocumentFormat format, int64 user_id,
+							   const StockUnits *units, int count);
 static Document *empty_cart(DocumentFormat format, int64 user_id);
 static Document *show_cart(DocumentFormat format, int64 user_id);
 static void lock_product(int64 product_id, NullableDatum *facts);
@@ -108,13 +113,15 @@ add_to_cart(PG_FUNCTION_ARGS)
 {
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 
-	PG_RETURN_POINTER(add_units(declared_format(fcinfo), user_id, &fcinfo->args[1]));
+	PG_RETURN_POINTER(add_units(answer_format(fcinfo), user_id,
+								&fcinfo->args[1]));
 }
 
 Datum
 api_add_to_cart(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_POINTER(add_units(declared_format(fcinfo), require_claimed_user(), fcinfo->args));
+	PG_RETURN_POINTER(add_units(answer_format(fcinfo), require_claimed_user(),
+								fcinfo->args));
 }
 
 Datum
@@ -122,13 +129,15 @@ set_cart_item(PG_FUNCTION_ARGS)
 {
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 
-	PG_RETURN_POINTER(set_units(declared_format(fcinfo), user_id, &fcinfo->args[1]));
+	PG_RETURN_POINTER(set_units(answer_format(fcinfo), user_id,
+								&fcinfo->args[1]));
 }
 
 Datum
 api_set_cart_item(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_POINTER(set_units(declared_format(fcinfo), require_claimed_user(), fcinfo->args));
+	PG_RETURN_POINTER(set_units(answer_format(fcinfo), require_claimed_user(),
+								fcinfo->args));
 }
 
 Datum
@@ -136,37 +145,42 @@ set_cart_items(PG_FUNCTION_ARGS)
 {
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 
-	PG_RETURN_POINTER(set_items(declared_format(fcinfo), user_id, &fcinfo->args[1]));
+	PG_RETURN_POINTER(set_items(answer_format(fcinfo), user_id,
+								&fcinfo->args[1]));
 }
 
 Datum
 api_set_cart_items(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_POINTER(set_items(declared_format(fcinfo), require_claimed_user(), fcinfo->args));
+	PG_RETURN_POINTER(set_items(answer_format(fcinfo), require_claimed_user(),
+								fcinfo->args));
 }
 
 Datum
 clear_cart(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_POINTER(empty_cart(declared_format(fcinfo), bigint_argument(&fcinfo->args[0], "user_id")));
+	PG_RETURN_POINTER(empty_cart(answer_format(fcinfo),
+								 bigint_argument(&fcinfo->args[0], "user_id")));
 }
 
 Datum
 api_clear_cart(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_POINTER(empty_cart(declared_format(fcinfo), require_claimed_user()));
+	PG_RETURN_POINTER(empty_cart(answer_format(fcinfo),
+								 require_claimed_user()));
 }
 
 Datum
 cart_json(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_POINTER(show_cart(declared_format(fcinfo), bigint_argument(&fcinfo->args[0], "user_id")));
+	PG_RETURN_POINTER(show_cart(answer_format(fcinfo),
+								bigint_argument(&fcinfo->args[0], "user_id")));
 }
 
 Datum
 api_cart_json(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_POINTER(show_cart(declared_format(fcinfo), require_claimed_user()));
+	PG_RETURN_POINTER(show_cart(answer_format(fcinfo), require_claimed_user()));
 }
 
 static Document *
@@ -193,8 +207,8 @@ set_units(DocumentFormat format, int64 user_id, const NullableDatum *arguments)
  * product is always possible, also one that is not sold any more, or not there.
  */
 static Document *
-change_item(DocumentFormat format, int64 user_id, int64 product_id, int32 quantity,
-			Statement *statement)
+change_item(DocumentFormat format, int64 user_id, int64 product_id,
+			int32 quantity, Statement *statement)
 {
 	Access		access;
 	NullableDatum values[3 + PRODUCT_NFACTS] = {
@@ -240,7 +254,8 @@ set_items(DocumentFormat format, int64 user_id, const NullableDatum *arguments)
  * the cart, as everyone does who locks both.
  */
 static Document *
-replace_items(DocumentFormat format, int64 user_id, const StockUnits *units, int count)
+replace_items(DocumentFormat format, int64 user_id, const StockUnits *units,
+			  int count)
 {
 	Access		access;
 	NullableDatum values[3 + PRODUCT_NFACTS] = {bigint_value(user_id)};

@@ -56,9 +56,11 @@ PG_FUNCTION_INFO_V1(api_set_cart_coupons);
 PG_FUNCTION_INFO_V1(set_cart_shipping);
 PG_FUNCTION_INFO_V1(api_set_cart_shipping);
 
-static Document *choose_coupons(DocumentFormat format, int64 user_id, const NullableDatum *arguments);
+static Document *choose_coupons(DocumentFormat format, int64 user_id,
+								const NullableDatum *arguments);
 static NullableDatum coupons_argument(const NullableDatum *argument);
-static Document *choose_shipping(DocumentFormat format, int64 user_id, const NullableDatum *arguments);
+static Document *choose_shipping(DocumentFormat format, int64 user_id,
+								 const NullableDatum *arguments);
 static bool is_code(Datum code);
 static Document *change_cart(DocumentFormat format, int64 user_id,
 							 Statement *statement,
@@ -69,13 +71,15 @@ set_cart_coupons(PG_FUNCTION_ARGS)
 {
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 
-	PG_RETURN_POINTER(choose_coupons(declared_format(fcinfo), user_id, &fcinfo->args[1]));
+	PG_RETURN_POINTER(choose_coupons(answer_format(fcinfo), user_id,
+									 &fcinfo->args[1]));
 }
 
 Datum
 api_set_cart_coupons(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_POINTER(choose_coupons(declared_format(fcinfo), require_claimed_user(), fcinfo->args));
+	PG_RETURN_POINTER(choose_coupons(answer_format(fcinfo), require_claimed_user(),
+									 fcinfo->args));
 }
 
 Datum
@@ -83,17 +87,20 @@ set_cart_shipping(PG_FUNCTION_ARGS)
 {
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 
-	PG_RETURN_POINTER(choose_shipping(declared_format(fcinfo), user_id, &fcinfo->args[1]));
+	PG_RETURN_POINTER(choose_shipping(answer_format(fcinfo), user_id,
+									  &fcinfo->args[1]));
 }
 
 Datum
 api_set_cart_shipping(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_POINTER(choose_shipping(declared_format(fcinfo), require_claimed_user(), fcinfo->args));
+	PG_RETURN_POINTER(choose_shipping(answer_format(fcinfo),
+									  require_claimed_user(), fcinfo->args));
 }
 
 static Document *
-choose_coupons(DocumentFormat format, int64 user_id, const NullableDatum *arguments)
+choose_coupons(DocumentFormat format, int64 user_id,
+			   const NullableDatum *arguments)
 {
 	NullableDatum values[] = {
 		bigint_value(user_id),
@@ -126,7 +133,8 @@ coupons_argument(const NullableDatum *argument)
 }
 
 static Document *
-choose_shipping(DocumentFormat format, int64 user_id, const NullableDatum *arguments)
+choose_shipping(DocumentFormat format, int64 user_id,
+				const NullableDatum *arguments)
 {
 	NullableDatum values[] = {
 		bigint_value(user_id),
@@ -138,7 +146,8 @@ choose_shipping(DocumentFormat format, int64 user_id, const NullableDatum *argum
 	if (!arguments[0].isnull && !is_code(arguments[0].value))
 		refuse_argument("shipping_code", "1 to " CppAsString2(CODE_MAX_LENGTH)
 						" characters that are not all blank");
-	return change_cart(format, user_id, arguments[0].isnull ? &set_default_shipping :
+	return change_cart(format, user_id,
+					   arguments[0].isnull ? &set_default_shipping :
 					   &set_shipping, values);
 }
 

@@ -139,7 +139,8 @@ pg_noreturn static void refuse_ambiguous(SPITupleTable *orders);
 static Jsonb *queue(Statement *statement, const NullableDatum *values);
 static void put_entry(OrderDocument *document, const JsonbShape *shape,
 					  SPITupleTable *orders, uint64 row);
-static Document *set_address(DocumentFormat format, int64 user_id, const NullableDatum *arguments);
+static Document *set_address(DocumentFormat format, int64 user_id,
+							 const NullableDatum *arguments);
 static void change_address(const Access *access, int64 user_id,
 						   int64 order_id, NullableDatum address,
 						   NullableDatum shipping_address);
@@ -194,13 +195,15 @@ set_order_address(PG_FUNCTION_ARGS)
 {
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 
-	PG_RETURN_POINTER(set_address(declared_format(fcinfo), user_id, &fcinfo->args[1]));
+	PG_RETURN_POINTER(set_address(answer_format(fcinfo), user_id,
+								  &fcinfo->args[1]));
 }
 
 Datum
 api_set_order_address(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_POINTER(set_address(declared_format(fcinfo), require_claimed_user(), fcinfo->args));
+	PG_RETURN_POINTER(set_address(answer_format(fcinfo), require_claimed_user(),
+								  fcinfo->args));
 }
 
 static Jsonb *
@@ -343,7 +346,8 @@ put_entry(OrderDocument *document, const JsonbShape *shape,
 }
 
 static Document *
-set_address(DocumentFormat format, int64 user_id, const NullableDatum *arguments)
+set_address(DocumentFormat format, int64 user_id,
+			const NullableDatum *arguments)
 {
 	int64		order_id = bigint_argument(&arguments[0], "order_id");
 	NullableDatum shipping_address = not_null(required_argument(&arguments[1],

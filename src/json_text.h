@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * json_text.h
- *		JSON values as text, to the byte as jsonb's output function writes them.
+ *		JSON values as text, just as jsonb's output function writes them.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,11 +12,11 @@
 
 #include "compat.h"
 
-extern void append_json_integer(StringInfo text, int64 value);
-
-/* Not NaN, not infinite. */
-extern void append_json_numeric(StringInfo text, struct varlena *numeric);
-extern void append_json_string(StringInfo text, const char *string,
+extern void append_json_integer(StringInfo buffer, int64 value);
+extern void append_json_string(StringInfo buffer, const char *string,
 							   int length);
+
+/* Not NaN, and not infinite. */
+extern void append_json_numeric(StringInfo buffer, struct varlena *numeric);
 
 #endif							/* ECOMMERCE_JSON_TEXT_H */

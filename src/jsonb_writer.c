@@ -37,40 +37,33 @@
 
 #include "json_text.h"
 #include "jsonb_writer.h"
-
-/*
- * The stored form of a numeric is private to numeric.c, and as fixed as that of
- * jsonb: a varlena header, 16 bits of format, sign, display scale and weight,
- * then the digits in base 10000, without zeros at either end.  This is what of
- * it is needed for integers.
- */
-#define NUMERIC_BASE			10000
-#define NUMERIC_INT64_DIGITS	5
-#define NUMERIC_FORMAT_MASK		0xC000
-#define NUMERIC_SHORT_FORMAT	0x8000
-#define NUMERIC_SPECIAL_FORMAT	0xC000	/* NaN and the infinities */
-#define NUMERIC_SHORT_NEGATIVE	0x2000
+#include "numeric_format.h"
 
 /* Between the elements of an array, as text. */
 #define SEPARATOR			", "
 #define SEPARATOR_LENGTH	2
 
-static char *make_labels(const char *const *keys, int nkeys, int *ends);
+/* What is around a key, as text: , "": */
+#define LABEL_EXTRA_LENGTH	6
+
+static void make_labels(JsonbShape *shape, const char *const *keys);
+static char *append_label(char *label, const char *part);
 static int	open_container(JsonbWriter *writer, const JsonbShape *shape,
 						   int length);
 static void close_container(JsonbWriter *writer);
 static void reverse_children(JsonbWriter *writer);
 static void end_child(JsonbWriter *writer, JEntry type, int start);
-static void add_element(JsonbWriter *writer, JEntry type, int end);
+static void add_element(JsonbWriter *writer, JEntry type, int start);
 static JEntry child_entry(JEntry type, int index, int start, int end);
-static void put_string(JsonbWriter *writer, const char *string, int length);
+static StringInfo begin_text(JsonbWriter *writer);
 static void put_word(JsonbWriter *writer, const char *word, int length);
-static void append_label(JsonbWriter *writer);
-static void append_text(JsonbWriter *writer, const char *text, int length);
+static void put_string(JsonbWriter *writer, const char *string, int length);
 static void pad(JsonbWriter *writer);
 static char *append_numeric(JsonbWriter *writer, int length);
-static char *append(JsonbWriter *writer, int length);
-static void reserve(JsonbWriter *writer, Size length);
+static inline void append_bytes(JsonbWriter *writer, const char *bytes,
+								int length);
+static inline char *append(JsonbWriter *writer, int length);
+static void enlarge(JsonbWriter *writer, Size length);
 
 JsonbShape *
 jsonb_shape(const char *const *keys, int nkeys)
@@ -102,26 +95,38 @@ jsonb_shape(const char *const *keys, int nkeys)
 		entries[i] = child_entry(JENTRY_ISSTRING, i, end, end + length);
 		end += length;
 	}
-	shape->label_ends = palloc(nkeys * sizeof(int));
-	shape->labels = make_labels(keys, nkeys, shape->label_ends);
+	make_labels(shape, keys);
 	return shape;
 }
 
-/* {"id": and , "number": and so on.  No key has a character to escape. */
-static char *
-make_labels(const char *const *keys, int nkeys, int *ends)
+/* "id": and , "number": and so on.  No key has a character to escape. */
+static void
+make_labels(JsonbShape *shape, const char *const *keys)
 {
-	StringInfoData labels;
+	char	   *label = palloc(shape->keys_length +
+							   shape->nkeys * LABEL_EXTRA_LENGTH);
 
-	initStringInfo(&labels);
-	for (int i = 0; i < nkeys; i++)
+	shape->labels = label;
+	shape->label_starts = palloc((shape->nkeys + 1) * sizeof(int));
+	for (int i = 0; i < shape->nkeys; i++)
 	{
-		appendStringInfoString(&labels, i == 0 ? "{\"" : ", \"");
-		appendStringInfoString(&labels, keys[i]);
-		appendStringInfoString(&labels, "\": ");
-		ends[i] = labels.len;
+		shape->label_starts[i] = label - shape->labels;
+		if (i > 0)
+			label = append_label(label, SEPARATOR);
+		label = append_label(label, "\"");
+		label = append_label(label, keys[i]);
+		label = append_label(label, "\": ");
 	}
-	return labels.data;
+	shape->label_starts[shape->nkeys] = label - shape->labels;
+}
+
+static char *
+append_label(char *label, const char *part)
+{
+	size_t		length = strlen(part);
+
+	memcpy(label, part, length);
+	return label + length;
 }
 
 const JsonbShape *
@@ -138,11 +143,11 @@ jsonb_kept_shape(JsonbShape **shape, const char *const *keys, int nkeys)
 }
 
 /*
- * A library is used with the functions that an older script has declared until
- * the extension is updated, so it is their result that decides, not their name.
+ * Until the extension is updated, the library is called by functions that an
+ * older script has declared: so their result decides, not their name.
  */
 DocumentFormat
-declared_format(FunctionCallInfo fcinfo)
+answer_format(FunctionCallInfo fcinfo)
 {
 	return get_func_rettype(fcinfo->flinfo->fn_oid) == JSONOID ? AS_JSON :
 		AS_JSONB;
@@ -170,6 +175,7 @@ document_begin(JsonbWriter *writer, DocumentFormat format,
 	initStringInfo(&writer->buffer);
 	MemoryContextSwitchTo(old_context);
 	writer->format = format;
+	writer->capacity = writer->buffer.maxlen;
 	writer->buffer.len = VARHDRSZ;
 	writer->depth = 0;
 	writer->nchildren = 0;
@@ -208,18 +214,14 @@ jsonb_close_object(JsonbWriter *writer)
 
 	Assert(level->nchildren == level->shape->nkeys);
 #endif
-	if (writer->format == AS_JSON)
-		append_text(writer, "}", 1);
 	close_container(writer);
 }
 
 void
 jsonb_open_array(JsonbWriter *writer)
 {
-	if (writer->format == AS_JSON)
-		open_container(writer, NULL, 0);
-	else
-		open_container(writer, NULL, sizeof(uint32));
+	open_container(writer, NULL,
+				   writer->format == AS_JSON ? 0 : sizeof(uint32));
 }
 
 /*
@@ -233,26 +235,21 @@ jsonb_close_array(JsonbWriter *writer)
 	JsonbChild *children = writer->children + level->first_child;
 	int			count = level->nchildren;
 	int			length = writer->buffer.len - level->data;
-	int			start = 0;
 	JEntry	   *entries;
 	uint32		header = count | JB_FARRAY;
 
 	writer->nchildren = level->first_child;
-	if (writer->format == AS_JSON)
+	if (writer->format == AS_JSONB)
 	{
-		append_text(writer, "]", 1);
-		close_container(writer);
-		return;
+		append(writer, count * sizeof(JEntry));
+		entries = (JEntry *) (writer->buffer.data + level->data);
+		memmove(entries + count, entries, length);
+		for (int i = 0; i < count; i++)
+			entries[i] = child_entry(children[i].type, i, children[i].start,
+									 i < count - 1 ? children[i + 1].start :
+									 length);
+		memcpy(writer->buffer.data + level->header, &header, sizeof(header));
 	}
-	append(writer, count * sizeof(JEntry));
-	entries = (JEntry *) (writer->buffer.data + level->data);
-	memmove(entries + count, entries, length);
-	for (int i = 0; i < count; i++)
-	{
-		entries[i] = child_entry(children[i].type, i, start, children[i].end);
-		start = children[i].end;
-	}
-	memcpy(writer->buffer.data + level->header, &header, sizeof(header));
 	close_container(writer);
 }
 
@@ -300,9 +297,7 @@ jsonb_put_int64(JsonbWriter *writer, int64 value)
 
 	if (writer->format == AS_JSON)
 	{
-		append_label(writer);
-		append_json_integer(&writer->buffer, value);
-		end_child(writer, JENTRY_ISNUMERIC, start);
+		append_json_integer(begin_text(writer), value);
 		return;
 	}
 	while (rest > 0)
@@ -364,13 +359,12 @@ jsonb_put_numeric(JsonbWriter *writer, NullableDatum value)
 	if ((header & NUMERIC_FORMAT_MASK) == NUMERIC_SPECIAL_FORMAT)
 		refuse_not_finite();
 	if (writer->format == AS_JSON)
-	{
-		append_label(writer);
-		append_json_numeric(&writer->buffer, numeric);
-	}
+		append_json_numeric(begin_text(writer), numeric);
 	else
+	{
 		memcpy(append_numeric(writer, length), VARDATA_ANY(numeric), length);
-	end_child(writer, JENTRY_ISNUMERIC, start);
+		end_child(writer, JENTRY_ISNUMERIC, start);
+	}
 	if ((Pointer) numeric != DatumGetPointer(value.value))
 		pfree(numeric);
 }
@@ -444,10 +438,8 @@ jsonb_put_jsonb(JsonbWriter *writer, NullableDatum value)
 	document = DatumGetJsonbP(value.value);
 	if (writer->format == AS_JSON)
 	{
-		append_label(writer);
-		(void) JsonbToCString(&writer->buffer, &document->root,
+		(void) JsonbToCString(begin_text(writer), &document->root,
 							  VARSIZE(document));
-		end_child(writer, type, start);
 		return;
 	}
 	data = (char *) &document->root;
@@ -477,9 +469,9 @@ open_container(JsonbWriter *writer, const JsonbShape *shape, int length)
 	level->first_child = writer->nchildren;
 	if (writer->format == AS_JSON)
 	{
-		append_label(writer);
-		if (shape == NULL)
-			append_text(writer, "[", 1);
+		if (writer->depth > 0)
+			begin_text(writer);
+		append_bytes(writer, shape != NULL ? "{" : "[", 1);
 	}
 	else
 		pad(writer);
@@ -496,10 +488,12 @@ open_container(JsonbWriter *writer, const JsonbShape *shape, int length)
 static void
 close_container(JsonbWriter *writer)
 {
-	writer->depth--;
-	if (writer->depth > 0)
-		end_child(writer, JENTRY_ISCONTAINER,
-				  writer->levels[writer->depth].start);
+	const JsonbLevel *level = &writer->levels[--writer->depth];
+
+	if (writer->format == AS_JSON)
+		append_bytes(writer, level->shape != NULL ? "}" : "]", 1);
+	else if (writer->depth > 0)
+		end_child(writer, JENTRY_ISCONTAINER, level->start);
 }
 
 /*
@@ -519,27 +513,26 @@ reverse_children(JsonbWriter *writer)
 	memcpy(old, children, count * sizeof(JsonbChild));
 	memcpy(data, writer->buffer.data + level->data, length);
 	writer->buffer.len = level->data;
-	for (int i = 0; i < count; i++)
+	for (int i = count - 1; i >= 0; i--)
 	{
-		const JsonbChild *child = &old[count - 1 - i];
-		int			start = 0;
+		int			start = old[i].start;
+		int			end = i < count - 1 ? old[i + 1].start : length;
 
-		Assert(child->type == JENTRY_ISCONTAINER);
+		children[count - 1 - i].start = writer->buffer.len - level->data;
 		if (writer->format == AS_JSONB)
 		{
-			if (i < count - 1)
-				start = INTALIGN(child[-1].end);
+			Assert(old[i].type == JENTRY_ISCONTAINER);
+			start = INTALIGN(start);
 			pad(writer);
 		}
 		else
 		{
-			if (i < count - 1)
-				start = child[-1].end + SEPARATOR_LENGTH;
 			if (i > 0)
-				append_text(writer, SEPARATOR, SEPARATOR_LENGTH);
+				start += SEPARATOR_LENGTH;
+			if (i < count - 1)
+				append_bytes(writer, SEPARATOR, SEPARATOR_LENGTH);
 		}
-		append_text(writer, data + start, child->end - start);
-		children[i].end = writer->buffer.len - level->data;
+		append_bytes(writer, data + start, end - start);
 	}
 	pfree(data);
 	pfree(old);
@@ -550,26 +543,26 @@ static void
 end_child(JsonbWriter *writer, JEntry type, int start)
 {
 	JsonbLevel *level = &writer->levels[writer->depth - 1];
-	int			end = writer->buffer.len - level->data;
 
 	Assert(writer->depth > 0);
-	if (level->shape == NULL)
-		add_element(writer, type, end);
-	else if (writer->format == AS_JSONB)
+	if (level->shape != NULL)
 	{
 		int			index = level->shape->nkeys + level->nchildren;
 		JEntry		entry;
 
 		Assert(level->nchildren < level->shape->nkeys);
-		entry = child_entry(type, index, start - level->data, end);
+		entry = child_entry(type, index, start - level->data,
+							writer->buffer.len - level->data);
 		memcpy(writer->buffer.data + level->header + sizeof(uint32) +
 			   index * sizeof(JEntry), &entry, sizeof(entry));
 	}
+	else
+		add_element(writer, type, start - level->data);
 	level->nchildren++;
 }
 
 static void
-add_element(JsonbWriter *writer, JEntry type, int end)
+add_element(JsonbWriter *writer, JEntry type, int start)
 {
 	if (writer->nchildren == writer->max_children)
 	{
@@ -578,7 +571,7 @@ add_element(JsonbWriter *writer, JEntry type, int end)
 									writer->max_children * sizeof(JsonbChild));
 	}
 	writer->children[writer->nchildren].type = type;
-	writer->children[writer->nchildren].end = end;
+	writer->children[writer->nchildren].start = start;
 	writer->nchildren++;
 }
 
@@ -591,62 +584,55 @@ child_entry(JEntry type, int index, int start, int end)
 	return type | (end - start);
 }
 
+/*
+ * Writes what is in front of the next value as text, and registers it: behind
+ * this comes the value.
+ */
+static StringInfo
+begin_text(JsonbWriter *writer)
+{
+	JsonbLevel *level = &writer->levels[writer->depth - 1];
+	const JsonbShape *shape = level->shape;
+
+	Assert(writer->depth > 0);
+	if (shape != NULL)
+	{
+		int			start = shape->label_starts[level->nchildren];
+		int			end = shape->label_starts[level->nchildren + 1];
+
+		Assert(level->nchildren < shape->nkeys);
+		append_bytes(writer, shape->labels + start, end - start);
+	}
+	else
+	{
+		add_element(writer, JENTRY_ISSTRING, writer->buffer.len - level->data);
+		if (level->nchildren > 0)
+			append_bytes(writer, SEPARATOR, SEPARATOR_LENGTH);
+	}
+	level->nchildren++;
+	return &writer->buffer;
+}
+
+/* A text without quotes. */
+static void
+put_word(JsonbWriter *writer, const char *word, int length)
+{
+	begin_text(writer);
+	append_bytes(writer, word, length);
+}
+
 static void
 put_string(JsonbWriter *writer, const char *string, int length)
 {
 	int			start = writer->buffer.len;
 
 	if (writer->format == AS_JSON)
-	{
-		append_label(writer);
-		reserve(writer, length);
-		append_json_string(&writer->buffer, string, length);
-	}
+		append_json_string(begin_text(writer), string, length);
 	else
-		append_text(writer, string, length);
-	end_child(writer, JENTRY_ISSTRING, start);
-}
-
-/* Only text has words. */
-static void
-put_word(JsonbWriter *writer, const char *word, int length)
-{
-	int			start = writer->buffer.len;
-
-	append_label(writer);
-	append_text(writer, word, length);
-	end_child(writer, JENTRY_ISSTRING, start);
-}
-
-/*
- * What is in front of the next value as text; nothing in front of the document.
- */
-static void
-append_label(JsonbWriter *writer)
-{
-	const JsonbLevel *level = &writer->levels[writer->depth - 1];
-	const JsonbShape *shape;
-	int			start;
-
-	if (writer->depth == 0)
-		return;
-	shape = level->shape;
-	if (shape == NULL)
 	{
-		if (level->nchildren > 0)
-			append_text(writer, SEPARATOR, SEPARATOR_LENGTH);
-		return;
+		append_bytes(writer, string, length);
+		end_child(writer, JENTRY_ISSTRING, start);
 	}
-	Assert(level->nchildren < shape->nkeys);
-	start = level->nchildren > 0 ? shape->label_ends[level->nchildren - 1] : 0;
-	append_text(writer, shape->labels + start,
-				shape->label_ends[level->nchildren] - start);
-}
-
-static void
-append_text(JsonbWriter *writer, const char *text, int length)
-{
-	memcpy(append(writer, length), text, length);
 }
 
 /* Writes zeros up to the next multiple of 4, and some that are overwritten. */
@@ -655,7 +641,8 @@ pad(JsonbWriter *writer)
 {
 	const uint32 zeros = 0;
 
-	reserve(writer, sizeof(zeros));
+	if (writer->buffer.len + (int) sizeof(zeros) >= writer->capacity)
+		enlarge(writer, sizeof(zeros));
 	memcpy(writer->buffer.data + writer->buffer.len, &zeros, sizeof(zeros));
 	writer->buffer.len = INTALIGN(writer->buffer.len);
 }
@@ -672,26 +659,32 @@ append_numeric(JsonbWriter *writer, int length)
 	return VARDATA(target);
 }
 
+static inline void
+append_bytes(JsonbWriter *writer, const char *bytes, int length)
+{
+	memcpy(append(writer, length), bytes, length);
+}
+
 /* Returns where the next length bytes of the document go. */
-static char *
+static inline char *
 append(JsonbWriter *writer, int length)
 {
 	char	   *target;
 
-	reserve(writer, length);
+	if (length >= writer->capacity - writer->buffer.len)
+		enlarge(writer, length);
 	target = writer->buffer.data + writer->buffer.len;
 	writer->buffer.len += length;
 	return target;
 }
 
 /*
- * No document may grow so long that a JEntry cannot express a length in it.  Text
- * could be longer, but who asks for either is told the same.  What a value came
- * to as text is known when the next piece is written, which there always is: a
- * bracket at least.
+ * No document may grow so long that a JEntry cannot express a length in it.
+ * Text could, but who asks for either is told the same.  How long a value is as
+ * text is known when the next piece is written, a bracket at least.
  */
 static void
-reserve(JsonbWriter *writer, Size length)
+enlarge(JsonbWriter *writer, Size length)
 {
 	if ((Size) writer->buffer.len + length > JENTRY_OFFLENMASK)
 		ereport(ERROR,
@@ -700,8 +693,8 @@ reserve(JsonbWriter *writer, Size length)
 				errdetail_internal("{\"code\": \"document_too_large\", \"maximum_bytes\": %d}",
 								   JENTRY_OFFLENMASK),
 				errhint("Ask for fewer orders or events at a time: page_size, max."));
-	if (writer->buffer.len + length >= (Size) writer->buffer.maxlen)
-		enlargeStringInfo(&writer->buffer, length);
+	enlargeStringInfo(&writer->buffer, length);
+	writer->capacity = Min(writer->buffer.maxlen, JENTRY_OFFLENMASK + 1);
 }
 
 NullableDatum

@@ -42,7 +42,7 @@ typedef struct JsonbShape
 	int			image_length;
 	char	   *image;			/* header, JEntries and keys; values go behind */
 	char	   *labels;			/* as text: what is in front of each value */
-	int		   *label_ends;
+	int		   *label_starts;	/* and where the last one ends */
 } JsonbShape;
 
 typedef struct JsonbLevel
@@ -59,13 +59,14 @@ typedef struct JsonbLevel
 typedef struct JsonbChild
 {
 	JEntry		type;
-	int			end;			/* relative to the data of its array */
+	int			start;			/* with padding or comma; relative to the data */
 } JsonbChild;
 
 typedef struct JsonbWriter
 {
 	DocumentFormat format;
 	StringInfoData buffer;
+	int			capacity;		/* of the buffer, until it is enlarged */
 	int			depth;
 	JsonbLevel	levels[JSONB_WRITER_MAX_DEPTH];
 	int			nchildren;
@@ -85,7 +86,7 @@ extern const JsonbShape *jsonb_kept_shape(JsonbShape **shape,
 										  const char *const *keys, int nkeys);
 
 /* The format of what a function of ours was declared to return. */
-extern DocumentFormat declared_format(FunctionCallInfo fcinfo);
+extern DocumentFormat answer_format(FunctionCallInfo fcinfo);
 
 /* The document is built in the given memory context. */
 extern void document_begin(JsonbWriter *writer, DocumentFormat format,

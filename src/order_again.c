@@ -58,7 +58,8 @@ static Statement put_item = {
 PG_FUNCTION_INFO_V1(order_again);
 PG_FUNCTION_INFO_V1(api_order_again);
 
-static Document *fill_cart(DocumentFormat format, int64 user_id, int64 order_id);
+static Document *fill_cart(DocumentFormat format, int64 user_id,
+						   int64 order_id);
 static NullableDatum currency_of_order(int64 user_id, int64 order_id);
 static void put_items(int64 user_id, int64 order_id, NullableDatum currency);
 
@@ -68,7 +69,7 @@ order_again(PG_FUNCTION_ARGS)
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 	int64		order_id = bigint_argument(&fcinfo->args[1], "order_id");
 
-	PG_RETURN_POINTER(fill_cart(declared_format(fcinfo), user_id, order_id));
+	PG_RETURN_POINTER(fill_cart(answer_format(fcinfo), user_id, order_id));
 }
 
 Datum
@@ -77,7 +78,7 @@ api_order_again(PG_FUNCTION_ARGS)
 	int64		user_id = require_claimed_user();
 	int64		order_id = bigint_argument(&fcinfo->args[0], "order_id");
 
-	PG_RETURN_POINTER(fill_cart(declared_format(fcinfo), user_id, order_id));
+	PG_RETURN_POINTER(fill_cart(answer_format(fcinfo), user_id, order_id));
 }
 
 /* Many items at once, so the cart is locked, as set_cart_items() does. */

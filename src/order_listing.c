@@ -58,7 +58,8 @@ PG_FUNCTION_INFO_V1(api_order_json);
 static void read_arguments(Listing *listing, const NullableDatum *arguments);
 static Document *list_orders(const Listing *listing, DocumentFormat format);
 static SPITupleTable *select_orders(const Listing *listing, uint64 *count);
-static Document *show_order(DocumentFormat format, int64 user_id, int64 order_id);
+static Document *show_order(DocumentFormat format, int64 user_id,
+							int64 order_id);
 
 Datum
 order_listing_json(PG_FUNCTION_ARGS)
@@ -66,7 +67,7 @@ order_listing_json(PG_FUNCTION_ARGS)
 	Listing		listing = {.user_id = bigint_argument(&fcinfo->args[0], "user_id")};
 
 	read_arguments(&listing, &fcinfo->args[1]);
-	PG_RETURN_POINTER(list_orders(&listing, declared_format(fcinfo)));
+	PG_RETURN_POINTER(list_orders(&listing, answer_format(fcinfo)));
 }
 
 /* Raises PT401 when the token names no user. */
@@ -80,7 +81,7 @@ api_order_listing_json(PG_FUNCTION_ARGS)
 		listing.page_size = integer_value(API_DEFAULT_PAGE_SIZE);
 	else if (DatumGetInt32(listing.page_size.value) > API_MAX_PAGE_SIZE)
 		refuse_argument("page_size", "1 to " CppAsString2(API_MAX_PAGE_SIZE));
-	PG_RETURN_POINTER(list_orders(&listing, declared_format(fcinfo)));
+	PG_RETURN_POINTER(list_orders(&listing, answer_format(fcinfo)));
 }
 
 /* There need be no such order or user: the answer is null then. */
@@ -89,7 +90,7 @@ order_json(PG_FUNCTION_ARGS)
 {
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 	int64		order_id = bigint_argument(&fcinfo->args[1], "order_id");
-	Document   *order = show_order(declared_format(fcinfo), user_id, order_id);
+	Document   *order = show_order(answer_format(fcinfo), user_id, order_id);
 
 	if (order == NULL)
 		PG_RETURN_NULL();
@@ -101,7 +102,7 @@ api_order_json(PG_FUNCTION_ARGS)
 {
 	int64		user_id = require_claimed_user();
 	int64		order_id = bigint_argument(&fcinfo->args[0], "order_id");
-	Document   *order = show_order(declared_format(fcinfo), user_id, order_id);
+	Document   *order = show_order(answer_format(fcinfo), user_id, order_id);
 
 	if (order == NULL)
 		PG_RETURN_NULL();

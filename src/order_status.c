@@ -67,7 +67,8 @@ PG_FUNCTION_INFO_V1(api_cancel_order);
 /* The same of versions before 2.0, without a payload. */
 PG_FUNCTION_INFO_V1(set_order_status);
 
-static Document *cancel(DocumentFormat format, int64 user_id, int64 order_id, const char *reason);
+static Document *cancel(DocumentFormat format, int64 user_id, int64 order_id,
+						const char *reason);
 static void change_status(const Access *access, const LockedOrder *order,
 						  const char *status, Jsonb *payload);
 static void correct_status(const Access *access, const LockedOrder *order,
@@ -154,7 +155,7 @@ cancel_order(PG_FUNCTION_ARGS)
 
 	if (!is_cancel_reason(reason))
 		refuse_argument("reason", REASONS_PHRASE);
-	PG_RETURN_POINTER(cancel(declared_format(fcinfo), user_id, order_id, reason));
+	PG_RETURN_POINTER(cancel(answer_format(fcinfo), user_id, order_id, reason));
 }
 
 /* The other reasons are the shop's to give. */
@@ -164,7 +165,8 @@ api_cancel_order(PG_FUNCTION_ARGS)
 	int64		user_id = require_claimed_user();
 	int64		order_id = bigint_argument(&fcinfo->args[0], "order_id");
 
-	PG_RETURN_POINTER(cancel(declared_format(fcinfo), user_id, order_id, REASON_CUSTOMER));
+	PG_RETURN_POINTER(cancel(answer_format(fcinfo), user_id, order_id,
+							 REASON_CUSTOMER));
 }
 
 /*
@@ -172,7 +174,8 @@ api_cancel_order(PG_FUNCTION_ARGS)
  * does, and 42501 or PT401 for a caller who may not.
  */
 static Document *
-cancel(DocumentFormat format, int64 user_id, int64 order_id, const char *reason)
+cancel(DocumentFormat format, int64 user_id, int64 order_id,
+	   const char *reason)
 {
 	Access		access;
 	LockedOrder order;

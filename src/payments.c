@@ -137,7 +137,7 @@ static Numeric above_zero(Numeric amount, int digits);
 static void add(NullableDatum *sum, NullableDatum amount, int digits);
 static Jsonb *payment_payload(const Payment *payment);
 static Document *request(int64 user_id, int64 order_id, Payment *refund,
-					  NullableDatum reason);
+						 NullableDatum reason);
 static void refuse_failed_refund(const Ledger *ledger, const Payment *refund);
 static const Payment *find_refund(const Ledger *ledger, const Payment *refund,
 								  Kind kind);

@@ -106,12 +106,14 @@ PG_FUNCTION_INFO_V1(api_place_order_2);
 PG_FUNCTION_INFO_V1(place_order);
 PG_FUNCTION_INFO_V1(api_place_order);
 
-static Document *place_order_of(DocumentFormat format, int64 user_id, const NullableDatum *arguments,
-							 bool *is_new);
+static Document *place_order_of(DocumentFormat format, int64 user_id,
+								const NullableDatum *arguments, bool *is_new);
 static void check_request(const Request *request);
-static Document *place(const Access *access, DocumentFormat format, const Request *request,
-					bool *is_new);
-static Document *find_earlier_order(const Access *access, DocumentFormat format, const Request *request);
+static Document *place(const Access *access, DocumentFormat format,
+					   const Request *request, bool *is_new);
+static Document *find_earlier_order(const Access *access,
+									DocumentFormat format,
+									const Request *request);
 static bool agrees(PGFunction equals, NullableDatum argument,
 				   NullableDatum stored);
 static bool addresses_agree(NullableDatum argument, NullableDatum address,
@@ -127,8 +129,8 @@ static void write_order(Order *order, const Request *request,
 						const Checkout *checkout);
 static void write_deadline(Order *order, NullableDatum due_at);
 static void refuse_taken_id(void);
-static Document *placed_order(const Access *access, DocumentFormat format, const Order *order,
-							 const Checkout *checkout);
+static Document *placed_order(const Access *access, DocumentFormat format,
+							  const Order *order, const Checkout *checkout);
 
 static const RowNumber order_ids = {
 	.indexes = {"orders_pkey", "orders_id_key"},
@@ -141,7 +143,8 @@ place_order_2(PG_FUNCTION_ARGS)
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 	bool		is_new;
 
-	PG_RETURN_POINTER(place_order_of(declared_format(fcinfo), user_id, &fcinfo->args[1], &is_new));
+	PG_RETURN_POINTER(place_order_of(answer_format(fcinfo), user_id,
+									 &fcinfo->args[1], &is_new));
 }
 
 Datum
@@ -149,7 +152,8 @@ api_place_order_2(PG_FUNCTION_ARGS)
 {
 	int64		user_id = require_claimed_user();
 	bool		is_new;
-	Document   *order = place_order_of(declared_format(fcinfo), user_id, fcinfo->args, &is_new);
+	Document   *order = place_order_of(answer_format(fcinfo), user_id,
+									   fcinfo->args, &is_new);
 
 	if (is_new)
 		answer_created();
@@ -171,7 +175,8 @@ api_place_order(PG_FUNCTION_ARGS)
 }
 
 static Document *
-place_order_of(DocumentFormat format, int64 user_id, const NullableDatum *arguments, bool *is_new)
+place_order_of(DocumentFormat format, int64 user_id,
+			   const NullableDatum *arguments, bool *is_new)
 {
 	Request		request = {
 		.user_id = user_id,
@@ -216,7 +221,8 @@ check_request(const Request *request)
 }
 
 static Document *
-place(const Access *access, DocumentFormat format, const Request *request, bool *is_new)
+place(const Access *access, DocumentFormat format, const Request *request,
+	  bool *is_new)
 {
 	Checkout	checkout;
 	LockedStock stock;
@@ -260,7 +266,8 @@ place(const Access *access, DocumentFormat format, const Request *request, bool 
  * placed since the snapshot is found, but cannot be read.
  */
 static Document *
-find_earlier_order(const Access *access, DocumentFormat format, const Request *request)
+find_earlier_order(const Access *access, DocumentFormat format,
+				   const Request *request)
 {
 	NullableDatum values[] = {
 		bigint_value(request->user_id),
@@ -285,8 +292,8 @@ find_earlier_order(const Access *access, DocumentFormat format, const Request *r
 	if (!agrees(jsonb_eq, request->metadata, row[KEY_METADATA]))
 		refuse_key(order_id, "metadata");
 
-	order = seek_order(access, format, request->user_id, order_id, PLACED_EARLIER,
-					   FRESH_SNAPSHOT);
+	order = seek_order(access, format, request->user_id, order_id,
+					   PLACED_EARLIER, FRESH_SNAPSHOT);
 	if (order == NULL)
 		ereport(ERROR,
 				errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -459,11 +466,12 @@ refuse_taken_id(void)
 
 static Document *
 placed_order(const Access *access, DocumentFormat format, const Order *order,
-			   const Checkout *checkout)
+			 const Checkout *checkout)
 {
 	OrderDocument document;
 
-	begin_order_document(&document, PLACED_NOW, format, access->result_context);
+	begin_order_document(&document, PLACED_NOW, format,
+						 access->result_context);
 	open_order(&document, order);
 	for (int i = 0; i < checkout->count; i++)
 	{

@@ -89,14 +89,16 @@ PG_FUNCTION_INFO_V1(set_profile);
 PG_FUNCTION_INFO_V1(api_set_profile);
 
 static Document *show_profile(DocumentFormat format, int64 user_id);
-static Document *change_profile(DocumentFormat format, int64 user_id, const NullableDatum *arguments);
+static Document *change_profile(DocumentFormat format, int64 user_id,
+								const NullableDatum *arguments);
 static void read_profile(Profile *profile, Statement *statement,
 						 int64 user_id, Visibility visibility);
 static void apply_arguments(Profile *profile, const NullableDatum *arguments);
 static NullableDatum email_argument(NullableDatum argument);
 static void write_profile(Profile *profile);
 pg_noreturn static void refuse_taken_email(void);
-static Document *profile_document(const Profile *profile, DocumentFormat format,
+static Document *profile_document(const Profile *profile,
+								  DocumentFormat format,
 								  MemoryContext context);
 
 static const RowNumber emails = {
@@ -107,13 +109,14 @@ static const RowNumber emails = {
 Datum
 profile_json(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_POINTER(show_profile(declared_format(fcinfo), bigint_argument(&fcinfo->args[0], "user_id")));
+	PG_RETURN_POINTER(show_profile(answer_format(fcinfo),
+								   bigint_argument(&fcinfo->args[0], "user_id")));
 }
 
 Datum
 api_profile_json(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_POINTER(show_profile(declared_format(fcinfo), require_claimed_user()));
+	PG_RETURN_POINTER(show_profile(answer_format(fcinfo), require_claimed_user()));
 }
 
 Datum
@@ -121,13 +124,15 @@ set_profile(PG_FUNCTION_ARGS)
 {
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 
-	PG_RETURN_POINTER(change_profile(declared_format(fcinfo), user_id, &fcinfo->args[1]));
+	PG_RETURN_POINTER(change_profile(answer_format(fcinfo), user_id,
+									 &fcinfo->args[1]));
 }
 
 Datum
 api_set_profile(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_POINTER(change_profile(declared_format(fcinfo), require_claimed_user(), fcinfo->args));
+	PG_RETURN_POINTER(change_profile(answer_format(fcinfo), require_claimed_user(),
+									 fcinfo->args));
 }
 
 static Document *
@@ -146,7 +151,8 @@ show_profile(DocumentFormat format, int64 user_id)
 
 /* Placements of the user's do not wait for it. */
 static Document *
-change_profile(DocumentFormat format, int64 user_id, const NullableDatum *arguments)
+change_profile(DocumentFormat format, int64 user_id,
+			   const NullableDatum *arguments)
 {
 	Access		access;
 	Profile		profile;

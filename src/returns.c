@@ -188,8 +188,8 @@ return_lines(const Access *access, const Request *request)
 
 	lock_order(&parcel.order, request->user_id, request->order_id);
 	if (was_returned_earlier(request))
-		return read_order(access, AS_JSONB, request->user_id, request->order_id,
-						  PLACED_EARLIER, FRESH_SNAPSHOT);
+		return read_order(access, AS_JSONB, request->user_id,
+						  request->order_id, PLACED_EARLIER, FRESH_SNAPSHOT);
 
 	check_status(&parcel.order, request);
 	find_lines(&parcel, request);
@@ -203,8 +203,8 @@ return_lines(const Access *access, const Request *request)
 	if (is_everything_back(&parcel) &&
 		strcmp(parcel.order.status, STATUS_RETURNED) != 0)
 		set_status(access, &parcel.order, return_number);
-	return read_order(access, AS_JSONB, request->user_id, request->order_id, PLACED_NOW,
-					  FRESH_SNAPSHOT);
+	return read_order(access, AS_JSONB, request->user_id, request->order_id,
+					  PLACED_NOW, FRESH_SNAPSHOT);
 }
 
 /*

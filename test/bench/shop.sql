@@ -11,6 +11,16 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce TO shop;
 CREATE ROLE shopper LOGIN;
 GRANT USAGE ON SCHEMA ecommerce TO shopper;
 GRANT EXECUTE ON FUNCTION ecommerce.order_json TO shopper;
+
+-- The functions as ecommerce_api has them, but for any user, and without its limit of a page.
+CREATE FUNCTION bench.place_order_as_json(
+    user_id bigint, idempotency_key text DEFAULT NULL, expected_amount numeric DEFAULT NULL, fingerprint text DEFAULT NULL,
+    shipping_address text DEFAULT NULL, metadata jsonb DEFAULT NULL) RETURNS json
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS '$libdir/ecommerce', 'place_order_2';
+CREATE FUNCTION bench.order_listing_as_json(
+    user_id bigint, page_size integer DEFAULT NULL, before_id bigint DEFAULT NULL, status text DEFAULT NULL) RETURNS json
+    LANGUAGE c STABLE PARALLEL RESTRICTED AS '$libdir/ecommerce', 'order_listing_json';
+
 SET ROLE shop;
 SELECT ecommerce.migrate() \g /dev/null
 
