@@ -152,6 +152,14 @@ take_items(Checkout *checkout)
 		read_items(checkout, &delete_items, FRESH_SNAPSHOT);
 }
 
+void
+plan_checkout(void)
+{
+	plan_statement(&lock_user_key_share);
+	plan_statement(&lock_cart_no_key_update);
+	plan_statement(&delete_items);
+}
+
 /*
  * A user's cart comes into being with the first product, or with the first
  * after erase_user(), which takes the cart away.  The user is locked for as long

@@ -96,6 +96,9 @@ extern void lock_or_make_cart(Checkout *checkout, int64 user_id);
  */
 extern void require_cart(int64 user_id);
 
+/* Plans what the two steps execute. */
+extern void plan_checkout(void);
+
 /* Takes coupons and addresses out of the cart whose order was placed. */
 extern void forget_choices(const Checkout *checkout);
 

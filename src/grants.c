@@ -113,6 +113,7 @@ static const FunctionPrivilege functions[] = {
 	{STAFF, "ecommerce.fail_order_events"},
 	{STAFF, "ecommerce.release_order_events"},
 	{STAFF, "ecommerce.outbox_metrics"},
+	{STAFF, "ecommerce.warm_up"},
 	{STAFF, "ecommerce.order_integrity"},
 	{STAFF, "ecommerce.erase_user"},
 	{STAFF, "ecommerce.current_user_id"},

@@ -93,6 +93,12 @@ write_placement(const Access *access, int64 user_id, int64 order_id,
 }
 
 void
+plan_placement(void)
+{
+	plan_statement(&insert_event);
+}
+
+void
 write_status_change(const Access *access, int64 user_id, int64 order_id,
 					const char *from, const char *to, Jsonb *payload)
 {

@@ -14,6 +14,9 @@
 extern void write_placement(const Access *access, int64 user_id,
 							int64 order_id, NullableDatum status);
 
+/* Plans what is executed for that. */
+extern void plan_placement(void);
+
 /*
  * An event that gives an order a status.  The caller holds the lock of the
  * order, so that nobody else writes an event of it.  The payload may be NULL.

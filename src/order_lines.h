@@ -63,4 +63,7 @@ enum order_line_key
 extern void insert_order_lines(int64 user_id, int64 order_id,
 							   const OrderLine *lines, int count);
 
+/* Plans what that executes for the usual lines of a small order. */
+extern void plan_order_lines(void);
+
 #endif							/* ECOMMERCE_ORDER_LINES_H */

@@ -90,6 +90,12 @@ price_checkout(Checkout *checkout, NullableDatum address, Seen seen,
 }
 
 void
+plan_pricing(void)
+{
+	plan_statement(&select_products);
+}
+
+void
 price_cart(Checkout *checkout, int64 user_id, Visibility visibility)
 {
 	read_checkout(checkout, user_id, visibility);

@@ -26,6 +26,9 @@ typedef enum Seen
 extern void price_checkout(Checkout *checkout, NullableDatum address,
 						   Seen seen, Visibility visibility);
 
+/* Plans what is executed for that where nothing is charged but the items. */
+extern void plan_pricing(void);
+
 /* Reads a cart that is to be shown, with its prices, problems and stock. */
 extern void price_cart(Checkout *checkout, int64 user_id,
 					   Visibility visibility);

@@ -28,6 +28,8 @@
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
@@ -78,6 +80,18 @@ execute_from(const char *file, Statement *statement,
 		elog(ERROR, "SPI_execute_plan returned %s for \"%s\"",
 			 SPI_result_code_string(result), statement->query);
 	return SPI_processed;
+}
+
+/* A plan that is made here is the generic one, which executions then use. */
+void
+plan_from(const char *file, Statement *statement)
+{
+	CachedPlan *plan;
+
+	prepare(file, statement);
+	plan = SPI_plan_get_cached_plan(statement->plan);
+	if (plan != NULL)
+		ReleaseCachedPlan(plan, CurrentResourceOwner);
 }
 
 uint64
@@ -259,6 +273,16 @@ insert_rows_from(const char *file, RowInserter *inserter, int64 customer_id,
 		insert_some_rows(file, inserter, customer_id, order_id,
 						 &rows[first * inserter->ncolumns],
 						 Min(nrows - first, MAX_ROWS_AT_ONCE));
+}
+
+void
+plan_rows_from(const char *file, RowInserter *inserter, int nrows)
+{
+	Statement  *statement = &inserter->usual_statements[nrows - 1];
+
+	if (statement->query == NULL)
+		make_statement(statement, inserter, inserter->nusual, nrows);
+	plan_from(file, statement);
 }
 
 static void

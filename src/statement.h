@@ -123,6 +123,10 @@ extern uint64 execute_from(const char *file, Statement *statement,
 #define execute(statement, values, visibility) \
 	execute_from(__FILE__, statement, values, visibility)
 
+/* Plans the statement, as its first execution would, and executes nothing. */
+extern void plan_from(const char *file, Statement *statement);
+#define plan_statement(statement) plan_from(__FILE__, statement)
+
 /*
  * For an INSERT of a row that a sequence numbers: refuse() raises an error if one
  * of these unique indexes has the number already.  That costs nothing until then,
@@ -181,6 +185,10 @@ extern void insert_rows_from(const char *file, RowInserter *inserter,
 							 const NullableDatum *rows, int nrows);
 #define insert_rows(inserter, customer_id, order_id, rows, nrows) \
 	insert_rows_from(__FILE__, inserter, customer_id, order_id, rows, nrows)
+
+/* Plans the statement that inserts so many rows, of which none is unusual. */
+extern void plan_rows_from(const char *file, RowInserter *inserter, int nrows);
+#define plan_rows(inserter, nrows) plan_rows_from(__FILE__, inserter, nrows)
 
 /* Reads a row of a result into one field for each column; 0 where it is null. */
 extern void read_row(SPITupleTable *rows, uint64 row, NullableDatum *fields,

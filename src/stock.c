@@ -237,6 +237,13 @@ take_stock(const LockedStock *stock, const StockUnits *units, int count)
 }
 
 void
+plan_stock(void)
+{
+	plan_statement(&lock_levels);
+	plan_statement(&decrement_levels);
+}
+
+void
 add_stock(int64 bucket, const StockUnits *units, int count)
 {
 	for (int i = 0; i < count; i++)

@@ -66,6 +66,9 @@ extern void lock_stock(LockedStock *stock, int64 bucket, StockUnits *units,
 extern void take_stock(const LockedStock *stock, const StockUnits *units,
 					   int count);
 
+/* Plans what the two execute where the bucket has enough. */
+extern void plan_stock(void);
+
 /* Adds units of products that exist, and makes levels that do not. */
 extern void add_stock(int64 bucket, const StockUnits *units, int count);
 

@@ -28,6 +28,16 @@ Errors: 22004 for a null user or no address; 22023 for an address that is blank,
 The key follows the Idempotency-Key HTTP header field '
 '(draft-ietf-httpapi-idempotency-key-header).';
 
+CREATE FUNCTION ecommerce.warm_up() RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME';
+REVOKE EXECUTE ON FUNCTION ecommerce.warm_up FROM PUBLIC;
+COMMENT ON FUNCTION ecommerce.warm_up IS
+'Plans what placing an order executes, so that the first customer of a connection does not wait '
+'for it: for a pool to call on each new connection. Reads and writes no row. For roles with the '
+'privilege REFERENCES on ecommerce.orders.
+Errors: 42501 for other roles; 55000 before migrate(), and on a standby.';
+
 CREATE FUNCTION ecommerce_api.place_order(
     idempotency_key text DEFAULT NULL,
     expected_amount numeric DEFAULT NULL,

@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(356);
+SELECT plan(359);
 
 CREATE ROLE regress_owner;
 CREATE ROLE regress_shopper;
@@ -120,6 +120,7 @@ INSERT INTO staff_calls VALUES
     ('ecommerce.clear_abandoned_carts(timestamp with time zone, integer)', 'SELECT ecommerce.clear_abandoned_carts(''-infinity'')'),
     ('ecommerce.import_orders(jsonb)', 'SELECT ecommerce.import_orders(''[]'')'),
     ('ecommerce.archive_orders(timestamp with time zone, integer)', 'SELECT ecommerce.archive_orders(''-infinity'')'),
+    ('ecommerce.warm_up()', 'SELECT ecommerce.warm_up()'),
     ('ecommerce.outbox_metrics()', 'SELECT count(*) FROM ecommerce.outbox_metrics()'),
     ('ecommerce.order_integrity()', 'SELECT count(*) FROM ecommerce.order_integrity()'),
     ('ecommerce.erase_user(bigint, boolean)', 'SELECT ecommerce.erase_user(1)');

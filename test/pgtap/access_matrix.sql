@@ -6,7 +6,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(1362);
+SELECT plan(1377);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -124,6 +124,7 @@ INSERT INTO expected VALUES
     ('ecommerce.receive_stock()',              'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.set_promotion_limit()',        'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.outbox_metrics()',             'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.warm_up()',                    'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.order_integrity()',            'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.erase_user()',                 'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.import_orders()',              'X',       '',   '',    '',    '',  ''),
@@ -292,6 +293,7 @@ SELECT is(pg_temp.attempt('regress_' || role_name, query), expected, format('%s:
     ('SELECT ecommerce.release_order_events(''{1}'')',             '1', '42501', '42501', '42501', '1'),
     ('SELECT ecommerce.acknowledge_order_events(''{1}'')',         '1', '42501', '42501', '42501', '1'),
     ('SELECT count(*) >= 10 FROM ecommerce.outbox_metrics()', 'true', '42501', '42501', '42501', 'true'),
+    ('SELECT ecommerce.warm_up()',                                 '', '42501', '42501', '42501', ''),
     ('SELECT count(*) FROM ecommerce.order_integrity() WHERE order_id > 0', '0', '42501', '42501', '42501', '0'),
     ('SELECT ecommerce.erase_user(2)',                             '', '42501', '42501', '42501', ''),
     ('SELECT ecommerce.migrate()',                                 '42501', '42501', '42501', '42501', '4'),

@@ -8,7 +8,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(77);
+SELECT plan(78);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -163,6 +163,7 @@ INSERT INTO calls VALUES
 CREATE TABLE pg_temp.harmless (function text, query text PRIMARY KEY);
 INSERT INTO harmless VALUES
     ('ecommerce.current_user_id', 'SELECT ecommerce.current_user_id()'),
+    ('ecommerce.warm_up', 'SELECT ecommerce.warm_up()'),
     ('ecommerce.currency_digits', 'SELECT ecommerce.currency_digits(''EUR'')'),
     ('ecommerce.grant_api', 'SELECT ecommerce.grant_api(''regress_new_owner'', ''regress_new_owner'', ''regress_new_owner'')'),
     ('ecommerce.revoke_api', 'SELECT ecommerce.revoke_api(''regress_new_owner'', ''regress_new_owner'', ''regress_new_owner'')'),

@@ -91,7 +91,8 @@ SELECT results_eq(
               'shipping_address text DEFAULT NULL::text, address jsonb DEFAULT NULL::jsonb', 'jsonb', 'volatile', 'unsafe'),
              ('set_promotion_limit', 'promotion_id bigint, usage_limit bigint', 'bigint', 'volatile', 'unsafe'),
              ('take_order_events', 'max integer, event text DEFAULT NULL::text, lease_seconds integer DEFAULT 300',
-              'jsonb', 'volatile', 'unsafe')$$,
+              'jsonb', 'volatile', 'unsafe'),
+             ('warm_up', '', 'void', 'volatile', 'unsafe')$$,
     'functions');
 SELECT results_eq(
     $$SELECT relname::text COLLATE "default" FROM pg_class

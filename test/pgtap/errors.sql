@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(303);
+SELECT plan(305);
 
 -- The error that a command ends with, undone; no row when it ends with none.
 CREATE FUNCTION pg_temp.error_of(command text)
@@ -60,7 +60,7 @@ FROM unnest(ARRAY['add_to_cart(1, 1)', 'set_cart_item(1, 1, 1)', 'cart_json(1)',
                   'record_payment(1, 1, ''x'', ''x'', ''captured'', 1)', 'request_refund(1, 1, ''x'')',
                   'expire_unpaid_orders()', 'merge_carts(1, 2)', 'clear_abandoned_carts(now())', 'order_again(1, 1)', 'profile_json(1)',
                   'set_profile(1)', 'import_orders(''[]'')', 'archive_orders(now())',
-                  'outbox_metrics()', 'order_integrity()', 'erase_user(1)', 'grant_api()', 'revoke_api()',
+                  'outbox_metrics()', 'warm_up()', 'order_integrity()', 'erase_user(1)', 'grant_api()', 'revoke_api()',
                   'set_owner(current_user)']) AS call;
 CALL pg_temp.make_errors();
 SELECT ecommerce.migrate(owner => current_user) AS version \gset
@@ -715,6 +715,8 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.order_integrity()$$),
     ('42501', 'role may not do this', '{"code": "not_staff"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.outbox_metrics()$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.warm_up()$$),
     ('42501', 'role may not do this', '{"code": "not_staff"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.erase_user(1)$$),
     ('55000', 'tables are older than the code', '{"code": "not_migrated"}',

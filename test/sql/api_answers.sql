@@ -92,7 +92,7 @@ TABLE unheard;
 -- It would be seen: keys in an order of their own, and a function that nobody calls.
 ALTER FUNCTION ecommerce_api.profile_json RENAME TO profile;
 CREATE FUNCTION ecommerce_api.profile_json() RETURNS json LANGUAGE sql AS
-    'SELECT json_build_object(''name'', document -> ''name'', ''id'', document -> ''id'') FROM ecommerce.profile_json(1) AS document';
+    'SELECT json_object_agg(key, value ORDER BY key) FROM jsonb_each(ecommerce.profile_json(1))';
 SELECT function FROM answers WHERE answer IS DISTINCT FROM of_twin;
 TABLE unheard;
 

@@ -84,6 +84,7 @@ my %calls_of_clerk = (
 	'clear_abandoned_carts' => q{ecommerce.clear_abandoned_carts('-infinity')},
 	'profile_json' => 'ecommerce.profile_json(%1$d)',
 	'set_profile' => q{ecommerce.set_profile(%1$d, name => 'Name %3$d')},
+	'warm_up' => 'ecommerce.warm_up()',
 	'outbox_metrics' => 'count(*) FROM ecommerce.outbox_metrics()',
 	'take_order_events' => 'ecommerce.take_order_events(5, lease_seconds => 1)',
 	'acknowledge_order_events' =>
