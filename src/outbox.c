@@ -317,7 +317,8 @@ take(const Request *request)
 	 */
 	pin_setting("jit", "off");
 	event_shape = jsonb_shape(event_keys, lengthof(event_keys));
-	begin_order_document(&document, NOT_A_PLACEMENT, access.result_context);
+	begin_order_document(&document, NOT_A_PLACEMENT, AS_JSONB,
+						 access.result_context);
 	jsonb_open_array(&document.writer);
 	do
 	{
