@@ -102,6 +102,7 @@ foreach my $call (
 	q{return_items(1, 1, '[{"line": 1, "quantity": 1}]', true)},
 	"receive_stock('{1}', '{1}')",
 	"transfer_stock('a', 1, 1, 0, 1)",
+	'split_stock(1, 2)',
 	'set_promotion_limit(1, 10)',
 	"import_orders('[]')",
 	"archive_orders('infinity')",
