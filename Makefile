@@ -2,14 +2,14 @@ EXTENSION = ecommerce
 MODULE_big = ecommerce
 OBJS = src/ecommerce.o src/statement.o src/arguments.o src/json_text.o src/jsonb_writer.o \
 	src/access.o src/tables.o src/users.o \
-	src/texts.o src/money.o src/addresses.o src/order_lifecycle.o src/stock.o src/order_lines.o \
+	src/texts.o src/money.o src/addresses.o src/order_lifecycle.o src/stock.o src/tills.o src/order_lines.o \
 	src/order_adjustments.o src/checkout.o src/problems.o src/limits.o src/shipping.o \
 	src/discounts.o src/taxes.o src/pricing.o \
 	src/order_history.o src/order_lock.o src/order_balances.o src/order_returns.o src/cancellation.o \
 	src/order_document.o src/cart_document.o src/order_reader.o \
 	src/cart.o src/cart_choices.o src/merge_carts.o src/abandoned_carts.o src/profile.o \
 	src/order_again.o src/place_order.o src/order_listing.o src/order_status.o src/desk.o \
-	src/payments.o src/expire_unpaid_orders.o src/returns.o src/receive_stock.o src/promotions.o src/outbox.o src/outbox_metrics.o \
+	src/payments.o src/expire_unpaid_orders.o src/returns.o src/receive_stock.o src/split_stock.o src/promotions.o src/outbox.o src/outbox_metrics.o \
 	src/import_orders.o src/archive_orders.o \
 	src/erase_user.o src/order_integrity.o src/grants.o src/migrate.o \
 	src/set_owner.o
@@ -32,7 +32,7 @@ FUNCTIONS = sql/functions/migrate.sql sql/functions/set_owner.sql \
 	sql/functions/order_listing.sql sql/functions/order_status.sql sql/functions/desk.sql \
 	sql/functions/payments.sql sql/functions/expire_unpaid_orders.sql \
 	sql/functions/returns.sql \
-	sql/functions/receive_stock.sql sql/functions/promotions.sql \
+	sql/functions/receive_stock.sql sql/functions/split_stock.sql sql/functions/promotions.sql \
 	sql/functions/outbox.sql sql/functions/outbox_metrics.sql \
 	sql/functions/order_integrity.sql \
 	sql/functions/erase_user.sql sql/functions/import_orders.sql \

@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 
 #include "access.h"
 #include "arguments.h"
@@ -61,23 +62,22 @@
 	"                    AND line.order_id = placed.id" \
 	"                    AND product.customer_limit IS NOT NULL)"
 
-static Statement lock_orders_for_update = {
+/* By customer and id, behind one that has been found before. */
+static Statement find_old_orders = {
 	.query =
 	"SELECT customer_id::bigint, id::bigint FROM ecommerce.orders AS placed"
-	" WHERE" IS_DONE_WITH
-	" ORDER BY customer_id, id LIMIT $2 FOR UPDATE SKIP LOCKED",
+	" WHERE (customer_id, id) > ($3, $4) AND" IS_DONE_WITH
+	" ORDER BY customer_id, id LIMIT $2",
 	.result = SPI_OK_SELECT,
-	PARAMETERS(TIMESTAMPTZOID, INT4OID)
+	PARAMETERS(TIMESTAMPTZOID, INT4OID, INT8OID, INT8OID)
 };
 
-static Statement select_still_done_with = {
+static Statement lock_order_for_update = {
 	.query =
-	"SELECT customer_id::bigint, id::bigint"
-	"  FROM unnest($2, $3) AS locked (customer_id, id)"
-	"  JOIN ecommerce.orders AS placed USING (customer_id, id)"
-	" WHERE" IS_DONE_WITH,
+	"SELECT 1 FROM ecommerce.orders WHERE customer_id = $1 AND id = $2"
+	" FOR UPDATE SKIP LOCKED",
 	.result = SPI_OK_SELECT,
-	PARAMETERS(TIMESTAMPTZOID, INT8ARRAYOID, INT8ARRAYOID)
+	PARAMETERS(INT8OID, INT8OID)
 };
 
 /* The rows of a table that belong to the order, as an array, without some columns. */
@@ -85,16 +85,13 @@ static Statement select_still_done_with = {
 	"'" relation "', (SELECT coalesce(jsonb_agg(to_jsonb(its) - '{customer_id," without "}'::text[]" \
 	"                                 ORDER BY " number "), '[]')" \
 	"                   FROM ecommerce." relation " AS its" \
-	"                  WHERE its.customer_id = placed.customer_id" \
-	"                    AND its.order_id = placed.id)"
+	"                  WHERE its.customer_id = $2 AND its.order_id = $3)"
 
-static Statement insert_archived = {
+static Statement select_document = {
 	.query =
-	"INSERT INTO ecommerce.archived_orders (customer_id, order_id, number,"
-	"       order_date, document)"
-	" SELECT customer_id, id, number, order_date,"
-	"        to_jsonb(placed) - '{idempotency_key,fingerprint}'::text[]"
-	"        || jsonb_build_object("
+	"SELECT number::text, order_date::timestamptz,"
+	"       to_jsonb(placed) - '{idempotency_key,fingerprint}'::text[]"
+	"       || jsonb_build_object("
 	ROWS_OF("order_details", "line_number", "order_id") ","
 	ROWS_OF("order_adjustments", "adjustment_number", "order_id") ","
 	ROWS_OF("order_payments", "payment_number", "order_id,person,payload") ","
@@ -102,25 +99,33 @@ static Statement insert_archived = {
 	ROWS_OF("order_returns", "return_number", "order_id,person,reason,idempotency_key") ","
 	ROWS_OF("order_return_lines", "return_number, line_number", "order_id") ","
 	ROWS_OF("order_events", "event_number", "order_id,person,payload") ","
-	"        'cancel_reason', (SELECT payload -> 'reason'"
-	"                            FROM ecommerce.order_events AS event"
-	"                           WHERE event.customer_id = placed.customer_id"
-	"                             AND event.order_id = placed.id"
-	"                             AND event.event = '" EVENT_CANCELLED "'))"
-	"   FROM unnest($1, $2) AS chosen (customer_id, id)"
-	"   JOIN ecommerce.orders AS placed USING (customer_id, id)",
+	"       'cancel_reason', (SELECT payload -> 'reason'"
+	"                           FROM ecommerce.order_events AS event"
+	"                          WHERE event.customer_id = $2 AND event.order_id = $3"
+	"                            AND event.event = '" EVENT_CANCELLED "'))"
+	"  FROM ecommerce.orders AS placed"
+	" WHERE placed.customer_id = $2 AND placed.id = $3 AND" IS_DONE_WITH,
+	.result = SPI_OK_SELECT,
+	PARAMETERS(TIMESTAMPTZOID, INT8OID, INT8OID)
+};
+
+#define DOCUMENT_NCOLUMNS	3
+
+static Statement insert_archived = {
+	.query =
+	"INSERT INTO ecommerce.archived_orders (customer_id, order_id, number,"
+	"       order_date, document)"
+	" VALUES ($1, $2, $3, $4, $5)",
 	.result = SPI_OK_INSERT,
-	PARAMETERS(INT8ARRAYOID, INT8ARRAYOID)
+	PARAMETERS(INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID, JSONBOID)
 };
 
 #define DELETE_ROWS(relation, order_id) { \
 		.query = \
-		"DELETE FROM ecommerce." relation " AS its" \
-		" USING unnest($1, $2) AS archived (customer_id, order_id)" \
-		" WHERE its.customer_id = archived.customer_id" \
-		"   AND its." order_id " = archived.order_id", \
+		"DELETE FROM ecommerce." relation \
+		" WHERE customer_id = $1 AND " order_id " = $2", \
 		.result = SPI_OK_DELETE, \
-		PARAMETERS(INT8ARRAYOID, INT8ARRAYOID) \
+		PARAMETERS(INT8OID, INT8OID) \
 	}
 
 /* What refers to others comes before them. */
@@ -134,11 +139,12 @@ static Statement delete_parts[] = {
 	DELETE_ROWS("order_details", "order_id")
 };
 
-static Statement delete_orders = DELETE_ROWS("orders", "id");
+static Statement delete_order = DELETE_ROWS("orders", "id");
 
 PG_FUNCTION_INFO_V1(archive_orders);
 
-static uint64 archive(NullableDatum before, int32 max);
+static int32 archive(NullableDatum before, int32 max);
+static bool archive_order(NullableDatum before, const NullableDatum *keys);
 
 Datum
 archive_orders(PG_FUNCTION_ARGS)
@@ -146,29 +152,65 @@ archive_orders(PG_FUNCTION_ARGS)
 	Datum		before = required_argument(&fcinfo->args[0], "before");
 	int32		max = integer_argument(&fcinfo->args[1], "max", 1);
 
-	PG_RETURN_INT32((int32) archive(not_null(before), max));
+	PG_RETURN_INT32(archive(not_null(before), max));
 }
 
-static uint64
+static int32
 archive(NullableDatum before, int32 max)
 {
 	Access		access;
-	NullableDatum values[] = {before, integer_value(max), NULL_VALUE};
-	NullableDatum orders[2];
-	uint64		count;
+	NullableDatum values[] = {
+		before,
+		NULL_VALUE,
+		bigint_value(PG_INT64_MIN),
+		bigint_value(PG_INT64_MIN)
+	};
+	int32		archived = 0;
+	uint64		wanted;
+	uint64		nfound;
 
 	begin_staff_access(&access);
 	pin_setting("TimeZone", "UTC"); /* of times in documents */
-	count = execute(&lock_orders_for_update, values, FRESH_SNAPSHOT);
-	values[1] = bigint_array(SPI_tuptable, count, 0);
-	values[2] = bigint_array(SPI_tuptable, count, 1);
-	count = execute(&select_still_done_with, values, LATEST_SNAPSHOT);
-	orders[0] = bigint_array(SPI_tuptable, count, 0);
-	orders[1] = bigint_array(SPI_tuptable, count, 1);
-	require_written(execute(&insert_archived, orders, LATEST_SNAPSHOT), count);
-	for (size_t i = 0; i < lengthof(delete_parts); i++)
-		execute(&delete_parts[i], orders, LATEST_SNAPSHOT);
-	require_written(execute(&delete_orders, orders, LATEST_SNAPSHOT), count);
+	do
+	{
+		SPITupleTable *orders;
+
+		wanted = max - archived;
+		values[1] = integer_value((int32) wanted);
+		nfound = execute(&find_old_orders, values, FRESH_SNAPSHOT);
+		orders = SPI_tuptable;
+		for (uint64 i = 0; i < nfound; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			read_row(orders, i, &values[2], 2);
+			archived += archive_order(before, &values[2]);
+		}
+		SPI_freetuptable(orders);
+	} while (nfound == wanted && archived < max);
 	end_access(&access);
-	return count;
+	return archived;
+}
+
+static bool
+archive_order(NullableDatum before, const NullableDatum *keys)
+{
+	NullableDatum done[] = {before, keys[0], keys[1]};
+	NullableDatum row[2 + DOCUMENT_NCOLUMNS] = {keys[0], keys[1]};
+	SPITupleTable *documents;
+	bool		is_done;
+
+	if (execute(&lock_order_for_update, keys, FRESH_SNAPSHOT) == 0)
+		return false;
+	is_done = execute(&select_document, done, LATEST_SNAPSHOT) > 0;
+	documents = SPI_tuptable;
+	if (is_done)
+	{
+		read_row(documents, 0, &row[2], DOCUMENT_NCOLUMNS);
+		require_written(execute(&insert_archived, row, LATEST_SNAPSHOT), 1);
+		for (size_t i = 0; i < lengthof(delete_parts); i++)
+			execute(&delete_parts[i], keys, LATEST_SNAPSHOT);
+		require_written(execute(&delete_order, keys, LATEST_SNAPSHOT), 1);
+	}
+	SPI_freetuptable(documents);
+	return is_done;
 }

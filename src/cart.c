@@ -46,7 +46,8 @@ static Statement lock_product_key_share = {
 		" ON CONFLICT (user_id, product_id)" \
 		" DO UPDATE SET quantity = " quantity ", unit_price = excluded.unit_price," \
 		"               currency = excluded.currency," \
-		"               product_name = excluded.product_name, changed_at = now()" \
+		"               product_name = excluded.product_name," \
+		"               changed_at = excluded.changed_at" \
 		condition, \
 		.result = SPI_OK_INSERT, \
 		PARAMETERS(INT8OID, INT8OID, INT4OID, NUMERICOID, TEXTOID, TEXTOID) \

@@ -84,14 +84,21 @@ typedef struct Discount
 /* Their order is made in C: a sort costs more than a list of a few promotions. */
 static Statement select_promotions = {
 	.query =
-	"SELECT (SELECT remaining::bigint FROM ecommerce.promotion_levels AS level"
-	"         WHERE level.promotion_id = promotions.id AND level.bucket = 0)"
-	PROMOTION_COLUMNS(COLUMN_SELECTED)
+	"SELECT true" PROMOTION_COLUMNS(COLUMN_SELECTED)
 	"  FROM ecommerce.promotions"
 	" WHERE (code IS NULL AND is_active)"
 	"    OR upper(code COLLATE \"C\") = ANY ($1)",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(TEXTARRAYOID)
+};
+
+static Statement select_levels = {
+	.query =
+	"SELECT promotion_id::bigint, remaining::bigint"
+	"  FROM ecommerce.promotion_levels"
+	" WHERE bucket = 0 AND promotion_id = ANY ($1)",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8ARRAYOID)
 };
 
 static Statement count_uses = {
@@ -157,12 +164,15 @@ static Statement select_used = {
 
 static bool take_single_use(const List *promotions);
 static bool lock_uses(Checkout *checkout, NullableDatum ids);
+static void read_levels(Statement *statement, const List *promotions,
+						NullableDatum ids, Visibility visibility);
 static List *read_uses(List *used, const LockedOrder *order);
 static int	compare_uses(const ListCell *a, const ListCell *b);
 static void number_uses(const List *used, NullableDatum *arrays);
 static List *coupons_of(const Checkout *checkout);
 static List *read_promotions(Checkout *checkout, const List *coupons,
 							 Visibility visibility);
+static void read_limits(const List *promotions, Visibility visibility);
 static void count_customers_uses(const Checkout *checkout, List *promotions,
 								 Visibility visibility);
 static const char *refusal_of(const Checkout *checkout,
@@ -275,20 +285,9 @@ static bool
 lock_uses(Checkout *checkout, NullableDatum ids)
 {
 	bool		are_left = true;
-	uint64		nlevels;
 	ListCell   *cell;
 
-	foreach(cell, checkout->limited)
-		((Promotion *) lfirst(cell))->remaining = NULL_VALUE;
-	nlevels = execute(&lock_levels, &ids, FRESH_SNAPSHOT);
-	for (uint64 i = 0; i < nlevels; i++)
-	{
-		NullableDatum row[2];
-
-		read_row(SPI_tuptable, i, row, lengthof(row));
-		find_promotion(checkout->limited,
-					   DatumGetInt64(row[0].value))->remaining = row[1];
-	}
+	read_levels(&lock_levels, checkout->limited, ids, FRESH_SNAPSHOT);
 	foreach(cell, checkout->limited)
 	{
 		const Promotion *promotion = lfirst(cell);
@@ -306,6 +305,27 @@ lock_uses(Checkout *checkout, NullableDatum ids)
 		are_left = false;
 	}
 	return are_left;
+}
+
+/* One without a row has none left. */
+static void
+read_levels(Statement *statement, const List *promotions, NullableDatum ids,
+			Visibility visibility)
+{
+	uint64		nlevels;
+	ListCell   *cell;
+
+	foreach(cell, promotions)
+		((Promotion *) lfirst(cell))->remaining = NULL_VALUE;
+	nlevels = execute(statement, &ids, visibility);
+	for (uint64 i = 0; i < nlevels; i++)
+	{
+		NullableDatum row[2];
+
+		read_row(SPI_tuptable, i, row, lengthof(row));
+		find_promotion(promotions,
+					   DatumGetInt64(row[0].value))->remaining = row[1];
+	}
 }
 
 void
@@ -418,11 +438,11 @@ read_promotions(Checkout *checkout, const List *coupons, Visibility visibility)
 		Promotion  *promotion = palloc0(sizeof(Promotion));
 
 		read_row(rows, i, row, lengthof(row));
-		promotion->remaining = row[0];
 		memcpy(promotion->columns, &row[1], sizeof(promotion->columns));
 		promotions = lappend(promotions, promotion);
 	}
 	list_sort(promotions, compare_priorities);
+	read_limits(promotions, visibility);
 	count_customers_uses(checkout, promotions, visibility);
 	foreach(cell, promotions)
 	{
@@ -431,6 +451,23 @@ read_promotions(Checkout *checkout, const List *coupons, Visibility visibility)
 		promotion->refusal = refusal_of(checkout, promotion);
 	}
 	return promotions;
+}
+
+/* Without a lock. */
+static void
+read_limits(const List *promotions, Visibility visibility)
+{
+	List	   *limited = NIL;
+	ListCell   *cell;
+
+	foreach(cell, promotions)
+	{
+		if (!((Promotion *) lfirst(cell))->usage_limit.isnull)
+			limited = lappend(limited, lfirst(cell));
+	}
+	if (limited != NIL)
+		read_levels(&select_levels, limited, promotion_ids_value(limited),
+					visibility);
 }
 
 /* An order placed since the snapshot of REPEATABLE READ counts, too. */

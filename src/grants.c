@@ -107,6 +107,7 @@ static const FunctionPrivilege functions[] = {
 	{STAFF, "ecommerce.expire_unpaid_orders"},
 	{STAFF, "ecommerce.return_items"},
 	{STAFF, "ecommerce.receive_stock"},
+	{STAFF, "ecommerce.split_stock"},
 	{STAFF, "ecommerce.set_promotion_limit"},
 	{STAFF, "ecommerce.take_order_events"},
 	{STAFF, "ecommerce.acknowledge_order_events"},

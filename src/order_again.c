@@ -47,7 +47,7 @@ static Statement put_item = {
 	"INSERT INTO ecommerce.cart_items AS item (user_id, product_id, quantity,"
 	"       unit_price, product_name, currency)"
 	" VALUES ($1, $2, $3, $4, $5, $6)"
-	" ON CONFLICT (user_id, product_id) DO UPDATE SET changed_at = now(),"
+	" ON CONFLICT (user_id, product_id) DO UPDATE SET changed_at = excluded.changed_at,"
 	" quantity = greatest(item.quantity, excluded.quantity)",
 	.result = SPI_OK_INSERT,
 	PARAMETERS(INT8OID, INT8OID, INT4OID, NUMERICOID, TEXTOID, TEXTOID)

@@ -529,7 +529,7 @@ static Statement invariants[] = {
 			  "       UNION ALL SELECT 'ecommerce.products', NULL, id, count(*)"
 			  "         FROM ecommerce.products GROUP BY id"
 			  "       UNION ALL SELECT 'ecommerce.stock_levels', NULL, product_id, count(*)"
-			  "         FROM ecommerce.stock_levels GROUP BY bucket, product_id"
+			  "         FROM ecommerce.stock_levels GROUP BY bucket, product_id, till"
 			  "       UNION ALL SELECT 'ecommerce.carts', user_id, NULL, count(*)"
 			  "         FROM ecommerce.carts GROUP BY user_id"
 			  "       UNION ALL SELECT 'ecommerce.cart_items', user_id, product_id, count(*)"
@@ -552,11 +552,11 @@ static Statement invariants[] = {
 
 	INVARIANT("stock_is_never_negative",
 			  "NULL::bigint, NULL::bigint, product_id::bigint,"
-			  " jsonb_build_object('bucket', bucket, 'quantity', quantity)"
+			  " jsonb_build_object('bucket', bucket, 'till', till, 'quantity', quantity)"
 			  " FROM ecommerce.stock_levels WHERE (quantity >= 0) IS NOT TRUE"),
 	INVARIANT("stock_has_a_product",
 			  "NULL::bigint, NULL::bigint, product_id::bigint,"
-			  " jsonb_build_object('bucket', bucket, 'quantity', quantity)"
+			  " jsonb_build_object('bucket', bucket, 'till', till, 'quantity', quantity)"
 			  " FROM ecommerce.stock_levels AS stock"
 			  " WHERE NOT EXISTS (SELECT FROM ecommerce.products"
 			  "                    WHERE products.id = stock.product_id)"),

@@ -22,9 +22,12 @@
  * No lease is longer than LEASE_MAX, and one that seems to be is none: the clock
  * was ahead when it was given.
  *
- * The rows of other consumers are skipped, not waited for (SKIP LOCKED); they
- * are few, so the partial indexes on what is outstanding find the next ones
- * at once, however long the history.
+ * What is available is found without locks, among all customers' events; then each
+ * event is locked by its key, if it still is as it was found.  So consumers do not
+ * meet, and where customers are distributed each lock is one shard's.  The rows of
+ * other consumers are skipped, not waited for (SKIP LOCKED); they are few, so the
+ * partial indexes on what is outstanding find the next ones at once, however long
+ * the history.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,6 +36,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/array.h"
+#include "utils/fmgrprotos.h"
 
 #include "arguments.h"
 #include "order_lifecycle.h"
@@ -52,22 +56,27 @@ typedef struct Request
 	int32		lease_seconds;
 } Request;
 
+/* The key comes first, wherever an event is found. */
+enum found_column
+{
+	FOUND_CUSTOMER_ID, FOUND_ORDER_ID, FOUND_NUMBER, FOUND_NKEYS,
+	FOUND_ID = FOUND_NKEYS, FOUND_TAKEN_UNTIL, FOUND_NCOLUMNS
+};
+
+#define FOUND_COLUMNS \
+	"customer_id::bigint, order_id::bigint, event_number::integer, id::bigint," \
+	" taken_until::timestamptz"
+
 enum event_column
 {
-	EVENT_ID, EVENT_NAME, EVENT_ORDER_ID, EVENT_CUSTOMER_ID, EVENT_OLD_STATUS,
-	EVENT_NEW_STATUS, EVENT_PAYLOAD, EVENT_ACTOR, EVENT_ATTEMPT,
-	EVENT_CREATED_AT, EVENT_NCOLUMNS
+	EVENT_NAME, EVENT_OLD_STATUS, EVENT_NEW_STATUS, EVENT_PAYLOAD, EVENT_ACTOR,
+	EVENT_ATTEMPT, EVENT_CREATED_AT, EVENT_NCOLUMNS
 };
 
 /* In stored order: by length, then by bytes. */
 static const char *const event_keys[] = {
 	"id", "actor", "event", "order", "attempt", "payload", "customer",
 	"order_id", "created_at", "new_status", "old_status", "customer_id"
-};
-
-enum undelivered_column
-{
-	UNDELIVERED_ID, UNDELIVERED_IS_FAILED, UNDELIVERED_NCOLUMNS
 };
 
 /*
@@ -89,15 +98,13 @@ enum undelivered_column
  * The sub-select finds the order's first outstanding event by the primary key;
  * as NOT EXISTS it would be a join, for which the planner might read them all.
  *
- * $2 is from before the locks that this waits for, so it is too early to judge
- * how far in the future a lease ends.
+ * $2 is from before the leases that others have given meanwhile, so it is too
+ * early to judge how far in the future a lease ends.
  */
-#define LOCK_EVENTS(outstanding, of_this_name) \
-	"SELECT id::bigint, event::text, order_id::bigint, customer_id::bigint," \
-	"       old_status::text, new_status::text, payload::jsonb, actor::text," \
-	"       (" NEXT_ATTEMPT ")::integer, created_at::timestamptz" \
+#define FIND_AVAILABLE(outstanding, of_this_name, behind) \
+	"SELECT " FOUND_COLUMNS \
 	"  FROM ecommerce.order_events AS outstanding" \
-	" WHERE " outstanding of_this_name \
+	" WHERE " outstanding of_this_name behind \
 	"   AND (taken_until IS NULL OR taken_until <= $2" \
 	"        OR taken_until > clock_timestamp() + interval '" CppAsString2(LEASE_MAX) " s')" \
 	"   AND event_number =" \
@@ -105,18 +112,45 @@ enum undelivered_column
 	"         WHERE customer_id = outstanding.customer_id" \
 	"           AND order_id = outstanding.order_id" \
 	"           AND " OUTSTANDING of_this_name ")" \
-	" ORDER BY id LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED"
+	" ORDER BY id LIMIT $1"
 
-static Statement lock_events = {
-	.query = LOCK_EVENTS(OUTSTANDING, ""),
+static Statement find_available = {
+	.query = FIND_AVAILABLE(OUTSTANDING, "", ""),
 	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8OID, TIMESTAMPTZOID)
 };
 
-static Statement lock_events_of_name = {
-	.query = LOCK_EVENTS(OUTSTANDING_BY_NAME, " AND event = $3"),
+static Statement find_available_of_name = {
+	.query = FIND_AVAILABLE(OUTSTANDING_BY_NAME, " AND event = $3", ""),
 	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8OID, TIMESTAMPTZOID, TEXTOID)
+};
+
+/* Those behind an event that was found before. */
+static Statement find_further = {
+	.query = FIND_AVAILABLE(OUTSTANDING, "", " AND id > $4"),
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, TIMESTAMPTZOID, TEXTOID, INT8OID)
+};
+
+static Statement find_further_of_name = {
+	.query = FIND_AVAILABLE(OUTSTANDING_BY_NAME, " AND event = $3", " AND id > $4"),
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, TIMESTAMPTZOID, TEXTOID, INT8OID)
+};
+
+#define OF_KEY " WHERE customer_id = $1 AND order_id = $2 AND event_number = $3"
+
+/* Whoever has taken it since has changed taken_until. */
+static Statement lock_event = {
+	.query =
+	"SELECT event::text, old_status::text, new_status::text, payload::jsonb,"
+	"       actor::text, (" NEXT_ATTEMPT ")::integer, created_at::timestamptz"
+	"  FROM ecommerce.order_events" OF_KEY " AND " OUTSTANDING
+	"   AND taken_until IS NOT DISTINCT FROM $4"
+	" FOR NO KEY UPDATE SKIP LOCKED",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, INT8OID, INT4OID, TIMESTAMPTZOID)
 };
 
 /* Each further lease is twice as long, up to an hour: exponential back-off. */
@@ -124,51 +158,54 @@ static Statement lease_events = {
 	.query =
 	"UPDATE ecommerce.order_events"
 	"   SET attempts = " NEXT_ATTEMPT ","
-	"       taken_until = $2 + make_interval(secs =>"
-	"           least($3 * power(2, greatest(0, least(attempts, 30))), greatest($3, 3600)))"
+	"       taken_until = to_timestamp($2 + least("
+	"           $3 * power(2, greatest(0, least(attempts, 30))), greatest($3, 3600)))"
 	" WHERE id = ANY ($1) AND " OUTSTANDING,
 	.result = SPI_OK_UPDATE,
-	PARAMETERS(INT8ARRAYOID, TIMESTAMPTZOID, INT4OID)
+	PARAMETERS(INT8ARRAYOID, FLOAT8OID, INT4OID)
 };
 
 /* In the order of ids, so that consumers never wait for each other in a circle. */
-static Statement lock_undelivered = {
+static Statement find_undelivered = {
 	.query =
-	"SELECT id::bigint, (failed_at IS NOT NULL)::boolean"
-	"  FROM ecommerce.order_events"
-	" WHERE id = ANY ($1) AND " UNDELIVERED
-	" ORDER BY id FOR NO KEY UPDATE",
+	"SELECT " FOUND_COLUMNS "  FROM ecommerce.order_events"
+	" WHERE id = ANY ($1) AND " UNDELIVERED " ORDER BY id",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8ARRAYOID)
 };
 
+/* Marks an event that is in a state, and finds one that still is. */
+typedef struct Mark
+{
+	Statement	update;
+	Statement	select;
+} Mark;
+
+#define MARK(state, changes, ...) { \
+		.update = { \
+			.query = "UPDATE ecommerce.order_events SET " changes OF_KEY " AND " state, \
+			.result = SPI_OK_UPDATE, \
+			PARAMETERS(INT8OID, INT8OID, INT4OID __VA_ARGS__) \
+		}, \
+		.select = { \
+			.query = "SELECT 1 FROM ecommerce.order_events" OF_KEY " AND " state, \
+			.result = SPI_OK_SELECT, \
+			PARAMETERS(INT8OID, INT8OID, INT4OID) \
+		} \
+	}
+
 /* A dead letter that has been delivered after all is none. */
-static Statement mark_delivered = {
-	.query =
-	"UPDATE ecommerce.order_events"
-	"   SET delivered_at = $2, failed_at = NULL, failure = NULL"
-	" WHERE id = ANY ($1) AND " UNDELIVERED,
-	.result = SPI_OK_UPDATE,
-	PARAMETERS(INT8ARRAYOID, TIMESTAMPTZOID)
-};
+static Mark delivered =
+MARK("delivered_at IS NULL",
+	 "delivered_at = $4, failed_at = NULL, failure = NULL",, TIMESTAMPTZOID);
 
-static Statement mark_failed = {
-	.query =
-	"UPDATE ecommerce.order_events SET failed_at = $2, failure = $3"
-	" WHERE id = ANY ($1) AND " OUTSTANDING,
-	.result = SPI_OK_UPDATE,
-	PARAMETERS(INT8ARRAYOID, TIMESTAMPTZOID, TEXTOID)
-};
+static Mark failed =
+MARK(OUTSTANDING, "failed_at = $4, failure = $5",, TIMESTAMPTZOID, TEXTOID);
 
-/* As if they had never been taken. */
-static Statement release = {
-	.query =
-	"UPDATE ecommerce.order_events"
-	"   SET failed_at = NULL, failure = NULL, taken_until = NULL, attempts = 0"
-	" WHERE id = ANY ($1) AND " UNDELIVERED,
-	.result = SPI_OK_UPDATE,
-	PARAMETERS(INT8ARRAYOID)
-};
+/* As if it had never been taken. */
+static Mark released =
+MARK("delivered_at IS NULL",
+	 "failed_at = NULL, failure = NULL, taken_until = NULL, attempts = 0");
 
 PG_FUNCTION_INFO_V1(take_order_events);
 PG_FUNCTION_INFO_V1(acknowledge_order_events);
@@ -176,15 +213,20 @@ PG_FUNCTION_INFO_V1(fail_order_events);
 PG_FUNCTION_INFO_V1(release_order_events);
 
 static Jsonb *take(const Request *request);
-static uint64 lock_available_events(const Request *request, TimestampTz now);
-static void lease(const Request *request, SPITupleTable *events, uint64 count,
-				  TimestampTz now);
+static uint64 find(const Request *request, TimestampTz now, int64 max,
+				   NullableDatum last_id);
+static bool take_event(OrderDocument *document, const JsonbShape *event_shape,
+					   const NullableDatum *found);
+static void lease(const Request *request, TimestampTz now,
+				  ArrayBuildState *taken);
+static uint64 find_undelivered_events(NullableDatum ids);
 static void put_event(OrderDocument *document, const JsonbShape *event_shape,
-					  SPITupleTable *events, uint64 row);
+					  const NullableDatum *found, const NullableDatum *event);
 static NullableDatum ids_argument(const NullableDatum *argument);
 static NullableDatum reason_argument(const NullableDatum *argument);
-static uint64 lock(NullableDatum ids, uint64 *failed);
-static void refuse_repeated_id(int64 id);
+static int32 mark_events(NullableDatum ids, Mark *mark, NullableDatum at,
+						 NullableDatum reason);
+pg_noreturn static void refuse_repeated_id(int64 id);
 
 Datum
 take_order_events(PG_FUNCTION_ARGS)
@@ -207,39 +249,29 @@ Datum
 acknowledge_order_events(PG_FUNCTION_ARGS)
 {
 	Access		access;
-	NullableDatum values[] = {
-		ids_argument(&fcinfo->args[0]),
-		timestamptz_value(GetCurrentTimestamp())
-	};
-	uint64		failed;
-	uint64		undelivered;
+	NullableDatum ids = ids_argument(&fcinfo->args[0]);
+	NullableDatum now = timestamptz_value(GetCurrentTimestamp());
+	int32		count;
 
 	begin_delivery_access(&access);
-	undelivered = lock(values[0], &failed);
-	require_written(execute(&mark_delivered, values, FRESH_SNAPSHOT),
-					undelivered);
+	count = mark_events(ids, &delivered, now, NULL_VALUE);
 	end_access(&access);
-	PG_RETURN_INT32(undelivered);
+	PG_RETURN_INT32(count);
 }
 
 Datum
 fail_order_events(PG_FUNCTION_ARGS)
 {
 	Access		access;
-	NullableDatum values[] = {
-		ids_argument(&fcinfo->args[0]),
-		timestamptz_value(GetCurrentTimestamp()),
-		reason_argument(&fcinfo->args[1])
-	};
-	uint64		failed;
-	uint64		outstanding;
+	NullableDatum ids = ids_argument(&fcinfo->args[0]);
+	NullableDatum reason = reason_argument(&fcinfo->args[1]);
+	NullableDatum now = timestamptz_value(GetCurrentTimestamp());
+	int32		count;
 
 	begin_delivery_access(&access);
-	outstanding = lock(values[0], &failed) - failed;
-	require_written(execute(&mark_failed, values, FRESH_SNAPSHOT),
-					outstanding);
+	count = mark_events(ids, &failed, now, reason);
 	end_access(&access);
-	PG_RETURN_INT32(outstanding);
+	PG_RETURN_INT32(count);
 }
 
 Datum
@@ -247,20 +279,20 @@ release_order_events(PG_FUNCTION_ARGS)
 {
 	Access		access;
 	NullableDatum ids = ids_argument(&fcinfo->args[0]);
-	uint64		failed;
-	uint64		undelivered;
+	int32		count;
 
 	begin_staff_access(&access);
-	undelivered = lock(ids, &failed);
-	require_written(execute(&release, &ids, FRESH_SNAPSHOT), undelivered);
+	count = mark_events(ids, &released, NULL_VALUE, NULL_VALUE);
 	end_access(&access);
-	PG_RETURN_INT32(undelivered);
+	PG_RETURN_INT32(count);
 }
 
 /*
- * Locks the events until the transaction ends, and leases them beyond it.
- * Raises 42501 for a caller who may not deliver events, 55000 for older
- * tables.
+ * Locks the events until the transaction ends, and leases them beyond it.  What
+ * is found is looked through once: further events are looked for behind it, more
+ * each time, for as long as others have locked what was found.
+ *
+ * Raises 42501 for a caller who may not deliver events, 55000 for older tables.
  */
 static Jsonb *
 take(const Request *request)
@@ -269,8 +301,11 @@ take(const Request *request)
 	TimestampTz now = GetCurrentTimestamp();
 	OrderDocument document;
 	JsonbShape *event_shape;
-	SPITupleTable *events;
-	uint64		count;
+	NullableDatum last_id = NULL_VALUE;
+	int64		wanted = request->max;
+	uint64		nfound;
+	ArrayBuildState *taken = initArrayResult(INT8OID, CurrentMemoryContext,
+											 false);
 	Jsonb	   *result;
 
 	begin_delivery_access(&access);
@@ -281,17 +316,35 @@ take(const Request *request)
 	 * query.
 	 */
 	pin_setting("jit", "off");
-	count = lock_available_events(request, now);
-	events = SPI_tuptable;
-	lease(request, events, count, now);
-
 	event_shape = jsonb_shape(event_keys, lengthof(event_keys));
 	begin_order_document(&document, NOT_A_PLACEMENT, AS_JSONB,
 						 access.result_context);
 	jsonb_open_array(&document.writer);
-	for (uint64 i = 0; i < count; i++)
-		put_event(&document, event_shape, events, i);
+	do
+	{
+		SPITupleTable *events;
+
+		nfound = find(request, now, wanted, last_id);
+		events = SPI_tuptable;
+		for (uint64 i = 0; i < nfound && taken->nelems < request->max; i++)
+		{
+			NullableDatum found[FOUND_NCOLUMNS];
+
+			CHECK_FOR_INTERRUPTS();
+			read_row(events, i, found, lengthof(found));
+			last_id = found[FOUND_ID];
+			if (take_event(&document, event_shape, found))
+				accumArrayResult(taken, found[FOUND_ID].value, false, INT8OID,
+								 CurrentMemoryContext);
+		}
+		SPI_freetuptable(events);
+		if (nfound < (uint64) wanted)
+			break;
+		wanted *= 2;
+	} while (taken->nelems < request->max);
 	jsonb_close_array(&document.writer);
+	if (taken->nelems > 0)
+		lease(request, now, taken);
 	result = jsonb_finish(&document.writer);
 	end_access(&access);
 	return result;
@@ -299,58 +352,80 @@ take(const Request *request)
 
 /* Leaves the events in SPI_tuptable. */
 static uint64
-lock_available_events(const Request *request, TimestampTz now)
+find(const Request *request, TimestampTz now, int64 max, NullableDatum last_id)
 {
 	NullableDatum values[] = {
-		bigint_value(request->max),
+		bigint_value(max),
 		timestamptz_value(now),
-		request->event
+		request->event,
+		last_id
 	};
+	Statement  *statement;
 
-	return execute(request->event.isnull ? &lock_events : &lock_events_of_name,
-				   values, FRESH_SNAPSHOT);
+	if (request->event.isnull)
+		statement = last_id.isnull ? &find_available : &find_further;
+	else
+		statement = last_id.isnull ? &find_available_of_name :
+			&find_further_of_name;
+	return execute(statement, values, FRESH_SNAPSHOT);
+}
+
+/* False if somebody else has it, or had. */
+static bool
+take_event(OrderDocument *document, const JsonbShape *event_shape,
+		   const NullableDatum *found)
+{
+	NullableDatum values[FOUND_NKEYS + 1];
+	NullableDatum event[EVENT_NCOLUMNS];
+	SPITupleTable *events;
+	uint64		locked;
+
+	memcpy(values, found, FOUND_NKEYS * sizeof(NullableDatum));
+	values[FOUND_NKEYS] = found[FOUND_TAKEN_UNTIL];
+	locked = execute(&lock_event, values, FRESH_SNAPSHOT);
+	events = SPI_tuptable;
+	if (locked > 0)
+	{
+		read_row(events, 0, event, lengthof(event));
+		put_event(document, event_shape, found, event);
+	}
+	SPI_freetuptable(events);
+	return locked > 0;
 }
 
 /*
- * Raises 09000 when a trigger of the shop's keeps an event from being leased:
- * it would be given out again at once.
+ * Raises 09000 when a trigger of the shop's keeps an event from being leased: it
+ * would be given out again at once.
  */
 static void
-lease(const Request *request, SPITupleTable *events, uint64 count,
-	  TimestampTz now)
+lease(const Request *request, TimestampTz now, ArrayBuildState *taken)
 {
 	NullableDatum values[] = {
-		bigint_array(events, count, EVENT_ID),
-		timestamptz_value(now),
+		not_null(makeArrayResult(taken, CurrentMemoryContext)),
+		not_null(DirectFunctionCall2(timestamptz_part,
+									 CStringGetTextDatum("epoch"),
+									 TimestampTzGetDatum(now))),
 		integer_value(request->lease_seconds)
 	};
-
 	uint64		leased = execute(&lease_events, values, FRESH_SNAPSHOT);
-	uint64		failed;
 
 	/* Raises the error that says so, if ids are the reason. */
-	if (leased > count)
-		lock(values[0], &failed);
-	require_written(leased, count);
+	if (leased > (uint64) taken->nelems)
+		find_undelivered_events(values[0]);
+	require_written(leased, taken->nelems);
 }
 
 /* Order and customer are as they are now, not as they were at the event. */
 static void
 put_event(OrderDocument *document, const JsonbShape *event_shape,
-		  SPITupleTable *events, uint64 row)
+		  const NullableDatum *found, const NullableDatum *event)
 {
 	JsonbWriter *writer = &document->writer;
-	NullableDatum event[EVENT_NCOLUMNS];
-	int64		customer_id;
-	int64		order_id;
-
-	CHECK_FOR_INTERRUPTS();
-	read_row(events, row, event, lengthof(event));
-	customer_id = DatumGetInt64(event[EVENT_CUSTOMER_ID].value);
-	order_id = DatumGetInt64(event[EVENT_ORDER_ID].value);
+	int64		customer_id = DatumGetInt64(found[FOUND_CUSTOMER_ID].value);
+	int64		order_id = DatumGetInt64(found[FOUND_ORDER_ID].value);
 
 	jsonb_open_object(writer, event_shape);
-	jsonb_put_int8(writer, event[EVENT_ID]);
+	jsonb_put_int8(writer, found[FOUND_ID]);
 	jsonb_put_text(writer, event[EVENT_ACTOR]);
 	jsonb_put_text(writer, event[EVENT_NAME]);
 	if (!put_order(document, customer_id, order_id, FRESH_SNAPSHOT))
@@ -388,32 +463,62 @@ reason_argument(const NullableDatum *argument)
 }
 
 /*
- * Locks those of the events that have not been delivered, and returns how many
- * they are, and how many of them have failed.  Raises 55000 if two have one id.
+ * Returns how many of the events have not been delivered, with these in
+ * SPI_tuptable.  Raises 55000 if two of them have one id.
  */
 static uint64
-lock(NullableDatum ids, uint64 *failed)
+find_undelivered_events(NullableDatum ids)
 {
-	uint64		count = execute(&lock_undelivered, &ids, FRESH_SNAPSHOT);
-	SPITupleTable *events = SPI_tuptable;
+	uint64		count = execute(&find_undelivered, &ids, FRESH_SNAPSHOT);
 	int64		previous = 0;
 
-	*failed = 0;
 	for (uint64 i = 0; i < count; i++)
 	{
-		NullableDatum event[UNDELIVERED_NCOLUMNS];
+		NullableDatum found[FOUND_NCOLUMNS];
 		int64		id;
 
-		CHECK_FOR_INTERRUPTS();
-		read_row(events, i, event, lengthof(event));
-		id = DatumGetInt64(event[UNDELIVERED_ID].value);
+		read_row(SPI_tuptable, i, found, lengthof(found));
+		id = DatumGetInt64(found[FOUND_ID].value);
 		if (i > 0 && id == previous)
 			refuse_repeated_id(id);
 		previous = id;
-		*failed += DatumGetBool(event[UNDELIVERED_IS_FAILED].value);
+	}
+	return count;
+}
+
+/*
+ * Marks those of the events that are in the state for it, which is known once
+ * their rows are locked, and returns how many.  Raises 55000 if two events have
+ * one id, and 09000 when a trigger of the shop's keeps one as it was.
+ */
+static int32
+mark_events(NullableDatum ids, Mark *mark, NullableDatum at,
+			NullableDatum reason)
+{
+	uint64		count = find_undelivered_events(ids);
+	SPITupleTable *events = SPI_tuptable;
+	int32		marked = 0;
+
+	for (uint64 i = 0; i < count; i++)
+	{
+		NullableDatum found[FOUND_NCOLUMNS];
+		NullableDatum values[FOUND_NKEYS + 2];
+		uint64		written;
+
+		CHECK_FOR_INTERRUPTS();
+		read_row(events, i, found, lengthof(found));
+		memcpy(values, found, FOUND_NKEYS * sizeof(NullableDatum));
+		values[FOUND_NKEYS] = at;
+		values[FOUND_NKEYS + 1] = reason;
+		written = execute(&mark->update, values, FRESH_SNAPSHOT);
+		if (written == 0)
+			require_written(0, execute(&mark->select, values, LATEST_SNAPSHOT));
+		else
+			require_written(written, 1);
+		marked += written;
 	}
 	SPI_freetuptable(events);
-	return count;
+	return marked;
 }
 
 static void

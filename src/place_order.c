@@ -15,7 +15,8 @@
  *	 is never read, then emptied.
  * - Stock is locked in the order of product ids, by everyone, so that two orders
  *	 never wait for each other; then it is decremented.  So are the uses of
- *	 promotions that have a limit, by promotion id.
+ *	 promotions that have a limit, by promotion id.  An order of a product that
+ *	 is split comes to this last, for there others wait.
  *
  * Locks are taken in this order within every call: user, cart, cart items,
  * order, stock by product id, uses by promotion id, new rows.  There is no subtransaction and no
@@ -113,6 +114,8 @@ static Document *place_order_of(DocumentFormat format, int64 user_id,
 static void check_request(const Request *request);
 static Document *place(const Access *access, DocumentFormat format,
 					   const Request *request, bool *is_new);
+static void refuse_shortages(Checkout *checkout);
+static void take_stock_and_uses(Checkout *checkout);
 static Document *find_earlier_order(const Access *access,
 									DocumentFormat format,
 									const Request *request);
@@ -251,9 +254,10 @@ place(const Access *access, DocumentFormat format, const Request *request,
 	  bool *is_new)
 {
 	Checkout	checkout;
-	LockedStock stock;
 	Order		order;
 	Document   *earlier;
+	Document   *document;
+	bool		is_hot;
 
 	lock_checkout(&checkout, request->user_id);
 	earlier = find_earlier_order(access, format, request);
@@ -268,11 +272,11 @@ place(const Access *access, DocumentFormat format, const Request *request,
 				   what_was_seen(request), FRESH_SNAPSHOT);
 	refuse_problems(&checkout);
 	check_what_was_seen(request, &checkout);
-	lock_stock(&stock, checkout.stock_bucket, checkout.units, checkout.count);
-	find_shortages(&checkout);
-	take_promotion_uses(&checkout);
-	refuse_problems(&checkout);
-	take_stock(&stock, checkout.units, checkout.count);
+	is_hot = is_split(checkout.units, checkout.count);
+	if (is_hot)
+		refuse_shortages(&checkout);
+	else
+		take_stock_and_uses(&checkout);
 	write_order(&order, request, &checkout);
 	insert_order_lines(order.user_id, DatumGetInt64(order.id.value),
 					   checkout.lines, checkout.count);
@@ -282,7 +286,37 @@ place(const Access *access, DocumentFormat format, const Request *request,
 	write_placement(access, order.user_id, DatumGetInt64(order.id.value),
 					order.order_status);
 	forget_choices(&checkout);
-	return placed_order(access, format, &order, &checkout);
+	document = placed_order(access, format, &order, &checkout);
+	if (is_hot)
+		take_stock_and_uses(&checkout);
+	return document;
+}
+
+/*
+ * What is short now is refused before anything is written, and before anybody is
+ * waited for.  At REPEATABLE READ and above the snapshot may have less than there
+ * is by now: that is for the locks to find out.
+ */
+static void
+refuse_shortages(Checkout *checkout)
+{
+	read_stock(checkout->stock_bucket, checkout->units, checkout->count,
+			   LATEST_SNAPSHOT);
+	find_shortages(checkout);
+	refuse_problems(checkout);
+}
+
+static void
+take_stock_and_uses(Checkout *checkout)
+{
+	LockedStock stock;
+
+	lock_stock(&stock, checkout->stock_bucket, checkout->units,
+			   checkout->count);
+	find_shortages(checkout);
+	take_promotion_uses(checkout);
+	refuse_problems(checkout);
+	take_stock(&stock, checkout->units, checkout->count);
 }
 
 /*

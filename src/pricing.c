@@ -27,6 +27,7 @@
 #include "shipping.h"
 #include "taxes.h"
 #include "texts.h"
+#include "tills.h"
 
 enum product_column
 {
@@ -35,7 +36,7 @@ enum product_column
 	PRODUCT_CATEGORY_NAME, PRODUCT_SKU, PRODUCT_OPTIONS, PRODUCT_TAX_CLASS,
 	PRODUCT_WEIGHT, PRODUCT_IS_COUNTED, PRODUCT_MINIMUM_QUANTITY,
 	PRODUCT_MAXIMUM_QUANTITY, PRODUCT_QUANTITY_STEP, PRODUCT_CUSTOMER_LIMIT,
-	PRODUCT_HAS_AUTOMATIC, PRODUCT_NCOLUMNS
+	PRODUCT_TILLS, PRODUCT_HAS_AUTOMATIC, PRODUCT_NCOLUMNS
 };
 
 /* Whether there are promotions to read is asked once, not for each product. */
@@ -49,7 +50,7 @@ static Statement select_products = {
 	"       product.tax_class::text, product.weight::numeric,"
 	"       product.is_counted::boolean, product.minimum_quantity::integer,"
 	"       product.maximum_quantity::integer, product.quantity_step::integer,"
-	"       product.customer_limit::integer,"
+	"       product.customer_limit::integer, product.tills::smallint,"
 	"       EXISTS (SELECT FROM ecommerce.promotions"
 	"                WHERE code IS NULL AND promotions.is_active)"
 	"  FROM ecommerce.products AS product"
@@ -100,7 +101,8 @@ price_cart(Checkout *checkout, int64 user_id, Visibility visibility)
 {
 	read_checkout(checkout, user_id, visibility);
 	price_checkout(checkout, NULL_VALUE, SEEN_NOTHING, visibility);
-	read_stock(checkout->units, checkout->count, visibility);
+	read_stock(checkout->stock_bucket, checkout->units, checkout->count,
+			   visibility);
 	find_shortages(checkout);
 }
 
@@ -193,6 +195,8 @@ read_products(Checkout *checkout, Visibility visibility)
 		item->customer_limit = row[PRODUCT_CUSTOMER_LIMIT];
 		units->is_uncounted = !row[PRODUCT_IS_COUNTED].isnull &&
 			!DatumGetBool(row[PRODUCT_IS_COUNTED].value);
+		units->tills = DatumGetInt16(row[PRODUCT_TILLS].value);
+		units->till = till_of(checkout->user_id, units->tills);
 		if (units->is_uncounted)
 			line->is_counted = boolean_value(false);
 		line->unit_price = row[PRODUCT_PRICE];

@@ -102,6 +102,8 @@ change_limit(int64 promotion_id, NullableDatum limit)
 	begin_staff_access(&access);
 	if (execute(&lock_promotion_no_key_update, values, FRESH_SNAPSHOT) == 0)
 		refuse_unknown_promotion(promotion_id);
+	/* First of all: Citus writes no reference table after reading all shards. */
+	require_written(execute(&set_limit, values, FRESH_SNAPSHOT), 1);
 	execute(&lock_level_for_update, values, FRESH_SNAPSHOT);
 	if (limit.isnull)
 		execute(&delete_levels, values, FRESH_SNAPSHOT);
@@ -114,9 +116,7 @@ change_limit(int64 promotion_id, NullableDatum limit)
 		remaining = bigint_value(DatumGetInt64(limit.value) - uses);
 		values[1] = remaining;
 		require_written(execute(&set_level, values, FRESH_SNAPSHOT), 1);
-		values[1] = limit;
 	}
-	require_written(execute(&set_limit, values, FRESH_SNAPSHOT), 1);
 	end_access(&access);
 	return remaining;
 }

@@ -60,7 +60,7 @@ receive(StockUnits *units, int count)
 	begin_staff_access(&access);
 	lock_products(units, count);
 	add_stock(0, units, count);
-	read_stock(units, count, FRESH_SNAPSHOT);
+	read_all_stock(units, count);
 	stock = stock_to_jsonb(units, count, access.result_context);
 	end_access(&access);
 	return stock;

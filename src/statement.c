@@ -7,7 +7,10 @@
  * plan_cache_mode says otherwise.  The default policy plans the first five
  * executions anew, which would make the first orders of each pooled connection
  * several times as expensive as the rest; and no query here has a parameter
- * whose value should change its plan.
+ * whose value should change its plan.  Where tables are distributed, a query that
+ * is not for one shard can only be planned with its values.  An engine says so by
+ * a generic plan at a price that nobody would choose (Citus:
+ * DissuadePlannerFromUsingPlan()), and is given the values then.
  *
  * Queries name schemas and cast parameters and results, so a column renamed or
  * retyped under a saved plan makes the plan's revalidation fail with the
@@ -25,6 +28,7 @@
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "nodes/params.h"
+#include "nodes/plannodes.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -37,6 +41,9 @@
 
 /* No query of ours has more. */
 #define MAX_COLUMNS	24
+
+/* No plan that can be executed costs as much, whatever has been disabled. */
+#define PROHIBITIVE_COST	1e20
 
 /* Of what is kept of a statement's domains; some 40 kB are in use. */
 #define DOMAINS_MAX_SIZE	(256 * 1024)
@@ -59,6 +66,9 @@ static void make_statement(Statement *statement, const RowInserter *inserter,
 static void name_domains(Statement *statement, const RowInserter *inserter,
 						 int ncolumns, int nrows);
 static void prepare(const char *file, Statement *statement);
+static SPIPlanPtr plan_query(const char *file, const Statement *statement,
+							 int options);
+static bool has_generic_plan(SPIPlanPtr plan);
 static char *with_comment(const char *file, const char *query);
 static bool has_its_domains(const Statement *statement);
 static Oid	find_domain(const DomainParameter *domain);
@@ -82,16 +92,10 @@ execute_from(const char *file, Statement *statement,
 	return SPI_processed;
 }
 
-/* A plan that is made here is the generic one, which executions then use. */
 void
 plan_from(const char *file, Statement *statement)
 {
-	CachedPlan *plan;
-
 	prepare(file, statement);
-	plan = SPI_plan_get_cached_plan(statement->plan);
-	if (plan != NULL)
-		ReleaseCachedPlan(plan, CurrentResourceOwner);
 }
 
 uint64
@@ -219,7 +223,10 @@ execute_into_from(const char *file, Statement *statement,
 	int			result;
 
 	prepare(file, statement);
-	options.params = makeParamList(statement->nparameters);
+
+	/* To an engine, a list without entries is one that lacks values. */
+	if (statement->nparameters > 0)
+		options.params = makeParamList(statement->nparameters);
 	for (int i = 0; i < statement->nparameters; i++)
 	{
 		ParamExternData *parameter = &options.params->params[i];
@@ -480,15 +487,61 @@ prepare(const char *file, Statement *statement)
 		domain->check = NULL;
 		statement->parameters[domain->number - 1] = domain->type;
 	}
-	plan = SPI_prepare_cursor(with_comment(file, statement->query),
-							  statement->nparameters,
-							  statement->parameters, CURSOR_OPT_GENERIC_PLAN);
+	plan = plan_query(file, statement, CURSOR_OPT_GENERIC_PLAN);
+	if (!has_generic_plan(plan))
+	{
+		SPI_freeplan(plan);
+		plan = plan_query(file, statement, CURSOR_OPT_CUSTOM_PLAN);
+	}
+	statement->plan = plan;
+}
+
+static SPIPlanPtr
+plan_query(const char *file, const Statement *statement, int options)
+{
+	SPIPlanPtr	plan = SPI_prepare_cursor(with_comment(file, statement->query),
+										  statement->nparameters,
+										  statement->parameters, options);
+
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare_cursor returned %s for \"%s\"",
 			 SPI_result_code_string(SPI_result), statement->query);
 	if (SPI_keepplan(plan) != 0)
 		elog(ERROR, "SPI_keepplan failed for \"%s\"", statement->query);
-	statement->plan = plan;
+	return plan;
+}
+
+/*
+ * The generic plan is made here rather than at the first execution, for which it
+ * stays.  An error in between must not leave a plan behind that nobody knows.
+ */
+static bool
+has_generic_plan(SPIPlanPtr plan)
+{
+	volatile bool is_usable = true;
+
+	PG_TRY();
+	{
+		CachedPlan *generic = SPI_plan_get_cached_plan(plan);
+		ListCell   *cell;
+
+		foreach(cell, generic->stmt_list)
+		{
+			const PlannedStmt *planned = lfirst_node(PlannedStmt, cell);
+
+			if (planned->planTree != NULL &&
+				planned->planTree->total_cost > PROHIBITIVE_COST)
+				is_usable = false;
+		}
+		ReleaseCachedPlan(generic, CurrentResourceOwner);
+	}
+	PG_CATCH();
+	{
+		SPI_freeplan(plan);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return is_usable;
 }
 
 /*

@@ -1,10 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * stock.c
- *		Units in stock: the only file that reads and writes stock_levels.
+ *		Units in stock: only stock.c and tills.c read and write stock_levels.
  *
- * Everyone locks stock in the order of product ids, so that two orders never
- * wait for each other.
+ * A level counts the units of a product in a bucket.  That of till 0 is the only
+ * one of a product that is not split, and the reserve of one that is.
+ *
+ * Everyone waits for levels in one order, so that two orders never wait for each
+ * other: tills by product id, then those of till 0 by product id, whether their
+ * products are split or not.  For others than these nobody waits.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,6 +21,16 @@
 
 #include "arguments.h"
 #include "stock.h"
+#include "tills.h"
+
+static Statement select_sums_of_bucket = {
+	.query =
+	"SELECT product_id::bigint, sum(quantity)::bigint"
+	"  FROM ecommerce.stock_levels WHERE bucket = $1 AND product_id = ANY ($2)"
+	" GROUP BY product_id",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, INT8ARRAYOID)
+};
 
 /* What is in stock, wherever. */
 static Statement select_sums = {
@@ -28,29 +42,40 @@ static Statement select_sums = {
 	PARAMETERS(INT8ARRAYOID)
 };
 
-/* The rows are locked in the order in which they are sorted. */
+/*
+ * The rows are locked in the order in which they are sorted.  A constant of the
+ * column's own type spares the index search for the operator of two types.
+ */
 static Statement lock_levels = {
 	.query =
 	"SELECT product_id::bigint, quantity::bigint, ctid"
 	"  FROM ecommerce.stock_levels"
-	" WHERE bucket = $1 AND product_id = ANY ($2)"
+	" WHERE bucket = $1 AND till = 0::smallint AND product_id = ANY ($2)"
 	" ORDER BY product_id FOR NO KEY UPDATE",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8OID, INT8ARRAYOID)
 };
 
-/*
- * Whoever has locked a bucket may come for this one's rows: nobody waits for a
- * bucket while holding another.
- */
-static Statement lock_other_levels = {
+static Statement find_other_levels = {
 	.query =
-	"SELECT product_id::bigint, bucket::bigint, quantity::bigint, ctid"
-	"  FROM ecommerce.stock_levels"
-	" WHERE product_id = ANY ($1) AND bucket <> $2 AND quantity > 0"
-	" ORDER BY product_id, bucket FOR NO KEY UPDATE SKIP LOCKED",
+	"SELECT bucket::bigint, till::smallint FROM ecommerce.stock_levels"
+	" WHERE product_id = $1 AND (bucket <> $2 OR till <> 0) AND quantity > 0"
+	" ORDER BY bucket <> $2, bucket, till",
 	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8ARRAYOID, INT8OID)
+	PARAMETERS(INT8OID, INT8OID)
+};
+
+/*
+ * Whoever has locked levels may come for these: nobody waits for them while
+ * holding others.
+ */
+static Statement lock_other_level = {
+	.query =
+	"SELECT quantity::bigint, ctid FROM ecommerce.stock_levels"
+	" WHERE product_id = $1 AND bucket = $2 AND till = $3 AND quantity > 0"
+	" FOR NO KEY UPDATE SKIP LOCKED",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, INT8OID, INT2OID)
 };
 
 /*
@@ -80,7 +105,7 @@ static Statement increment_levels = {
 static Statement increment_level = {
 	.query =
 	"UPDATE ecommerce.stock_levels SET quantity = quantity + $3"
-	" WHERE bucket = $1 AND product_id = $2",
+	" WHERE bucket = $1 AND till = 0::smallint AND product_id = $2",
 	.result = SPI_OK_UPDATE,
 	PARAMETERS(INT8OID, INT8OID, INT8OID)
 };
@@ -94,9 +119,10 @@ static Statement lock_product_key_share = {
 
 static Statement insert_level = {
 	.query =
-	"INSERT INTO ecommerce.stock_levels AS stock (bucket, product_id, quantity)"
-	" VALUES ($1, $2, $3)"
-	" ON CONFLICT (product_id, bucket)"
+	"INSERT INTO ecommerce.stock_levels AS stock"
+	"       (bucket, product_id, quantity, till)"
+	" VALUES ($1, $2, $3, 0)"
+	" ON CONFLICT (product_id, bucket, till)"
 	" DO UPDATE SET quantity = stock.quantity + excluded.quantity",
 	.result = SPI_OK_INSERT,
 	PARAMETERS(INT8OID, INT8OID, INT8OID)
@@ -113,12 +139,13 @@ typedef struct OtherLevel
 	Datum		place;
 } OtherLevel;
 
-static StockUnits *counted_units(const StockUnits *units, int count,
-								 int *ncounted);
-static void lock_counted(LockedStock *stock, int64 bucket, StockUnits *units,
-						 int count);
-static void take_counted(const LockedStock *stock, const StockUnits *units,
-						 int count);
+static StockUnits *units_to_take(const StockUnits *units, int count,
+								 int *nleft);
+static void lock_levels_of(LockedStock *stock, StockUnits *units, int count);
+static void take_locked(const LockedStock *stock, const StockUnits *units,
+						int count);
+static StockUnits *units_of_reserves(const StockUnits *units, int count,
+									 int *ntaken);
 static void read_quantities(StockUnits *units, int count, uint64 nrows);
 static NullableDatum lock_own(StockUnits *units, int count, uint64 nlevels);
 static NullableDatum places_value(Datum *places, int count);
@@ -126,8 +153,9 @@ static void note_quantity(StockUnits *units, int count,
 						  const NullableDatum *row);
 static int	select_short(const StockUnits *units, int count,
 						 StockUnits **short_of);
-static void lock_others(LockedStock *stock, StockUnits *units, int count,
-						const StockUnits *short_of, int nshort);
+static void lock_others(LockedStock *stock, StockUnits *units);
+static void lock_other(LockedStock *stock, StockUnits *units,
+					   const NullableDatum *key);
 static void check_locked(StockUnits *units, int count,
 						 const StockUnits *short_of, int nshort);
 static void take_from(int64 bucket, const StockUnits *units, int count,
@@ -200,40 +228,80 @@ product_ids_value(const StockUnits *units, int count)
 	return bigint_array_value(ids, count);
 }
 
+bool
+is_split(const StockUnits *units, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (units[i].till > 0 && !units[i].is_uncounted)
+			return true;
+	return false;
+}
+
 void
-read_stock(StockUnits *units, int count, Visibility visibility)
+read_stock(int64 bucket, StockUnits *units, int count, Visibility visibility)
+{
+	NullableDatum values[] = {
+		bigint_value(bucket),
+		product_ids_value(units, count)
+	};
+	StockUnits *short_of = palloc_extended(count * sizeof(StockUnits),
+										   MCXT_ALLOC_HUGE);
+	int			nshort = 0;
+
+	read_quantities(units, count,
+					execute(&select_sums_of_bucket, values, visibility));
+	for (int i = 0; i < count; i++)
+		if (units[i].available < units[i].quantity && !units[i].is_uncounted)
+			short_of[nshort++] = units[i];
+	if (nshort == 0)
+		return;
+	values[1] = product_ids_value(short_of, nshort);
+	read_quantities(units, count,
+					execute(&select_sums, &values[1], visibility));
+}
+
+void
+read_all_stock(StockUnits *units, int count)
 {
 	NullableDatum ids = product_ids_value(units, count);
 
-	read_quantities(units, count, execute(&select_sums, &ids, visibility));
+	read_quantities(units, count,
+					execute(&select_sums, &ids, FRESH_SNAPSHOT));
 }
 
 void
 lock_stock(LockedStock *stock, int64 bucket, StockUnits *units, int count)
 {
-	int			ncounted;
-	StockUnits *counted = counted_units(units, count, &ncounted);
+	int			nleft;
+	StockUnits *left;
 
-	if (ncounted == count)
-		lock_counted(stock, bucket, units, count);
-	else
+	stock->bucket = bucket;
+	stock->others = NIL;
+	for (int i = 0; i < count; i++)
+		if (units[i].till > 0 && !units[i].is_uncounted)
+			take_at_till(bucket, &units[i]);
+
+	left = units_to_take(units, count, &nleft);
+	if (nleft == count)
+		lock_levels_of(stock, units, count);
+	else if (nleft > 0)
 	{
-		lock_counted(stock, bucket, counted, ncounted);
-		for (int i = 0; i < ncounted; i++)
-			*find_units(units, count, counted[i].product_id) = counted[i];
+		lock_levels_of(stock, left, nleft);
+		for (int i = 0; i < nleft; i++)
+			*find_units(units, count, left[i].product_id) = left[i];
 	}
 }
 
 void
 take_stock(const LockedStock *stock, const StockUnits *units, int count)
 {
-	int			ncounted;
-	StockUnits *counted = counted_units(units, count, &ncounted);
+	int			nleft;
+	StockUnits *left = units_to_take(units, count, &nleft);
 
-	if (ncounted == count)
-		take_counted(stock, units, count);
-	else
-		take_counted(stock, counted, ncounted);
+	if (nleft == count)
+		take_locked(stock, units, count);
+	else if (nleft > 0)
+		take_locked(stock, left, nleft);
 }
 
 void
@@ -285,75 +353,64 @@ return_stock(int64 bucket, StockUnits *units, int count)
 	}
 }
 
-/* Those that are, if there are others; they are few, and copied then. */
+/*
+ * Those that are counted and not taken yet, if there are others; they are few,
+ * and copied then.
+ */
 static StockUnits *
-counted_units(const StockUnits *units, int count, int *ncounted)
+units_to_take(const StockUnits *units, int count, int *nleft)
 {
-	StockUnits *counted;
-	int			nuncounted = 0;
+	StockUnits *left;
+	int			nothers = 0;
 
 	for (int i = 0; i < count; i++)
-		nuncounted += units[i].is_uncounted;
-	*ncounted = count - nuncounted;
-	if (nuncounted == 0)
+		nothers += units[i].is_uncounted || units[i].is_taken;
+	*nleft = count - nothers;
+	if (nothers == 0)
 		return NULL;
-	counted = palloc_extended(*ncounted * sizeof(StockUnits),
-							  MCXT_ALLOC_HUGE);
+	left = palloc_extended(*nleft * sizeof(StockUnits), MCXT_ALLOC_HUGE);
 	for (int i = 0, n = 0; i < count; i++)
-		if (!units[i].is_uncounted)
-			counted[n++] = units[i];
-	return counted;
+		if (!units[i].is_uncounted && !units[i].is_taken)
+			left[n++] = units[i];
+	return left;
 }
 
 static void
-lock_counted(LockedStock *stock, int64 bucket, StockUnits *units, int count)
+lock_levels_of(LockedStock *stock, StockUnits *units, int count)
 {
 	NullableDatum values[] = {
-		bigint_value(bucket),
+		bigint_value(stock->bucket),
 		product_ids_value(units, count)
 	};
 	StockUnits *short_of;
 	int			nshort;
 
-	stock->bucket = bucket;
-	stock->others = NIL;
+	for (int i = 0; i < count; i++)
+		units[i].available = 0;
 	stock->places = lock_own(units, count,
 							 execute(&lock_levels, values, FRESH_SNAPSHOT));
 	for (int i = 0; i < count; i++)
-		units[i].in_bucket = units[i].available;
-	nshort = select_short(units, count, &short_of);
-	if (nshort == 0)
-		return;
-	lock_others(stock, units, count, short_of, nshort);
+	{
+		units[i].in_reserve = units[i].available;
+		if (units[i].till > 0 && units[i].in_till != NO_TILL &&
+			units[i].available < units[i].quantity)
+			units[i].available += Min(units[i].in_till, units[i].quantity);
+	}
+	for (int i = 0; i < count; i++)
+		if (units[i].available < units[i].quantity)
+			lock_others(stock, &units[i]);
 	nshort = select_short(units, count, &short_of);
 	if (nshort > 0)
 		check_locked(units, count, short_of, nshort);
 }
 
 static void
-take_counted(const LockedStock *stock, const StockUnits *units, int count)
+take_locked(const LockedStock *stock, const StockUnits *units, int count)
 {
-	StockUnits *taken;
-	int			ntaken = 0;
+	int			ntaken;
+	StockUnits *taken = units_of_reserves(units, count, &ntaken);
 	ListCell   *cell;
 
-	if (count == 0)
-		return;
-	if (stock->others == NIL)
-	{
-		take_from(stock->bucket, units, count, stock->places);
-		return;
-	}
-
-	taken = palloc_extended(count * sizeof(StockUnits), MCXT_ALLOC_HUGE);
-	for (int i = 0; i < count; i++)
-	{
-		StockUnits	own = units[i];
-
-		own.quantity = Min(own.quantity, own.in_bucket);
-		if (own.quantity > 0)
-			taken[ntaken++] = own;
-	}
 	if (ntaken > 0)
 		take_from(stock->bucket, taken, ntaken, stock->places);
 	foreach(cell, stock->others)
@@ -366,6 +423,30 @@ take_counted(const LockedStock *stock, const StockUnits *units, int count)
 
 		take_from(level->bucket, &other, 1, places_value(&level->place, 1));
 	}
+	for (int i = 0; i < count; i++)
+		if (units[i].till > 0)
+			settle_till(stock->bucket, &units[i]);
+}
+
+/* What the reserves give, to the order or to tills; those that give nothing are left out. */
+static StockUnits *
+units_of_reserves(const StockUnits *units, int count, int *ntaken)
+{
+	StockUnits *taken = palloc_extended(count * sizeof(StockUnits),
+										MCXT_ALLOC_HUGE);
+
+	*ntaken = 0;
+	for (int i = 0; i < count; i++)
+	{
+		int64		quantity = units[i].till > 0 ? refill_of(&units[i]) :
+		Min(units[i].quantity, units[i].in_reserve);
+
+		if (quantity == 0)
+			continue;
+		taken[*ntaken] = units[i];
+		taken[(*ntaken)++].quantity = quantity;
+	}
+	return taken;
 }
 
 /* Fills in what is available; a product without a stock level keeps its 0. */
@@ -439,36 +520,46 @@ select_short(const StockUnits *units, int count, StockUnits **short_of)
 	return nshort;
 }
 
-/* Notes how much of each of the other levels is going to be taken. */
 static void
-lock_others(LockedStock *stock, StockUnits *units, int count,
-			const StockUnits *short_of, int nshort)
+lock_others(LockedStock *stock, StockUnits *units)
 {
 	NullableDatum values[] = {
-		product_ids_value(short_of, nshort),
-		bigint_value(stock->bucket)
+		bigint_value(units->product_id),
+		bigint_value(stock->bucket),
+		NULL_VALUE
 	};
-	uint64		nlevels = execute(&lock_other_levels, values, FRESH_SNAPSHOT);
+	uint64		nlevels = execute(&find_other_levels, values, FRESH_SNAPSHOT);
+	SPITupleTable *levels = SPI_tuptable;
 
-	for (uint64 i = 0; i < nlevels; i++)
+	for (uint64 i = 0; i < nlevels && units->available < units->quantity; i++)
 	{
-		NullableDatum row[4];
-		StockUnits *found;
-		OtherLevel *level;
-
-		read_row(SPI_tuptable, i, row, lengthof(row));
-		found = find_units(units, count, DatumGetInt64(row[0].value));
-		if (found == NULL || found->available >= found->quantity)
-			continue;
-		level = palloc(sizeof(OtherLevel));
-		level->product_id = found->product_id;
-		level->bucket = DatumGetInt64(row[1].value);
-		level->place = row[3].value;
-		level->quantity = Min(DatumGetInt64(row[2].value),
-							  found->quantity - found->available);
-		found->available += level->quantity;
-		stock->others = lappend(stock->others, level);
+		CHECK_FOR_INTERRUPTS();
+		read_row(levels, i, &values[1], 2);
+		/* The customer's own till is locked already. */
+		if (DatumGetInt64(values[1].value) != stock->bucket ||
+			DatumGetInt16(values[2].value) != units->till)
+			lock_other(stock, units, values);
 	}
+}
+
+/* Notes how much of the level is going to be taken, if nobody else has it. */
+static void
+lock_other(LockedStock *stock, StockUnits *units, const NullableDatum *key)
+{
+	NullableDatum row[2];
+	OtherLevel *level;
+
+	if (execute(&lock_other_level, key, FRESH_SNAPSHOT) == 0)
+		return;
+	read_row(SPI_tuptable, 0, row, lengthof(row));
+	level = palloc(sizeof(OtherLevel));
+	level->product_id = units->product_id;
+	level->bucket = DatumGetInt64(key[1].value);
+	level->place = row[1].value;
+	level->quantity = Min(DatumGetInt64(row[0].value),
+						  units->quantity - units->available);
+	units->available += level->quantity;
+	stock->others = lappend(stock->others, level);
 }
 
 /*

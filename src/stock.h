@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * stock.h
- *		Units in stock: the only file that reads and writes stock_levels.
+ *		Units in stock: only stock.c and tills.c read and write stock_levels.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,16 +17,26 @@ typedef struct StockUnits
 {
 	int64		product_id;
 	int64		quantity;
-	int64		available;		/* in all buckets, once read; 0 without any */
-	int64		in_bucket;		/* in the bucket of the cart, once locked */
+	int64		available;		/* once read; 0 without any */
+	int64		in_reserve;		/* in the reserve of the cart's bucket, once
+								 * locked */
 	bool		is_uncounted;	/* there is always enough, and none is taken */
+
+	/* Of a product that is split: see tills.h. */
+	int			tills;			/* how many there are of a bucket; else 0 */
+	int			till;			/* the customer's; else 0 */
+	int64		in_till;		/* once locked; NO_TILL if there is no such
+								 * row */
+	bool		is_taken;		/* of the till, which had enough */
 } StockUnits;
 
-/* Stock that was locked: of other buckets what the cart's has not. */
+#define NO_TILL		(-1)
+
+/* Stock that was locked: of other levels what the cart's have not. */
 typedef struct LockedStock
 {
 	int64		bucket;
-	NullableDatum places;		/* tid[]: where its levels are */
+	NullableDatum places;		/* tid[]: where its reserves are */
 	List	   *others;			/* of OtherLevel */
 } LockedStock;
 
@@ -51,25 +61,40 @@ extern StockUnits *find_units(StockUnits *units, int count, int64 product_id);
 /* The product ids as an array. */
 extern NullableDatum product_ids_value(const StockUnits *units, int count);
 
-/* Fills in what is available, without a lock. */
-extern void read_stock(StockUnits *units, int count, Visibility visibility);
+/* Whether there is a product that is split: others want it, too. */
+extern bool is_split(const StockUnits *units, int count);
+
+/*
+ * Fills in what is available, without a lock: in the bucket, or in all of them
+ * where that is not enough.
+ */
+extern void read_stock(int64 bucket, StockUnits *units, int count,
+					   Visibility visibility);
+
+/* The same of all buckets. */
+extern void read_all_stock(StockUnits *units, int count);
 
 /*
  * Fills in what is available, and locks it until the end of the transaction if
- * it is enough.  The bucket is drawn on first, then the others in their order.
- * Raises 40001 when what is missing is locked by somebody else just now.
+ * it is enough; what a till has enough of is taken at once.  The bucket is drawn
+ * on first, the till and then the reserve, then its other tills, then the other
+ * buckets in their order.  Raises 40001 when what is missing is locked by
+ * somebody else just now.
  */
 extern void lock_stock(LockedStock *stock, int64 bucket, StockUnits *units,
 					   int count);
 
-/* Takes the units, which are locked and available. */
+/* Takes what is locked and available. */
 extern void take_stock(const LockedStock *stock, const StockUnits *units,
 					   int count);
 
 /* Plans what the two execute where the bucket has enough. */
 extern void plan_stock(void);
 
-/* Adds units of products that exist, and makes levels that do not. */
+/*
+ * Adds units of products that exist, and makes levels that do not.  Units come
+ * into the reserve, here and in what follows.
+ */
 extern void add_stock(int64 bucket, const StockUnits *units, int count);
 
 /*

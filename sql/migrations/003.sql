@@ -207,16 +207,21 @@ COMMENT ON COLUMN ecommerce.carts.billing_address IS
 
 -- Stock
 
--- The rows of one product are beside each other. Updates find room on the row's own page.
+-- The rows of one product are beside each other. Updates find room on the row's own page. A
+-- CHECK of the till would cost each order 2 % of its instructions, and units of any till are sold.
 ALTER TABLE ecommerce.stock_levels
     ALTER COLUMN bucket TYPE bigint,
+    ADD COLUMN till smallint NOT NULL DEFAULT 0,
     DROP CONSTRAINT stock_levels_pkey,
-    ADD CONSTRAINT stock_levels_pkey PRIMARY KEY (product_id, bucket),
+    ADD CONSTRAINT stock_levels_pkey PRIMARY KEY (product_id, bucket, till),
     SET (fillfactor = 70);
 DROP INDEX ecommerce.stock_levels_product_id_idx;
 COMMENT ON COLUMN ecommerce.stock_levels.bucket IS
-'Part of the stock that the row counts; 0 unless the shop splits a hot product. A cart draws on '
-'its own bucket first, then on the others.';
+'Part of the stock that the row counts, such as that of a warehouse or a shard; 0 where there is '
+'one. A cart draws on its own bucket first, then on the others.';
+COMMENT ON COLUMN ecommerce.stock_levels.till IS
+'Of a product that split_stock() has split: a till, from which the orders of some customers take '
+'units, or 0, the reserve, which fills the tills and where units come back. Else 0.';
 
 
 -- What an order costs

@@ -206,6 +206,8 @@ ALTER TABLE ecommerce.products
     ADD COLUMN maximum_quantity integer,
     ADD COLUMN quantity_step    integer,
     ADD COLUMN customer_limit   integer,
+    ADD COLUMN tills            smallint NOT NULL DEFAULT 0,
+    ADD CONSTRAINT products_tills_from_0_to_256 CHECK (tills BETWEEN 0 AND 256),
     ADD CONSTRAINT products_quantities_positive
         CHECK (least(minimum_quantity, maximum_quantity, quantity_step, customer_limit) > 0),
     -- The smallest multiple of the step that is not below the minimum.
@@ -221,6 +223,9 @@ ALTER TABLE ecommerce.products
 COMMENT ON COLUMN ecommerce.products.is_counted IS
 'Whether stock_levels counts the units. False for a download, a service or what is made to '
 'order: there is always enough of it.';
+COMMENT ON COLUMN ecommerce.products.tills IS
+'Into how many tills the stock of each bucket is split, so that many customers buy the product at '
+'once; 0: into none. Set by split_stock().';
 COMMENT ON COLUMN ecommerce.products.minimum_quantity IS
 'Units of an order at least; null: no minimum.';
 COMMENT ON COLUMN ecommerce.products.maximum_quantity IS

@@ -24,7 +24,9 @@ INSERT INTO metrics (metric, title, unit) VALUES
     ('instructions', '1,000 instructions', 1000),
     ('first', 'same, first call', 1000),
     ('in turn', 'microseconds, in turn', 1),
-    ('in a row', 'microseconds, in a row', 1);
+    ('in a row', 'microseconds, in a row', 1),
+    ('orders per second', 'orders per second', 1),
+    ('p99', 'ms, 99 of 100 at most', 1000);
 
 -- One row for each metric and size, with the median of each peer.
 CREATE FUNCTION pg_temp.compare(_section text, peers text[])
@@ -41,7 +43,7 @@ $$;
 SELECT pg_temp.has('place_order') AS has_place_order, pg_temp.has('listing') AS has_listing,
        pg_temp.has('memory') AS has_memory, pg_temp.has('pages') AS has_pages,
        pg_temp.has('access') AS has_access, pg_temp.has('events') AS has_events,
-       pg_temp.has('charges') AS has_charges, pg_temp.has('sent') AS has_sent \gset
+       pg_temp.has('charges') AS has_charges, pg_temp.has('sent') AS has_sent, pg_temp.has('hot') AS has_hot \gset
 
 \if :has_place_order
 \echo 'place_order'
@@ -146,6 +148,22 @@ SELECT title AS "one order", round(value[1] / unit) AS charged, round(value[2] /
  ORDER BY number;
 \endif
 
+\if :has_hot
+\echo 'Orders of one product that everybody wants, on disk when answered'
+\echo '  split    its stock has 64 tills'
+\echo '  unsplit  it has one row, as any product'
+\echo '  plpgsql  one row, in PL/pgSQL'
+\echo '  buckets  32 rows, of which each customer gets one, in PL/pgSQL, which leaves units unsold'
+\echo '  spread   any of 20,000 products, one row each'
+SELECT title AS "one order", size AS clients, round(value[1], 1) AS split, round(value[2], 1) AS unsplit,
+       round(value[3], 1) AS plpgsql, round(value[4], 1) AS buckets, round(value[5], 1) AS spread,
+       round(value[1] / value[5], 2) AS "split to spread", round(value[1] / value[3], 2) AS "split to plpgsql"
+  FROM (SELECT title, number, size, ARRAY(SELECT it / unit FROM unnest(value) WITH ORDINALITY AS of_peer (it, peer)
+                                           ORDER BY peer) AS value
+          FROM pg_temp.compare('hot', '{split, unsplit, plpgsql, buckets, spread}')) AS measured
+ ORDER BY number, size;
+\endif
+
 \echo 'Goals'
 WITH goals (number, goal, measured, bound, figure) AS (
     SELECT 1, goal, metric, bound, figure
@@ -188,7 +206,17 @@ WITH goals (number, goal, measured, bound, figure) AS (
                            ('a quote: at most 0.6 of its order', '<= 0.6', value[3] / value[1]),
                            ('PL/pgSQL with charges: at least 1.5 of place_order', '>= 1.5', value[4] / value[1]))
            AS of_charges (goal, bound, figure)
-     WHERE metric = 'instructions')
+     WHERE metric = 'instructions'
+    UNION ALL
+    SELECT 9, goal, metric, bound, figure
+      FROM pg_temp.compare('hot', '{split, plpgsql, spread}'),
+           LATERAL (VALUES ('orders per second', 'hot, 64 clients: at least 0.7 of spread', '>= 0.7', value[1] / value[3]),
+                           ('orders per second', 'hot, 64 clients: at least 5 of PL/pgSQL', '>= 5', value[1] / value[2]),
+                           ('orders per second', 'hot, 64 clients: no fewer than with 8', '>= 1.0',
+                            value[1] / pg_temp.median('hot', 8, 'split', metric)),
+                           ('p99', 'hot, 64 clients: at most 2.0 of spread', '<= 2.0', value[1] / value[3]))
+           AS of_hot (of_metric, goal, bound, figure)
+     WHERE size = 64 AND metric = of_metric)
 SELECT goal, measured AS "measured in", bound, round(figure, 2) AS figure,
        CASE WHEN bound LIKE '<%' AND figure <= substr(bound, 4)::numeric
               OR bound LIKE '>%' AND figure >= substr(bound, 4)::numeric THEN 'met' ELSE 'missed' END AS "is"

@@ -34,7 +34,10 @@ SELECT ecommerce.cancel_order(1, :id, 'customer');
 SELECT ecommerce.clear_cart(1);
 \warn call: receive_stock
 SELECT ecommerce.receive_stock('{1,2}', '{1,1}');
+\warn call: split_stock
+SELECT ecommerce.split_stock(1, 1);
 \warn call: preparation
+SELECT ecommerce.split_stock(1, 0);
 SELECT ecommerce.add_to_cart(1, 1);
 SELECT ecommerce.set_cart_shipping(1, 'parcel', '{"name": "Ada", "country": "DE"}');
 SELECT ecommerce.place_order(1) -> 'id' AS id \gset

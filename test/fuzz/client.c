@@ -117,6 +117,7 @@ static const Values good_values[] = {
 	{"product_ids", 0, {"{1,2}", "{2,1}", "{3,4}"}},
 	{"quantities", 0, {"{1,2}", "{3,1}", "{10,10}"}},
 	{"promotion_id", 0, {"1", "1", "1", "2"}},
+	{"tills", 0, {"0", "2", "16"}},
 	{"usage_limit", 0, {"=NULL", "1000000", "100"}},
 	{"currency", 0, {"USD", "JPY", "KWD", "CLF"}},
 	{"status", 0, {"SHIPPED", "SHIPPED", "SHIPPED", "DELIVERED", "RETURNED", "CANCELLED", "PROCESSING"}},

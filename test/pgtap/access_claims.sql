@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(359);
+SELECT plan(362);
 
 CREATE ROLE regress_owner;
 CREATE ROLE regress_shopper;
@@ -115,6 +115,7 @@ INSERT INTO staff_calls VALUES
     ('ecommerce.return_items(bigint, bigint, jsonb, boolean, text, text, text)',
      'SELECT ecommerce.return_items(1, 1, ''[{"line": 1, "quantity": 1}]'', true) ->> ''customer_id'''),
     ('ecommerce.receive_stock(bigint[], integer[])', 'SELECT ecommerce.receive_stock(''{11}'', ''{1}'')'),
+    ('ecommerce.split_stock(bigint, integer)', 'SELECT ecommerce.split_stock(11, 4)'),
     ('ecommerce.set_promotion_limit(bigint, bigint)', 'SELECT ecommerce.set_promotion_limit(1, 1)'),
     ('ecommerce.merge_carts(bigint, bigint)', 'SELECT ecommerce.merge_carts(1, 2) ->> ''id'''),
     ('ecommerce.clear_abandoned_carts(timestamp with time zone, integer)', 'SELECT ecommerce.clear_abandoned_carts(''-infinity'')'),

@@ -6,7 +6,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(1377);
+SELECT plan(1387);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -122,6 +122,7 @@ INSERT INTO expected VALUES
     ('ecommerce.fail_order_events()',          'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.release_order_events()',       'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.receive_stock()',              'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.split_stock()',                'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.set_promotion_limit()',        'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.outbox_metrics()',             'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.warm_up()',                    'X',       'X',  '',    '',    '',  ''),
@@ -220,7 +221,7 @@ SELECT is(pg_temp.verbs('regress_shopper', 'table', 'ecommerce.products'::regcla
                WHERE attrelid IN ('ecommerce.products'::regclass, 'ecommerce.categories'::regclass, 'ecommerce.stock_levels'::regclass,
                                   'ecommerce.orders'::regclass, 'ecommerce.order_details'::regclass)
                  AND attnum > 0 AND NOT has_column_privilege('regress_shopper', attrelid, attnum, 'SELECT')),
-          '(s)added_tax_amount bucket fingerprint idempotency_key is_counted stock_bucket tax_class weight', 'the columns behind the views, and no others');
+          '(s)added_tax_amount bucket fingerprint idempotency_key is_counted stock_bucket tax_class till tills weight', 'the columns behind the views, and no others');
 SELECT is_empty($$ SELECT privilege FROM pg_temp.privileges() WHERE privilege ~ '^ecommerce.* t$' AND privilege !~ '(regress_owner|postgres|regress_root) [A-Z]+ t$'
                    AND privilege ~ 'regress_(staff|shopper|anonymous)' $$, 'nothing is granted with grant option');
 SELECT is_empty($$ SELECT privilege FROM pg_temp.privileges() EXCEPT SELECT privilege FROM at_first

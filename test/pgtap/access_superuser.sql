@@ -8,7 +8,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(78);
+SELECT plan(79);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -113,6 +113,7 @@ INSERT INTO calls VALUES
     ('ecommerce.set_cart_coupons', 'SELECT ecommerce.set_cart_coupons(1, ''{TEN}'')', 'trigger'),
     ('ecommerce.set_cart_shipping', 'SELECT ecommerce.set_cart_shipping(1, ''post'')', 'trigger'),
     ('ecommerce.receive_stock', 'SELECT ecommerce.receive_stock(''{11}'', ''{1}'')', 'trigger'),
+    ('ecommerce.split_stock', 'SELECT ecommerce.split_stock(11, 2), ecommerce.split_stock(11, 0)', 'trigger'),
     ('ecommerce.set_promotion_limit', 'SELECT ecommerce.set_promotion_limit(1, 1)', 'trigger'),
     ('ecommerce.place_order', 'SELECT ecommerce.place_order(1)', 'trigger'),
     ('ecommerce.cancel_order', 'SELECT ecommerce.cancel_order(1, 1, ''staff'')', 'trigger'),

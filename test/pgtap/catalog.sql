@@ -90,6 +90,7 @@ SELECT results_eq(
              ('set_profile', 'user_id bigint, name text DEFAULT NULL::text, email text DEFAULT NULL::text, '
               'shipping_address text DEFAULT NULL::text, address jsonb DEFAULT NULL::jsonb', 'jsonb', 'volatile', 'unsafe'),
              ('set_promotion_limit', 'promotion_id bigint, usage_limit bigint', 'bigint', 'volatile', 'unsafe'),
+             ('split_stock', 'product_id bigint, tills integer', 'integer', 'volatile', 'unsafe'),
              ('take_order_events', 'max integer, event text DEFAULT NULL::text, lease_seconds integer DEFAULT 300',
               'jsonb', 'volatile', 'unsafe'),
              ('warm_up', '', 'void', 'volatile', 'unsafe')$$,
@@ -128,7 +129,7 @@ SELECT results_eq(
              ('ecommerce.schema_migrations', 'PRIMARY KEY (version)'),
              ('ecommerce.shipping_rates', 'PRIMARY KEY (id)'),
              ('ecommerce.shipping_rates', 'UNIQUE NULLS NOT DISTINCT (code, country, currency, from_amount, from_weight)'),
-             ('ecommerce.stock_levels', 'PRIMARY KEY (product_id, bucket)'),
+             ('ecommerce.stock_levels', 'PRIMARY KEY (product_id, bucket, till)'),
              ('ecommerce.tax_rates', 'PRIMARY KEY (id)'),
              ('ecommerce.users', 'PRIMARY KEY (id)')$$,
     'keys, those of a customer''s rows beginning with the customer');

@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(305);
+SELECT plan(311);
 
 -- The error that a command ends with, undone; no row when it ends with none.
 CREATE FUNCTION pg_temp.error_of(command text)
@@ -56,7 +56,7 @@ FROM unnest(ARRAY['add_to_cart(1, 1)', 'set_cart_item(1, 1, 1)', 'cart_json(1)',
                   'order_queue()', 'set_order_address(1, 1, ''x'')', 'take_order_events(1)', 'acknowledge_order_events(''{}'')',
                   'fail_order_events(''{}'', ''x'')', 'release_order_events(''{}'')', 'set_cart_items(1, ''{1}'', ''{1}'')',
                   'clear_cart(1)', 'set_cart_coupons(1, ''{}'')', 'set_cart_shipping(1)', 'receive_stock(''{1}'', ''{1}'')',
-                  'set_promotion_limit(1, 1)', 'return_items(1, 1, ''[{"line": 1, "quantity": 1}]'', true)',
+                  'set_promotion_limit(1, 1)', 'split_stock(1, 1)', 'return_items(1, 1, ''[{"line": 1, "quantity": 1}]'', true)',
                   'record_payment(1, 1, ''x'', ''x'', ''captured'', 1)', 'request_refund(1, 1, ''x'')',
                   'expire_unpaid_orders()', 'merge_carts(1, 2)', 'clear_abandoned_carts(now())', 'order_again(1, 1)', 'profile_json(1)',
                   'set_profile(1)', 'import_orders(''[]'')', 'archive_orders(now())',
@@ -214,6 +214,14 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('22023', 'argument is out of range',
      '{"code": "argument_out_of_range", "argument": "quantities", "accepted": "each 1 or more"}',
      $$SELECT ecommerce.receive_stock('{11}', '{0}')$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "tills"}',
+     'SELECT ecommerce.split_stock(11, NULL)'),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "tills", "accepted": "0 or more"}',
+     'SELECT ecommerce.split_stock(11, -1)'),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "tills", "accepted": "from 0 to 256"}',
+     'SELECT ecommerce.split_stock(11, 257)'),
     ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "promotion_id"}',
      $$SELECT ecommerce.set_promotion_limit(NULL, 1)$$),
     ('22023', 'argument is out of range',
@@ -334,6 +342,8 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$SELECT ecommerce.set_cart_items(1, '{99, 11}', '{1, 1}')$$),
     ('PT404', 'product does not exist', '{"code": "product_not_found", "product_ids": [1, 99]}',
      $$SELECT ecommerce.receive_stock('{99, 11, 1}', '{1, 1, 1}')$$),
+    ('PT404', 'product does not exist', '{"code": "product_not_found", "product_id": 99}',
+     'SELECT ecommerce.split_stock(99, 4)'),
     ('PT404', 'promotion does not exist', '{"code": "promotion_not_found", "promotion_id": 99}',
      $$SELECT ecommerce.set_promotion_limit(99, 1)$$),
     ('PT404', 'promotion does not exist', '{"code": "promotion_not_found", "promotion_id": -1}',
@@ -777,6 +787,8 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$SELECT setval('ecommerce.order_events_id_seq', (SELECT max(id) FROM ecommerce.order_events), false); SELECT ecommerce.place_order(1, 'k')$$),
     ('42501', 'role may not do this', '{"code": "not_staff"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.receive_stock('{11}', '{1}')$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.split_stock(11, 4)$$),
     ('42501', 'role may not do this', '{"code": "not_staff"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.set_promotion_limit(1, 1)$$),
     ('42501', 'cannot grant what belongs to another role', '{"code": "not_the_owner"}',

@@ -80,6 +80,20 @@ BEGIN
     ALTER TABLE ecommerce.orders ALTER payment_due_at DROP DEFAULT;
 END $$;
 
+-- A product that is split; its tills are empty at first.
+CREATE PROCEDURE test.split(product bigint, tills integer)
+LANGUAGE sql AS $$
+    SELECT ecommerce.split_stock(product, tills);
+$$;
+
+-- The till of a customer, as the code chooses it: of 4, Ann's is 2 and Ben's is 4.
+CREATE FUNCTION test.till_of(customer bigint, tills integer) RETURNS integer
+LANGUAGE sql AS $$
+    SELECT CASE WHEN tills = 0 THEN 0 ELSE
+               1 + mod(mod(hashint8extended(customer, 1) + 2 ^ 64::numeric, 2 ^ 64::numeric), tills)
+           END::integer
+$$;
+
 CALL test.supply(pen => 10, ink => 10, pad => 10);
 
 -- Units that a session takes out of carts or stock otherwise than by ordering, if it says so
@@ -174,6 +188,16 @@ SELECT name AS product, bucket, quantity
   FROM ecommerce.stock_levels JOIN test.products ON id = product_id
  WHERE product_id IN (SELECT product_id FROM ecommerce.stock_levels WHERE bucket <> 0)
  ORDER BY product_id, bucket;
+
+CREATE VIEW test.tills AS
+SELECT name AS product,
+       string_agg(CASE till WHEN 0 THEN 'reserve' ELSE 'till ' || till END || ' ' || quantity, ', '
+                  ORDER BY till) AS levels
+  FROM ecommerce.stock_levels JOIN test.products ON id = product_id
+ WHERE quantity > 0
+   AND product_id IN (SELECT product_id FROM ecommerce.stock_levels WHERE till <> 0
+                      UNION ALL SELECT id FROM ecommerce.products WHERE tills <> 0)
+ GROUP BY product_id, name ORDER BY product_id;
 
 -- What came back of the orders. What is out has been sold and is not in stock again; a unit that
 -- was not to be sent is doubled if the order was sent before.
@@ -321,9 +345,9 @@ LANGUAGE sql AS $$
     SELECT order_amount FROM placed
 $$;
 
--- What is left of these levels when the items have been taken, of the first bucket first.
+-- What is left of these levels when the items have been taken, of the own till and bucket first.
 CREATE FUNCTION test.what_is_left(first_bucket bigint, items ecommerce.cart_items[],
-                                  levels ecommerce.stock_levels[])
+                                  levels ecommerce.stock_levels[], own_till integer DEFAULT 0)
 RETURNS ecommerce.stock_levels[]
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -336,7 +360,7 @@ BEGIN
     FOR item IN SELECT * FROM unnest(items) LOOP
         missing := item.quantity;
         FOR level IN SELECT * FROM unnest(levels) WHERE product_id = item.product_id
-                      ORDER BY bucket <> first_bucket, bucket
+                      ORDER BY till <> own_till, bucket <> first_bucket, bucket, till
         LOOP
             taken := least(missing, level.quantity);
             missing := missing - taken;
@@ -358,6 +382,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     step text;
     cart_bucket bigint := 0;
+    own_till integer := 0;
     next_item record;
     items ecommerce.cart_items[];
     products ecommerce.products[];
@@ -458,7 +483,46 @@ BEGIN
         WHEN 'write stock of all buckets' THEN
             UPDATE ecommerce.stock_levels AS stock SET quantity = level.quantity
               FROM unnest(levels) AS level
-             WHERE stock.product_id = level.product_id AND stock.bucket = level.bucket;
+             WHERE (stock.product_id, stock.bucket, stock.till)
+                   = (level.product_id, level.bucket, level.till);
+
+        -- The same of one product that is split: its till, its reserve, its other tills.
+        WHEN 'read till' THEN
+            own_till := (SELECT test.till_of(customer, tills) FROM ecommerce.products
+                           JOIN unnest(items) ON id = product_id);
+        WHEN 'take at till' THEN
+            UPDATE ecommerce.stock_levels AS stock SET quantity = stock.quantity - item.quantity
+              FROM unnest(items) AS item
+             WHERE stock.product_id = item.product_id AND stock.till = own_till;
+        WHEN 'find stock of till and reserve' THEN
+            levels := test.what_is_left(cart_bucket, items, ARRAY(
+                SELECT level FROM ecommerce.stock_levels AS level
+                  JOIN unnest(items) USING (product_id) WHERE level.till IN (0, own_till)), own_till);
+        WHEN 'lock till' THEN
+            levels := levels || ARRAY(
+                SELECT level FROM ecommerce.stock_levels AS level
+                 WHERE product_id IN (SELECT product_id FROM unnest(items)) AND level.till = own_till
+                   FOR NO KEY UPDATE);
+        WHEN 'lock reserve' THEN
+            levels := levels || ARRAY(
+                SELECT level FROM ecommerce.stock_levels AS level
+                 WHERE product_id IN (SELECT product_id FROM unnest(items)) AND level.till = 0
+                   FOR NO KEY UPDATE);
+        WHEN 'lock other tills' THEN
+            levels := levels || ARRAY(
+                SELECT level FROM ecommerce.stock_levels AS level
+                 WHERE product_id IN (SELECT product_id FROM unnest(items))
+                   AND level.till NOT IN (0, own_till)
+                 ORDER BY till FOR NO KEY UPDATE);
+        WHEN 'lock other tills that are free' THEN
+            levels := levels || ARRAY(
+                SELECT level FROM ecommerce.stock_levels AS level
+                 WHERE product_id IN (SELECT product_id FROM unnest(items))
+                   AND level.till NOT IN (0, own_till)
+                 ORDER BY till FOR NO KEY UPDATE SKIP LOCKED);
+        WHEN 'find what is left' THEN
+            levels := test.what_is_left(cart_bucket, items, levels, own_till);
+
         WHEN 'pause' THEN
             LOCK test.paused IN SHARE ROW EXCLUSIVE MODE;
 
@@ -572,7 +636,7 @@ BEGIN
             SELECT product_id, quantity
               FROM ecommerce.order_details JOIN ecommerce.products ON id = product_id
              WHERE order_id = changed ORDER BY product_id
-                ON CONFLICT (product_id, bucket)
+                ON CONFLICT (product_id, bucket, till)
                 DO UPDATE SET quantity = stock.quantity + excluded.quantity;
         WHEN 'read stock' THEN
             levels := ARRAY(SELECT level FROM ecommerce.stock_levels AS level);
@@ -665,6 +729,12 @@ BEGIN
             events := ARRAY(SELECT outstanding
                               FROM ecommerce.order_events AS outstanding, test.cursor
                              WHERE id > last_id ORDER BY id LIMIT max);
+        WHEN 'read customers' THEN
+            PERFORM FROM ecommerce.users;
+        WHEN 'lock' THEN
+            events := ARRAY(SELECT outstanding FROM ecommerce.order_events AS outstanding
+                             WHERE id IN (SELECT id FROM unnest(events)) AND delivered_at IS NULL
+                             ORDER BY id FOR NO KEY UPDATE SKIP LOCKED);
         WHEN 'lease' THEN
             UPDATE ecommerce.order_events AS event
                SET attempts = event.attempts + 1, taken_until = now() + interval '5 minutes'

@@ -271,7 +271,7 @@ SELECT * FROM pg_temp.try_change($change$
                product_name, product_id, line_number, order_id, customer_id FROM ecommerce.order_details;
     DROP TABLE ecommerce.order_details;
     ALTER TABLE ecommerce.anew RENAME TO order_details;
-    CREATE TABLE ecommerce.anew AS SELECT quantity, product_id, bucket FROM ecommerce.stock_levels;
+    CREATE TABLE ecommerce.anew AS SELECT quantity, till, product_id, bucket FROM ecommerce.stock_levels;
     DROP TABLE ecommerce.stock_levels;
     ALTER TABLE ecommerce.anew RENAME TO stock_levels;
 $change$);

@@ -59,6 +59,8 @@ my %least = (
 	'orders expired' => 3,
 	'orders with two coupons' => 5,
 	'payments: captured' => 20,
+	'products put together again' => 3,
+	'products split' => 10,
 	'payments: refund_requested' => 3,
 	'payments: refunded' => 1,
 	'uses given back' => 5,
@@ -80,6 +82,8 @@ make_shop($node, 'postgres');
 $node->safe_psql(
 	'postgres', q{
 	ALTER DATABASE postgres SET audit.pays = on;
+	ALTER DATABASE postgres SET audit.splits = on;
+	SELECT ecommerce.split_stock(id, 3) FROM ecommerce.products WHERE id % 2 = 1;
 	ALTER TABLE ecommerce.orders ALTER payment_due_at
 	SET DEFAULT CASE WHEN random() < 0.3 THEN clock_timestamp() + interval '0.2 s' END});
 until ($enough)
@@ -820,6 +824,9 @@ sub figures
 		SELECT 'payments: ' || kind, count(*) FROM ecommerce.order_payments GROUP BY 1
 		UNION ALL
 		SELECT 'orders expired', count(*) FROM ecommerce.order_events WHERE payload ->> 'reason' = 'unpaid'
+		UNION ALL
+		SELECT CASE WHEN after > 0 THEN 'products split' ELSE 'products put together again' END, count(*)
+		FROM audit.splits WHERE after <> before GROUP BY 1
 		UNION ALL
 		SELECT 'uses granted', sum(uses) FROM audit.granted
 		UNION ALL

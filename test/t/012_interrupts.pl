@@ -97,6 +97,7 @@ my %calls_of_clerk = (
 	  'ecommerce.release_order_events(ARRAY(SELECT id FROM ecommerce.order_events'
 	  . ' WHERE customer_id = %1$d LIMIT %3$d))',
 	'receive_stock' => 'ecommerce.receive_stock(ARRAY[%2$d::bigint], ARRAY[%3$d])',
+	'split_stock' => 'ecommerce.split_stock(%2$d, %3$d)',
 	'set_promotion_limit' => 'ecommerce.set_promotion_limit(1, 1000000 + %3$d)',
 	'order_integrity' => 'count(*) FROM ecommerce.order_integrity()',
 	'erase_user' => 'ecommerce.erase_user(%1$d, true)');
@@ -228,7 +229,7 @@ sub make_shop
 		INSERT INTO ecommerce.products (name, price)
 		SELECT 'Thing ' || n, n FROM generate_series(5, $products) AS n;
 		INSERT INTO ecommerce.stock_levels (product_id, quantity)
-		SELECT id, 1000000 FROM ecommerce.products ON CONFLICT (product_id, bucket)
+		SELECT id, 1000000 FROM ecommerce.products ON CONFLICT (product_id, bucket, till)
 		DO UPDATE SET quantity = 1000000;
 
 		CREATE ROLE clerk LOGIN;

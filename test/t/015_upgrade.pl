@@ -94,7 +94,7 @@ foreach my $old (@old_versions)
 	}
 	$session->ask('ALTER EXTENSION ecommerce UPDATE');
 	foreach my $call (@old_calls, 'place_order(1)', "set_cart_items(1, '{1}', '{1}')", 'clear_cart(1)',
-		"set_cart_coupons(1, '{TEN}')", "receive_stock('{1}', '{1}')", 'set_promotion_limit(1, 1)')
+		"set_cart_coupons(1, '{TEN}')", "receive_stock('{1}', '{1}')", 'set_promotion_limit(1, 1)', 'split_stock(1, 1)')
 	{
 		is(error_of($session, $call),
 			'55000 not_migrated', "$old, before migrate(): $call says what to run");

@@ -37,6 +37,7 @@
 #define THE_OTHER_WAY_ROUND 8
 #define FIRST_LIMITED 3
 #define LIMITED_PROMOTIONS 3
+#define MOST_TILLS 4
 #define PAYMENTS 14
 #define MOST_EXPIRED 20
 #define MAX_WORKERS 64
@@ -50,7 +51,7 @@
 typedef enum Step
 {
 	ADD, CHANGE, GIVE_COUPONS, GIVE_IN, PLACE, CANCEL, SHIP, GIVE_BACK, RECEIVE,
-	RAISE_PRICE, GRANT_USES, LIST, PAY, EXPIRE, NSTEPS
+	SPLIT, RAISE_PRICE, GRANT_USES, LIST, PAY, EXPIRE, NSTEPS
 } Step;
 
 static const char *step_sql[NSTEPS] = {
@@ -60,6 +61,7 @@ static const char *step_sql[NSTEPS] = {
 	[GIVE_IN] = "SELECT audit.give_in($1)",
 	[SHIP] = "SELECT ecommerce.set_order_status($1, $2, 'SHIPPED')",
 	[RECEIVE] = "SELECT audit.receive($1, $2)",
+	[SPLIT] = "SELECT audit.split($1, $2)",
 	[RAISE_PRICE] = "SELECT audit.raise_price($1)",
 	[GRANT_USES] = "SELECT audit.grant_uses($1, $2)",
 	[LIST] = "SELECT audit.listed_wrong($1)",
@@ -403,6 +405,9 @@ work(void *argument)
 			pay(worker);
 		else if (choice < 0.56)
 			EXECUTE(worker, EXPIRE, one_of(worker, MOST_EXPIRED));
+		else if (choice < 0.58)
+			EXECUTE(worker, SPLIT, one_of(worker, product),
+					one_of(worker, 1 + MOST_TILLS) - 1);
 		else
 		{
 			if (chance(worker) < 0.7)
