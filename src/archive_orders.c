@@ -175,6 +175,7 @@ archive(NullableDatum before, int32 max)
 	uint64		nfound;
 
 	begin_staff_access(&access);
+	PreventCommandDuringRecovery("archive_orders()");
 	pin_setting("TimeZone", "UTC"); /* of times in documents */
 
 	/*

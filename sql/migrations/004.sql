@@ -394,6 +394,34 @@ COMMENT ON COLUMN ecommerce.archived_orders.document IS
 COMMENT ON COLUMN ecommerce.archived_orders.archived_at IS 'When it was moved.';
 
 
+-- Stock
+
+-- A record of what was done, so no foreign key.
+CREATE TABLE ecommerce.stock_transfers (
+    reference   ecommerce.label NOT NULL,
+    product_id  bigint      NOT NULL,
+    quantity    integer     NOT NULL,
+    from_bucket bigint,
+    to_bucket   bigint,
+    actor       text        NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT stock_transfers_pkey PRIMARY KEY (reference),
+    CONSTRAINT stock_transfers_quantity_positive CHECK (quantity > 0),
+    CONSTRAINT stock_transfers_buckets_differ CHECK (from_bucket IS DISTINCT FROM to_bucket)
+);
+COMMENT ON TABLE ecommerce.stock_transfers IS
+'Units that transfer_stock() has moved: each reference once.';
+COMMENT ON COLUMN ecommerce.stock_transfers.reference IS 'What the shop calls the transfer.';
+COMMENT ON COLUMN ecommerce.stock_transfers.product_id IS
+'Product; it may have been deleted since.';
+COMMENT ON COLUMN ecommerce.stock_transfers.quantity IS 'Units.';
+COMMENT ON COLUMN ecommerce.stock_transfers.from_bucket IS
+'Bucket that they left; null: they came from another database.';
+COMMENT ON COLUMN ecommerce.stock_transfers.to_bucket IS
+'Bucket that they came to; null: they went to another database.';
+COMMENT ON COLUMN ecommerce.stock_transfers.actor IS 'Database role that did it.';
+COMMENT ON COLUMN ecommerce.stock_transfers.created_at IS 'When the transaction that did it began.';
+
 
 -- Events
 
