@@ -19,7 +19,7 @@ my %bucket = map { $_ => 'bucket' } qw(stock_levels promotion_levels);
 my %key = (%customer, %bucket, users => 'id', carts => 'user_id', cart_items => 'user_id');
 
 # These are the same on every node.
-my %reference = map { $_ => 1 } qw(categories products promotions tax_rates shipping_rates);
+my %reference = map { $_ => 1 } qw(categories products promotions tax_rates shipping_rates stock_transfers);
 my %local = (schema_migrations => 1);
 
 # Statements of one customer that need values for a plan, as they are more than a look into one
@@ -38,6 +38,7 @@ my %of_all = (
 	'desk.c:select_by_number' => 'staff have the number, not the customer',
 	'desk.c:select_queue' => 'the orders of the shop',
 	'expire_unpaid_orders.c:find_due_orders' => 'a batch',
+	'ids_of_shard.c:select_restarts' => 'once for a database, which is not distributed then',
 	'import_orders.c:select_numbered' => 'numbers are unique among all customers',
 	'import_orders.c:count_out_of_sequence' => 'once for an import',
 	'order_integrity.c:invariants' => 'rules for all rows, without parameters',
