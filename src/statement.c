@@ -68,6 +68,7 @@ static void name_domains(Statement *statement, const RowInserter *inserter,
 static void prepare(const char *file, Statement *statement);
 static SPIPlanPtr plan_query(const char *file, const Statement *statement,
 							 int options);
+static void keep_generic_plan(const char *file, Statement *statement);
 static bool has_generic_plan(SPIPlanPtr plan);
 static char *with_comment(const char *file, const char *query);
 static bool has_its_domains(const Statement *statement);
@@ -499,9 +500,13 @@ static void
 prepare(const char *file, Statement *statement)
 {
 	SPIPlanPtr	plan;
+	volatile bool is_generic = false;
 
 	if (statement->plan != NULL && has_its_domains(statement))
+	{
+		keep_generic_plan(file, statement);
 		return;
+	}
 	for (int i = 0; i < statement->ndomains; i++)
 	{
 		DomainParameter *domain = &statement->domains[i];
@@ -511,12 +516,37 @@ prepare(const char *file, Statement *statement)
 		statement->parameters[domain->number - 1] = domain->type;
 	}
 	plan = plan_query(file, statement, CURSOR_OPT_GENERIC_PLAN);
-	if (!has_generic_plan(plan))
+	PG_TRY();
+	{
+		is_generic = has_generic_plan(plan);
+	}
+	PG_CATCH();
+	{
+		SPI_freeplan(plan);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	if (!is_generic)
 	{
 		SPI_freeplan(plan);
 		plan = plan_query(file, statement, CURSOR_OPT_CUSTOM_PLAN);
 	}
+	statement->needs_values = !is_generic;
 	statement->plan = plan;
+}
+
+/*
+ * Tables may have been distributed since.  The old plan, which a trigger may still
+ * be executing, is not freed.
+ */
+static void
+keep_generic_plan(const char *file, Statement *statement)
+{
+	if (statement->needs_values || SPI_plan_is_valid(statement->plan) ||
+		has_generic_plan(statement->plan))
+		return;
+	statement->plan = plan_query(file, statement, CURSOR_OPT_CUSTOM_PLAN);
+	statement->needs_values = true;
 }
 
 static SPIPlanPtr
@@ -534,36 +564,23 @@ plan_query(const char *file, const Statement *statement, int options)
 	return plan;
 }
 
-/*
- * The generic plan is made here rather than at the first execution, for which it
- * stays.  An error in between must not leave a plan behind that nobody knows.
- */
+/* It is made, or made anew, here rather than in the execution, for which it stays. */
 static bool
 has_generic_plan(SPIPlanPtr plan)
 {
-	volatile bool is_usable = true;
+	CachedPlan *generic = SPI_plan_get_cached_plan(plan);
+	bool		is_usable = true;
+	ListCell   *cell;
 
-	PG_TRY();
+	foreach(cell, generic->stmt_list)
 	{
-		CachedPlan *generic = SPI_plan_get_cached_plan(plan);
-		ListCell   *cell;
+		const PlannedStmt *planned = lfirst_node(PlannedStmt, cell);
 
-		foreach(cell, generic->stmt_list)
-		{
-			const PlannedStmt *planned = lfirst_node(PlannedStmt, cell);
-
-			if (planned->planTree != NULL &&
-				planned->planTree->total_cost > PROHIBITIVE_COST)
-				is_usable = false;
-		}
-		ReleaseCachedPlan(generic, CurrentResourceOwner);
+		if (planned->planTree != NULL &&
+			planned->planTree->total_cost > PROHIBITIVE_COST)
+			is_usable = false;
 	}
-	PG_CATCH();
-	{
-		SPI_freeplan(plan);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	ReleaseCachedPlan(generic, CurrentResourceOwner);
 	return is_usable;
 }
 

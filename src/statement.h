@@ -42,6 +42,7 @@ typedef struct Statement
 	DomainParameter *domains;
 	MemoryContext domain_context;	/* where their checks are */
 	SPIPlanPtr	plan;
+	bool		needs_values;	/* there is no generic plan */
 } Statement;
 
 #define PARAMETERS(...) \

@@ -29,7 +29,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(at_front at_holders check_functions check_refusals check_double_submits
-  check_selling_out check_killed_machine check_integrity);
+  check_consumers check_selling_out check_killed_machine check_integrity);
 
 # The functions that were called.
 my %called;
@@ -283,6 +283,38 @@ sub check_double_submits
 	$_->quit foreach @clients;
 	is(at_holders($shop, "SELECT coalesce(sum(quantity), 0) FROM ecommerce.stock_levels WHERE product_id = $product"),
 		$before - 8, 'and its units were taken once');
+	check_integrity($shop);
+	return;
+}
+
+# Of consumers at once, everywhere where events are taken, each event goes to one.
+sub check_consumers
+{
+	my ($shop) = @_;
+	my $product = $shop->{catalogue}->("INSERT INTO ecommerce.products (name, price) VALUES ('Told', 1) RETURNING id");
+	my @consumers = map { client({ front => $_ }) } map { ($_, $_) } @{ $shop->{consumers} // [ $shop->{front} ] };
+	my (%given, @errors, $events);
+
+	$shop->{receive}->($product, 100);
+	foreach my $user (map { $shop->{add_user}->() } 1 .. 40)
+	{
+		at_front($shop, "SELECT ecommerce.set_profile($user, 'Barbara', NULL, '5 High Street'); SELECT ecommerce.add_to_cart($user, $product); SELECT ecommerce.place_order($user)");
+	}
+	$events = at_front($shop, 'SELECT sum(pending) FROM ecommerce.outbox_metrics()');
+	foreach (1 .. 1 + $events / 3)
+	{
+		$_->tell(q{SELECT 'event ' || (event ->> 'id') FROM jsonb_array_elements(ecommerce.take_order_events(3)) AS event}) foreach @consumers;
+		foreach my $answer (map { $_->answer } @consumers)
+		{
+			$given{$1}++ while $answer =~ /^event (\d+)$/mg;
+			push @errors, $answer =~ /ERROR:.*/g;
+		}
+	}
+	$_->quit foreach @consumers;
+	is_deeply([ grep { !/ERROR:  40P?01/ } @errors ], [], 'consumers at once are not refused');
+	is(scalar keys %given, $events, 'each event is given out');
+	is_deeply([ grep { $given{$_} > 1 } keys %given ], [], 'and none twice');
+	at_front($shop, sprintf "SELECT ecommerce.acknowledge_order_events('{%s}')", join ',', keys %given);
 	check_integrity($shop);
 	return;
 }

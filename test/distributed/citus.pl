@@ -218,6 +218,7 @@ $shop = {
 	front => [ $coordinator, 'postgres' ],
 	holders => [ [ $coordinator, 'postgres' ] ],
 	machines => \@workers,
+	consumers => [ map { [ $_, 'postgres' ] } $coordinator, @workers ],
 	# What a node says that is being killed, or one that asks it, comes as 08006, 57P01 or XX000.
 	retryable => qr/^(08|40|55P03|57P|XX000)/,
 	unrouted => { map { $_ => 'is called in here' }
@@ -239,6 +240,7 @@ $shop = {
 check_functions($shop);
 check_refusals($shop);
 check_double_submits($shop);
+check_consumers($shop);
 check_selling_out($shop);
 check_killed_machine($shop);
 

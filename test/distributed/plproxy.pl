@@ -158,6 +158,7 @@ sub units_of
 check_functions($shop);
 check_refusals($shop);
 check_double_submits($shop);
+check_consumers($shop);
 check_selling_out($shop);
 check_killed_machine($shop);
 
