@@ -223,7 +223,8 @@ execute_into_from(const char *file, Statement *statement,
 	int			result;
 
 	prepare(file, statement);
-	/* Engines take a list without entries for one with values that are missing. */
+
+	/* To an engine, a list without entries is one that lacks values. */
 	if (statement->nparameters > 0)
 		options.params = makeParamList(statement->nparameters);
 	for (int i = 0; i < statement->nparameters; i++)
