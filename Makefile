@@ -1,6 +1,6 @@
 EXTENSION = ecommerce
 MODULE_big = ecommerce
-OBJS = src/ecommerce.o src/statement.o src/arguments.o src/jsonb_writer.o \
+OBJS = src/ecommerce.o src/statement.o src/arguments.o src/json_text.o src/jsonb_writer.o \
 	src/access.o src/tables.o src/users.o \
 	src/texts.o src/money.o src/addresses.o src/order_lifecycle.o src/stock.o src/tills.o src/order_lines.o \
 	src/order_adjustments.o src/checkout.o src/problems.o src/limits.o src/shipping.o \
@@ -10,9 +10,9 @@ OBJS = src/ecommerce.o src/statement.o src/arguments.o src/jsonb_writer.o \
 	src/cart.o src/cart_choices.o src/merge_carts.o src/abandoned_carts.o src/profile.o \
 	src/order_again.o src/place_order.o src/order_listing.o src/order_status.o src/desk.o \
 	src/payments.o src/expire_unpaid_orders.o src/returns.o src/receive_stock.o src/split_stock.o src/promotions.o src/outbox.o src/outbox_metrics.o \
-	src/import_orders.o src/archive_orders.o \
+	src/import_orders.o src/archive_orders.o src/ids_of_shard.o src/transfer_stock.o \
 	src/erase_user.o src/order_integrity.o src/grants.o src/migrate.o \
-	src/set_owner.o
+	src/set_owner.o src/distribute.o
 # Ours are ours: another library's global function of the same name would take over.
 SHLIB_LINK = -Wl,-Bsymbolic
 
@@ -20,11 +20,12 @@ SHLIB_LINK = -Wl,-Bsymbolic
 # migrations of the upgrade are those that the version before did not have.
 here := $(dir $(lastword $(MAKEFILE_LIST)))
 EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(here)ecommerce.control)
-DATA = sql/ecommerce--1.0.sql sql/ecommerce--1.0--1.1.sql
+RELEASED = sql/ecommerce--1.0.sql sql/ecommerce--1.0--1.1.sql
+DATA = $(RELEASED) sql/ecommerce_plproxy.sql
 UPGRADE = sql/upgrades/1.1--$(EXTVERSION).sql
 MIGRATIONS = sql/migrations/001.sql sql/migrations/002.sql sql/migrations/003.sql sql/migrations/004.sql
 NEW_MIGRATIONS = $(MIGRATIONS)
-FUNCTIONS = sql/functions/migrate.sql sql/functions/set_owner.sql \
+FUNCTIONS = sql/functions/migrate.sql sql/functions/set_owner.sql sql/functions/distribute.sql \
 	sql/functions/access.sql sql/functions/money.sql \
 	sql/functions/cart.sql sql/functions/cart_choices.sql \
 	sql/functions/merge_carts.sql sql/functions/abandoned_carts.sql sql/functions/profile.sql \
@@ -36,7 +37,8 @@ FUNCTIONS = sql/functions/migrate.sql sql/functions/set_owner.sql \
 	sql/functions/outbox.sql sql/functions/outbox_metrics.sql \
 	sql/functions/order_integrity.sql \
 	sql/functions/erase_user.sql sql/functions/import_orders.sql \
-	sql/functions/archive_orders.sql sql/functions/grants.sql
+	sql/functions/archive_orders.sql sql/functions/ids_of_shard.sql \
+	sql/functions/transfer_stock.sql sql/functions/grants.sql
 DATA_built = sql/ecommerce--$(EXTVERSION).sql \
 	$(UPGRADE:sql/upgrades/%=sql/ecommerce--%)
 
@@ -66,9 +68,9 @@ endif
 sql/ecommerce--$(EXTVERSION).sql: sql/schemas.sql $(MIGRATIONS) $(FUNCTIONS)
 	cd $(srcdir) && cat sql/schemas.sql $(MIGRATIONS) $(FUNCTIONS) >$(abspath $@)
 
-$(lastword $(DATA_built)): $(wildcard $(here)sql/upgrades/*) $(NEW_MIGRATIONS) $(FUNCTIONS) $(DATA)
+$(lastword $(DATA_built)): $(wildcard $(here)sql/upgrades/*) $(NEW_MIGRATIONS) $(FUNCTIONS) $(RELEASED)
 	cd $(srcdir) && { cat $(UPGRADE) $(NEW_MIGRATIONS) && awk -f sql/upgrades/functions.awk \
-		mode=released $(DATA) mode=upgrade $(UPGRADE) mode=present $(FUNCTIONS) && \
+		mode=released $(RELEASED) mode=upgrade $(UPGRADE) mode=present $(FUNCTIONS) && \
 		cat sql/upgrades/grants.sql; } >$(abspath $@)
 
 # In a VPATH build the folders are the build's.

@@ -93,6 +93,7 @@ clear_carts(NullableDatum before, int32 max)
 	uint64		nfound;
 
 	begin_staff_access(&access);
+	PreventCommandDuringRecovery("clear_abandoned_carts()");
 	do
 	{
 		SPITupleTable *carts;

@@ -64,6 +64,7 @@ expire(int32 max)
 	int			ndue = 0;
 
 	begin_staff_access(&access);
+	PreventCommandDuringRecovery("expire_unpaid_orders()");
 	orders = find_orders(max, now, &nfound);
 	qsort(orders, nfound, sizeof(LockedOrder), compare_orders);
 	for (int i = 0; i < nfound; i++)

@@ -107,6 +107,7 @@ static const FunctionPrivilege functions[] = {
 	{STAFF, "ecommerce.expire_unpaid_orders"},
 	{STAFF, "ecommerce.return_items"},
 	{STAFF, "ecommerce.receive_stock"},
+	{STAFF, "ecommerce.transfer_stock"},
 	{STAFF, "ecommerce.split_stock"},
 	{STAFF, "ecommerce.set_promotion_limit"},
 	{STAFF, "ecommerce.take_order_events"},
@@ -121,8 +122,11 @@ static const FunctionPrivilege functions[] = {
 	{STAFF, "ecommerce.currency_digits"},
 	{OWNER, "ecommerce.migrate"},
 	{OWNER, "ecommerce.set_owner"},
+	{OWNER, "ecommerce.distribute"},
+	{OWNER, "ecommerce.undistribute"},
 	{OWNER, "ecommerce.import_orders"},
 	{OWNER, "ecommerce.archive_orders"},
+	{OWNER, "ecommerce.ids_of_shard"},
 	{OWNER, "ecommerce.grant_api"},
 	{OWNER, "ecommerce.revoke_api"},
 };
@@ -166,6 +170,7 @@ static const TablePrivilege tables[] = {
 	{STAFF, 4, "SELECT", "ecommerce.order_returns", ""},
 	{STAFF, 4, "SELECT", "ecommerce.order_return_lines", ""},
 	{STAFF, 4, "SELECT", "ecommerce.archived_orders", ""},
+	{STAFF, 4, "SELECT", "ecommerce.stock_transfers", ""},
 	{STAFF, 4, "SELECT", "ecommerce_api.orders", ""},
 	{STAFF, 4, "SELECT", "ecommerce_api.order_lines", ""},
 	{STAFF, 4, "EXECUTE", "ecommerce_api.order_lines", ""},
@@ -563,6 +568,25 @@ take_back_create(Oid owner, int lent)
 				errdetail_internal("{\"code\": \"overloaded_function\", \"function\": \"%s\"}",
 								   overloaded),
 				errhint("Drop the function that is not the extension's: calls might run it instead."));
+}
+
+/*
+ * To distribute() it cannot be lent: the nodes would hear of it in one session,
+ * and be asked to make tables in another, before that is committed.
+ */
+void
+require_create(Oid owner)
+{
+	for (size_t i = 0; i < lengthof(schemas); i++)
+		if (!may_in_schema(owner, schemas[i], "CREATE") ||
+			!may_in_schema(owner, schemas[i], "USAGE"))
+			ereport(ERROR,
+					errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					errmsg("owner of the tables may not create them"),
+					errdetail_internal("{\"code\": \"may_not_create\", \"schema\": \"%s\"}",
+									   schemas[i]),
+					errhint("First GRANT USAGE, CREATE ON SCHEMA ecommerce, ecommerce_api TO %s.",
+							role_name(owner)));
 }
 
 void

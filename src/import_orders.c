@@ -289,6 +289,7 @@ import_all(NullableDatum orders)
 	Jsonb	   *result;
 
 	begin_staff_access(&access);
+	PreventCommandDuringRecovery("import_orders()");
 	LockRelationOid(orders_table(), ShareUpdateExclusiveLock);
 	count = execute(&select_elements, &orders, FRESH_SNAPSHOT);
 	documents = SPI_tuptable;

@@ -42,6 +42,23 @@
 	"        min(quantity) AS fewest, sum(amount) AS amount" \
 	"   FROM ecommerce.order_return_lines GROUP BY customer_id, order_id, line_number)"
 
+/*
+ * The highest id of those that the sequence gives, and what it gives next.  What
+ * is the coordinator's own is in sub-selects: an engine that distributes the
+ * tables does not join them with it.
+ */
+#define SEQUENCE_OF(name, what) \
+	"(SELECT " what " FROM ecommerce." name "_id_seq, pg_sequence" \
+	"  WHERE seqrelid = 'ecommerce." name "_id_seq'::regclass)"
+#define IDS_OF(name) \
+	"SELECT 'ecommerce." name "'," \
+	"       (SELECT max(id) FROM ecommerce." name \
+	"         WHERE id BETWEEN " SEQUENCE_OF(name, "seqmin") " AND " SEQUENCE_OF(name, "seqmax") \
+	"           AND (id - " SEQUENCE_OF(name, "last_value") ")" \
+	"               % " SEQUENCE_OF(name, "seqincrement") " = 0)," \
+	"       " SEQUENCE_OF(name, "last_value::numeric +" \
+						   " CASE WHEN is_called THEN seqincrement ELSE 0 END")
+
 /* What is known under one reference, as in payments.c. */
 #define SUM_OF(kind, name) ", coalesce(sum(amount) FILTER (WHERE kind = '" kind "'), 0) AS " name
 
@@ -322,6 +339,18 @@ static Statement invariants[] = {
 
 	/* History */
 
+	/* A trigger for TRUNCATE does not come to partitions with the others. */
+	INVARIANT("partition_of_history_is_not_truncated",
+			  "NULL::bigint, NULL::bigint, NULL::bigint,"
+			  " jsonb_build_object('partition', inhrelid::regclass)"
+			  " FROM pg_inherits JOIN pg_trigger AS kept ON kept.tgrelid = inhparent"
+			  " WHERE kept.tgfoid = to_regproc('ecommerce.keep_history')"
+			  "   AND kept.tgtype & 32 <> 0"
+			  "   AND NOT EXISTS (SELECT FROM pg_trigger AS its"
+			  "                    WHERE its.tgrelid = inhrelid"
+			  "                      AND its.tgfoid = kept.tgfoid"
+			  "                      AND its.tgtype & 32 <> 0"
+			  "                      AND its.tgenabled <> 'D')"),
 	INVARIANT("events_are_numbered_from_1",
 			  "placed.customer_id::bigint, placed.id::bigint, NULL::bigint,"
 			  " jsonb_build_object('event_numbers', jsonb_agg(event.event_number"
@@ -591,29 +620,21 @@ static Statement invariants[] = {
 			  " jsonb_build_object('quantity', quantity)"
 			  " FROM ecommerce.cart_items WHERE (quantity > 0) IS NOT TRUE"),
 
-	/* Copies of the tables, which may have come without the sequences */
+	/*
+	 * Copies of the tables, which may have come without the sequences.  Ids
+	 * that another node gave are none that the sequence would give.
+	 */
 
 	INVARIANT("sequence_is_not_behind_the_ids",
 			  "NULL::bigint, NULL::bigint, NULL::bigint,"
 			  " jsonb_build_object('table', name, 'highest_id', highest_id,"
 			  "                    'next_id', next_id)"
-			  " FROM (SELECT 'ecommerce.users', (SELECT max(id) FROM ecommerce.users),"
-			  "              last_value::numeric + is_called::integer FROM ecommerce.users_id_seq"
-			  "       UNION ALL"
-			  "       SELECT 'ecommerce.categories', (SELECT max(id) FROM ecommerce.categories),"
-			  "              last_value::numeric + is_called::integer FROM ecommerce.categories_id_seq"
-			  "       UNION ALL"
-			  "       SELECT 'ecommerce.products', (SELECT max(id) FROM ecommerce.products),"
-			  "              last_value::numeric + is_called::integer FROM ecommerce.products_id_seq"
-			  "       UNION ALL"
-			  "       SELECT 'ecommerce.orders', (SELECT max(id) FROM ecommerce.orders),"
-			  "              last_value::numeric + is_called::integer FROM ecommerce.orders_id_seq"
-			  "       UNION ALL"
-			  "       SELECT 'ecommerce.promotions', (SELECT max(id) FROM ecommerce.promotions),"
-			  "              last_value::numeric + is_called::integer FROM ecommerce.promotions_id_seq"
-			  "       UNION ALL"
-			  "       SELECT 'ecommerce.order_events', (SELECT max(id) FROM ecommerce.order_events),"
-			  "              last_value::numeric + is_called::integer FROM ecommerce.order_events_id_seq)"
+			  " FROM (" IDS_OF("users")
+			  "       UNION ALL " IDS_OF("categories")
+			  "       UNION ALL " IDS_OF("products")
+			  "       UNION ALL " IDS_OF("orders")
+			  "       UNION ALL " IDS_OF("promotions")
+			  "       UNION ALL " IDS_OF("order_events") ")"
 			  "      AS ids (name, highest_id, next_id)"
 			  " WHERE highest_id >= next_id")
 };

@@ -110,7 +110,7 @@ static Statement increment_level = {
 	PARAMETERS(INT8OID, INT8OID, INT8OID)
 };
 
-/* The product must not be deleted before its stock level is there again. */
+/* As the foreign key of a stock level will lock it. */
 static Statement lock_product_key_share = {
 	.query = "SELECT 1 FROM ecommerce.products WHERE id = $1 FOR KEY SHARE",
 	.result = SPI_OK_SELECT,
@@ -304,9 +304,19 @@ take_stock(const LockedStock *stock, const StockUnits *units, int count)
 		take_locked(stock, left, nleft);
 }
 
+bool
+keep_product(int64 product_id)
+{
+	NullableDatum id = bigint_value(product_id);
+
+	return execute(&lock_product_key_share, &id, FRESH_SNAPSHOT) > 0;
+}
+
 void
 plan_stock(void)
 {
+	plan_statement(&select_sums_of_bucket);
+	plan_tills();
 	plan_statement(&lock_levels);
 	plan_statement(&decrement_levels);
 }
@@ -325,6 +335,35 @@ add_stock(int64 bucket, const StockUnits *units, int count)
 		CHECK_FOR_INTERRUPTS();
 		require_written(execute(&insert_level, values, FRESH_SNAPSHOT), 1);
 	}
+}
+
+/*
+ * Of two transfers in opposite directions both begin with the same bucket.
+ * Nobody else waits for a bucket of a product while holding another of its own.
+ */
+bool
+move_stock(NullableDatum from_bucket, NullableDatum to_bucket,
+		   StockUnits *units)
+{
+	NullableDatum values[] = {to_bucket, product_ids_value(units, 1)};
+
+	if (!from_bucket.isnull)
+	{
+		NullableDatum places;
+
+		if (!to_bucket.isnull && DatumGetInt64(to_bucket.value) <
+			DatumGetInt64(from_bucket.value))
+			execute(&lock_levels, values, FRESH_SNAPSHOT);
+		values[0] = from_bucket;
+		places = lock_own(units, 1,
+						  execute(&lock_levels, values, FRESH_SNAPSHOT));
+		if (units->available < units->quantity)
+			return false;
+		take_from(DatumGetInt64(from_bucket.value), units, 1, places);
+	}
+	if (!to_bucket.isnull)
+		add_stock(DatumGetInt64(to_bucket.value), units, 1);
+	return true;
 }
 
 /* Levels that are not there come last, one by one. */
@@ -643,6 +682,6 @@ return_units(int64 bucket, const StockUnits *units)
 	};
 
 	if (execute(&increment_level, values, FRESH_SNAPSHOT) == 0 &&
-		execute(&lock_product_key_share, &values[1], FRESH_SNAPSHOT) > 0)
+		keep_product(units->product_id))
 		require_written(execute(&insert_level, values, FRESH_SNAPSHOT), 1);
 }

@@ -92,10 +92,23 @@ extern void take_stock(const LockedStock *stock, const StockUnits *units,
 extern void plan_stock(void);
 
 /*
+ * Keeps a product from being deleted before its stock level is there.  Returns
+ * false if there is no such product.
+ */
+extern bool keep_product(int64 product_id);
+
+/*
  * Adds units of products that exist, and makes levels that do not.  Units come
  * into the reserve, here and in what follows.
  */
 extern void add_stock(int64 bucket, const StockUnits *units, int count);
+
+/*
+ * Moves units of one product from a bucket to another, of which one may be null:
+ * elsewhere.  Returns false, with what is available, if that is not enough.
+ */
+extern bool move_stock(NullableDatum from_bucket, NullableDatum to_bucket,
+					   StockUnits *units);
 
 /*
  * Puts the units back.  A stock level that is not there any more is made again

@@ -4,7 +4,8 @@ CREATE FUNCTION ecommerce_migrations.migration_4() RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS $migration$
 DECLARE
-    it record;
+    it   record;
+    part record;
 BEGIN
 
 -- An open shop waits, in the order in which a placement locks.
@@ -393,6 +394,34 @@ COMMENT ON COLUMN ecommerce.archived_orders.document IS
 COMMENT ON COLUMN ecommerce.archived_orders.archived_at IS 'When it was moved.';
 
 
+-- Stock
+
+-- A record of what was done, so no foreign key.
+CREATE TABLE ecommerce.stock_transfers (
+    reference   ecommerce.label NOT NULL,
+    product_id  bigint      NOT NULL,
+    quantity    integer     NOT NULL,
+    from_bucket bigint,
+    to_bucket   bigint,
+    actor       text        NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT stock_transfers_pkey PRIMARY KEY (reference),
+    CONSTRAINT stock_transfers_quantity_positive CHECK (quantity > 0),
+    CONSTRAINT stock_transfers_buckets_differ CHECK (from_bucket IS DISTINCT FROM to_bucket)
+);
+COMMENT ON TABLE ecommerce.stock_transfers IS
+'Units that transfer_stock() has moved: each reference once.';
+COMMENT ON COLUMN ecommerce.stock_transfers.reference IS 'What the shop calls the transfer.';
+COMMENT ON COLUMN ecommerce.stock_transfers.product_id IS
+'Product; it may have been deleted since.';
+COMMENT ON COLUMN ecommerce.stock_transfers.quantity IS 'Units.';
+COMMENT ON COLUMN ecommerce.stock_transfers.from_bucket IS
+'Bucket that they left; null: they came from another database.';
+COMMENT ON COLUMN ecommerce.stock_transfers.to_bucket IS
+'Bucket that they came to; null: they went to another database.';
+COMMENT ON COLUMN ecommerce.stock_transfers.actor IS 'Database role that did it.';
+COMMENT ON COLUMN ecommerce.stock_transfers.created_at IS 'When the transaction that did it began.';
+
 
 -- Events
 
@@ -462,7 +491,9 @@ CREATE TRIGGER keep_payments BEFORE DELETE OR TRUNCATE ON ecommerce.order_paymen
     FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history();
 
 
--- What is in the archive can go, and nothing else; a table is never truncated.
+-- What is in the archive can go, and nothing else; a table is never truncated. Partitions have
+-- the triggers of their table for rows, and get those for statements of their own: there is no
+-- way past them.
 
 CREATE FUNCTION ecommerce.keep_unless_archived() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -470,7 +501,7 @@ CREATE FUNCTION ecommerce.keep_unless_archived() RETURNS trigger
 DECLARE
     key bigint;
 BEGIN
-    IF TG_TABLE_NAME = 'orders' THEN
+    IF TG_ARGV[0] = 'id' THEN
         key := OLD.id;
     ELSE
         key := OLD.order_id;
@@ -490,18 +521,30 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION ecommerce.keep_unless_archived FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.keep_unless_archived IS
-'Trigger function: refuses with 23001 to delete a row of an order that is not in archived_orders.';
+'Trigger function: refuses with 23001 to delete a row of an order that is not in archived_orders. '
+'Its argument is the column that has the id of the order.';
 
 FOR it IN
-    SELECT tgname, tgrelid::regclass AS relation, tgtype & 16 <> 0 AS is_for_update
+    SELECT tgname, tgrelid::regclass AS relation, tgtype & 16 <> 0 AS is_for_update,
+           CASE tgrelid WHEN 'ecommerce.orders'::regclass THEN 'id' ELSE 'order_id' END AS key
       FROM pg_trigger WHERE tgfoid = 'ecommerce.keep_history'::regproc AND tgtype & 8 <> 0
 LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', it.tgname, it.relation);
-    EXECUTE format('CREATE TRIGGER %I BEFORE %sTRUNCATE ON %s
-        FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history()', it.tgname,
-        CASE WHEN it.is_for_update THEN 'UPDATE OR ' END, it.relation);
     EXECUTE format('CREATE TRIGGER keep_unless_archived BEFORE DELETE ON %s
-        FOR EACH ROW EXECUTE FUNCTION ecommerce.keep_unless_archived()', it.relation);
+        FOR EACH ROW EXECUTE FUNCTION ecommerce.keep_unless_archived(%I)', it.relation, it.key);
+    IF it.is_for_update THEN
+        EXECUTE format('CREATE TRIGGER keep_unchanged BEFORE UPDATE ON %s
+            FOR EACH ROW EXECUTE FUNCTION ecommerce.keep_history()', it.relation);
+    END IF;
+    FOR part IN
+        SELECT it.relation AS relation
+        UNION
+        SELECT relid FROM pg_partition_tree(it.relation)
+    LOOP
+        EXECUTE format('CREATE TRIGGER %I BEFORE TRUNCATE ON %s
+            FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history()', it.tgname,
+            part.relation);
+    END LOOP;
 END LOOP;
 
 

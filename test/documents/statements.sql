@@ -34,6 +34,8 @@ SELECT ecommerce.cancel_order(1, :id, 'customer');
 SELECT ecommerce.clear_cart(1);
 \warn call: receive_stock
 SELECT ecommerce.receive_stock('{1,2}', '{1,1}');
+\warn call: transfer_stock
+SELECT ecommerce.transfer_stock('a', 1, 1, 0, 1);
 \warn call: split_stock
 SELECT ecommerce.split_stock(1, 1);
 \warn call: preparation

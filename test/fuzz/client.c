@@ -128,6 +128,12 @@ static const Values good_values[] = {
 	{"anonymous", 0, {"guest"}},
 	{"shopper", 0, {"buyer"}},
 	{"staff", 0, {"helper"}},
+	{"from_bucket", 0, {"0", "0", "1", "=NULL"}},
+	{"to_bucket", 0, {"0", "1", "1", "=NULL"}},
+	{"shard", 0, {"0", "1"}},
+	{"shards", 0, {"1", "2", "3"}},
+	{"beyond", 0, {"0", "100", "100000"}},
+	{"delegate", 0, {"true", "false"}},
 	{"owner", 0, {"shop"}}
 };
 

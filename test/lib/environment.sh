@@ -98,6 +98,15 @@ need() {
 	"$@" >/dev/null 2>&1 || [[ " ${missing[*]} " = *" $package "* ]] || missing+=("$package")
 }
 
+# The same of a package that not every system has for this version of PostgreSQL: what
+# needs it is skipped without it.
+like_to_have() {
+	"${@:2}" >/dev/null 2>&1 && return
+	command -v apt-get >/dev/null && { [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null; } || return 0
+	read_packages
+	[ -z "$(apt-cache pkgnames "$1" 2>/dev/null)" ] || need "$@"
+}
+
 # Without a server, the one to have is the distribution's.
 need_server() {
 	local version

@@ -6,7 +6,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(362);
+SELECT plan(368);
 
 CREATE ROLE regress_owner;
 CREATE ROLE regress_shopper;
@@ -115,12 +115,14 @@ INSERT INTO staff_calls VALUES
     ('ecommerce.return_items(bigint, bigint, jsonb, boolean, text, text, text)',
      'SELECT ecommerce.return_items(1, 1, ''[{"line": 1, "quantity": 1}]'', true) ->> ''customer_id'''),
     ('ecommerce.receive_stock(bigint[], integer[])', 'SELECT ecommerce.receive_stock(''{11}'', ''{1}'')'),
+    ('ecommerce.transfer_stock(text, bigint, integer, bigint, bigint)', 'SELECT ecommerce.transfer_stock(''a'', 11, 1, to_bucket => 1)'),
     ('ecommerce.split_stock(bigint, integer)', 'SELECT ecommerce.split_stock(11, 4)'),
     ('ecommerce.set_promotion_limit(bigint, bigint)', 'SELECT ecommerce.set_promotion_limit(1, 1)'),
     ('ecommerce.merge_carts(bigint, bigint)', 'SELECT ecommerce.merge_carts(1, 2) ->> ''id'''),
     ('ecommerce.clear_abandoned_carts(timestamp with time zone, integer)', 'SELECT ecommerce.clear_abandoned_carts(''-infinity'')'),
     ('ecommerce.import_orders(jsonb)', 'SELECT ecommerce.import_orders(''[]'')'),
     ('ecommerce.archive_orders(timestamp with time zone, integer)', 'SELECT ecommerce.archive_orders(''-infinity'')'),
+    ('ecommerce.ids_of_shard(integer, integer, bigint)', 'SELECT ecommerce.ids_of_shard(0, 2)'),
     ('ecommerce.warm_up()', 'SELECT ecommerce.warm_up()'),
     ('ecommerce.outbox_metrics()', 'SELECT count(*) FROM ecommerce.outbox_metrics()'),
     ('ecommerce.order_integrity()', 'SELECT count(*) FROM ecommerce.order_integrity()'),
@@ -130,7 +132,7 @@ SELECT set_eq(
     $$ SELECT oid::regprocedure FROM pg_proc
         WHERE pronamespace IN ('ecommerce'::regnamespace, 'ecommerce_api'::regnamespace)
           AND prorettype <> 'trigger'::regtype
-          AND proname !~ '^(migrate|set_owner|grant_api|revoke_api|current_user_id|currency_digits|order_lines)$' $$,
+          AND proname !~ '^(migrate|set_owner|distribute|undistribute|grant_api|revoke_api|current_user_id|currency_digits|order_lines)$' $$,
     'SELECT function FROM calls UNION ALL SELECT function FROM staff_calls',
     'this test knows every public function: add a new one to calls');
 

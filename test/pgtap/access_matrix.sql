@@ -6,7 +6,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(1387);
+SELECT plan(1457);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -75,6 +75,7 @@ INSERT INTO expected VALUES
     ('ecommerce.order_returns',                'siudtrg', 's',  '',    '',    's', ''),
     ('ecommerce.order_return_lines',           'siudtrg', 's',  '',    '',    's', ''),
     ('ecommerce.archived_orders',              'siudtrg', 's',  '',    '',    's', ''),
+    ('ecommerce.stock_transfers',              'siudtrg', 's',  '',    '',    's', ''),
     ('ecommerce.promotions',                   'siudtrg', 'siud', '',  '',    's', ''),
     ('ecommerce.promotion_levels',             'siudtrg', 'siud', '',  '',    's', ''),
     ('ecommerce.tax_rates',                    'siudtrg', 'siud', '',  '',    's', ''),
@@ -95,11 +96,14 @@ INSERT INTO expected VALUES
     ('ecommerce.order_events_id_seq',          'Usu',     '',   '',    '',    '',  ''),
     ('ecommerce.migrate()',                    'X',       '',   '',    '',    '',  ''),
     ('ecommerce.set_owner()',                  'X',       '',   '',    '',    '',  ''),
+    ('ecommerce.distribute()',                 'X',       '',   '',    '',    '',  ''),
+    ('ecommerce.undistribute()',               'X',       '',   '',    '',    '',  ''),
     ('ecommerce_migrations.migration_1()',     '',        '',   '',    '',    '',  ''),
     ('ecommerce_migrations.migration_2()',     '',        '',   '',    '',    '',  ''),
     ('ecommerce_migrations.migration_3()',     '',        '',   '',    '',    '',  ''),
     ('ecommerce_migrations.migration_4()',     '',        '',   '',    '',    '',  ''),
     ('ecommerce_migrations.carry_grants()',    '',        '',   '',    '',    '',  ''),
+    ('ecommerce_migrations.distribute()',      '',        '',   '',    '',    '',  ''),
     ('ecommerce.keep_history()',               'X',       '',   '',    '',    '',  ''),
     ('ecommerce.keep_unless_archived()',       'X',       '',   '',    '',    '',  ''),
     ('ecommerce.check_order_change()',         'X',       '',   '',    '',    '',  ''),
@@ -122,6 +126,7 @@ INSERT INTO expected VALUES
     ('ecommerce.fail_order_events()',          'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.release_order_events()',       'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.receive_stock()',              'X',       'X',  '',    '',    '',  ''),
+    ('ecommerce.transfer_stock()',             'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.split_stock()',                'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.set_promotion_limit()',        'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.outbox_metrics()',             'X',       'X',  '',    '',    '',  ''),
@@ -130,6 +135,7 @@ INSERT INTO expected VALUES
     ('ecommerce.erase_user()',                 'X',       'X',  '',    '',    '',  ''),
     ('ecommerce.import_orders()',              'X',       '',   '',    '',    '',  ''),
     ('ecommerce.archive_orders()',             'X',       '',   '',    '',    '',  ''),
+    ('ecommerce.ids_of_shard()',               'X',       '',   '',    '',    '',  ''),
     ('ecommerce.grant_api()',                  'X',       '',   '',    '',    '',  ''),
     ('ecommerce.revoke_api()',                 'X',       '',   '',    '',    '',  ''),
     ('ecommerce.current_user_id()',            'X',       'X',  '',    '',    '',  ''),
@@ -300,6 +306,8 @@ SELECT is(pg_temp.attempt('regress_' || role_name, query), expected, format('%s:
     ('SELECT ecommerce.migrate()',                                 '42501', '42501', '42501', '42501', '4'),
     ('SELECT ecommerce_migrations.migration_1()',                  '42501', '42501', '42501', '42501', '42501'),
     ('SELECT ecommerce.set_owner(current_user)',                   '42501', '42501', '42501', '42501', '42501'),
+    ('SELECT ecommerce.distribute()',                              '42501', '42501', '42501', '42501', '55000'),
+    ('SELECT ecommerce.undistribute()',                            '42501', '42501', '42501', '42501', '55000'),
     ('SELECT ecommerce.grant_api(shopper => current_user)',          '42501', '42501', '42501', '42501', '42501'),
     ('CREATE TABLE ecommerce.x ()',                                '42501', '42501', '42501', '42501', '42501'),
     ('CREATE VIEW ecommerce_api.x AS SELECT 1',                    '42501', '42501', '42501', '42501', '42501'),

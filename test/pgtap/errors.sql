@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(311);
+SELECT plan(330);
 
 -- The error that a command ends with, undone; no row when it ends with none.
 CREATE FUNCTION pg_temp.error_of(command text)
@@ -56,12 +56,12 @@ FROM unnest(ARRAY['add_to_cart(1, 1)', 'set_cart_item(1, 1, 1)', 'cart_json(1)',
                   'order_queue()', 'set_order_address(1, 1, ''x'')', 'take_order_events(1)', 'acknowledge_order_events(''{}'')',
                   'fail_order_events(''{}'', ''x'')', 'release_order_events(''{}'')', 'set_cart_items(1, ''{1}'', ''{1}'')',
                   'clear_cart(1)', 'set_cart_coupons(1, ''{}'')', 'set_cart_shipping(1)', 'receive_stock(''{1}'', ''{1}'')',
-                  'set_promotion_limit(1, 1)', 'split_stock(1, 1)', 'return_items(1, 1, ''[{"line": 1, "quantity": 1}]'', true)',
+                  'transfer_stock(''a'', 1, 1, 0, 1)', 'set_promotion_limit(1, 1)', 'split_stock(1, 1)', 'return_items(1, 1, ''[{"line": 1, "quantity": 1}]'', true)',
                   'record_payment(1, 1, ''x'', ''x'', ''captured'', 1)', 'request_refund(1, 1, ''x'')',
                   'expire_unpaid_orders()', 'merge_carts(1, 2)', 'clear_abandoned_carts(now())', 'order_again(1, 1)', 'profile_json(1)',
-                  'set_profile(1)', 'import_orders(''[]'')', 'archive_orders(now())',
+                  'set_profile(1)', 'import_orders(''[]'')', 'archive_orders(now())', 'ids_of_shard(0, 2)',
                   'outbox_metrics()', 'warm_up()', 'order_integrity()', 'erase_user(1)', 'grant_api()', 'revoke_api()',
-                  'set_owner(current_user)']) AS call;
+                  'set_owner(current_user)', 'distribute()', 'undistribute()']) AS call;
 CALL pg_temp.make_errors();
 SELECT ecommerce.migrate(owner => current_user) AS version \gset
 
@@ -214,10 +214,21 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('22023', 'argument is out of range',
      '{"code": "argument_out_of_range", "argument": "quantities", "accepted": "each 1 or more"}',
      $$SELECT ecommerce.receive_stock('{11}', '{0}')$$),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "reference"}',
+     'SELECT ecommerce.transfer_stock(NULL, 11, 1, 0, 1)'),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "to_bucket", "accepted": "a bucket, unless from_bucket is one"}',
+     $$SELECT ecommerce.transfer_stock('a', 11, 1)$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "to_bucket", "accepted": "another bucket than from_bucket"}',
+     $$SELECT ecommerce.transfer_stock('a', 11, 1, 0, 0)$$),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "shard", "accepted": "below shards"}',
+     'SELECT ecommerce.ids_of_shard(2, 2)'),
     ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "tills"}',
      'SELECT ecommerce.split_stock(11, NULL)'),
     ('22023', 'argument is out of range',
-     '{"code": "argument_out_of_range", "argument": "tills", "accepted": "0 or more"}',
+     '{"code": "argument_out_of_range", "argument": "tills", "accepted": "from 0 to 256"}',
      'SELECT ecommerce.split_stock(11, -1)'),
     ('22023', 'argument is out of range',
      '{"code": "argument_out_of_range", "argument": "tills", "accepted": "from 0 to 256"}',
@@ -342,6 +353,14 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$SELECT ecommerce.set_cart_items(1, '{99, 11}', '{1, 1}')$$),
     ('PT404', 'product does not exist', '{"code": "product_not_found", "product_ids": [1, 99]}',
      $$SELECT ecommerce.receive_stock('{99, 11, 1}', '{1, 1, 1}')$$),
+    ('PT404', 'product does not exist', '{"code": "product_not_found", "product_ids": [99]}',
+     $$SELECT ecommerce.transfer_stock('a', 99, 1, 0, 1)$$),
+    ('PT409', 'stock is insufficient', '{"code": "insufficient_stock", "lines": [{"product_id": 11, "requested": 1, "available": 0}]}',
+     $$SELECT ecommerce.transfer_stock('a', 11, 1, 7, 1)$$),
+    ('PT422', 'reference was used for another transfer', '{"code": "transfer_reference_reused", "argument": "quantity"}',
+     $$SELECT ecommerce.transfer_stock('a', 11, 1, to_bucket => 1); SELECT ecommerce.transfer_stock('a', 11, 2, to_bucket => 1)$$),
+    ('PT422', 'reference was used for another transfer', '{"code": "transfer_reference_reused", "argument": "from_bucket"}',
+     $$SELECT ecommerce.transfer_stock('b', 11, 1, to_bucket => 1); SELECT ecommerce.transfer_stock('b', 11, 1, 1, 0)$$),
     ('PT404', 'product does not exist', '{"code": "product_not_found", "product_id": 99}',
      'SELECT ecommerce.split_stock(99, 4)'),
     ('PT404', 'promotion does not exist', '{"code": "promotion_not_found", "promotion_id": 99}',
@@ -788,6 +807,10 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('42501', 'role may not do this', '{"code": "not_staff"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.receive_stock('{11}', '{1}')$$),
     ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.transfer_stock('a', 11, 1, 0, 1)$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.ids_of_shard(0, 1)$$),
+    ('42501', 'role may not do this', '{"code": "not_staff"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.split_stock(11, 4)$$),
     ('42501', 'role may not do this', '{"code": "not_staff"}',
      $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.set_promotion_limit(1, 1)$$),
@@ -812,6 +835,14 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$SELECT ecommerce.migrate(owner => 'regress_shopper')$$),
     ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "owner"}',
      'SELECT ecommerce.set_owner(NULL)'),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "delegate"}',
+     'SELECT ecommerce.distribute(NULL)'),
+    ('42501', 'cannot distribute the tables of another role', '{"code": "tables_of_another_owner"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.distribute()$$),
+    ('42501', 'cannot distribute the tables of another role', '{"code": "tables_of_another_owner"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.undistribute()$$),
+    ('55000', 'database is not part of a Citus cluster', '{"code": "no_citus"}', 'SELECT ecommerce.distribute()'),
+    ('55000', 'database is not part of a Citus cluster', '{"code": "no_citus"}', 'SELECT ecommerce.undistribute()'),
     ('09000', 'rows were not written', '{"code": "rows_not_written", "expected": 1, "written": 0}',
      $$CREATE TRIGGER suppress BEFORE INSERT ON ecommerce.orders FOR EACH ROW EXECUTE FUNCTION pg_temp.suppress();
        SELECT ecommerce.place_order(1)$$),
@@ -875,7 +906,8 @@ SELECT bag_eq(
     $$SELECT DISTINCT state, code FROM errors
       UNION VALUES ('40001', 'cart_changed'), ('40001', 'order_is_newer'), ('40001', 'return_is_newer'), ('40001', 'stock_is_locked'),
                    ('40001', 'promotion_exhausted'), ('23505', 'email_has_two_users'), ('42501', 'schema_of_another_owner'), ('0A000', 'no_encoding'),
-                   ('55000', 'extension_not_updated'), ('42723', 'overloaded_function')$$,
+                   ('55000', 'extension_not_updated'), ('42723', 'overloaded_function'), ('08006', 'shard_unavailable'), ('0A000', 'different_shards'),
+                   ('55000', 'wrong_ids'), ('55000', 'no_shards'), ('55000', 'no_router')$$,
     format($$SELECT unnest(regexp_split_to_array(cell[1], '[`, ]+')) AS state, code
              FROM regexp_matches(%L, '^\| `([A-Z\d`, ]{5,})` \| `([a-z_\d`, ]+)` \|', 'gn') AS cell,
                   unnest(regexp_split_to_array(cell[2], '[`, ]+')) AS code$$, :'page'),

@@ -39,7 +39,7 @@ my $tables_and_sequences = join ' ', qw(archived_orders cart_items carts categor
   categories_id_seq order_adjustments order_balances order_details order_events
   order_events_id_seq order_payments order_return_lines order_returns orders orders_id_seq products products_id_seq
   promotion_levels promotions promotions_id_seq schema_migrations
-  shipping_rates shipping_rates_id_seq stock_levels tax_rates
+  shipping_rates shipping_rates_id_seq stock_levels stock_transfers tax_rates
   tax_rates_id_seq users users_id_seq);
 
 

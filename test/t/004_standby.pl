@@ -1,5 +1,5 @@
-# Proves that a hot standby answers what only reads, refuses what writes, and places
-# orders as soon as it is promoted.
+# Proves that a hot standby answers every function that reads, refuses every one that writes,
+# and places orders as soon as it is promoted.
 
 use strict;
 use warnings;
@@ -13,6 +13,7 @@ use Test::More;
 
 my $primary = start_server('primary', allows_streaming => 1);
 my $standby = PostgreSQL::Test::Cluster->new('standby');
+my %called = (current_user_id => 1, order_integrity => 1);
 my $client;
 
 $primary->backup('backup');
@@ -51,9 +52,14 @@ foreach my $query (
 	'ecommerce.find_order(2)',
 	'ecommerce.order_queue(NULL)',
 	'ecommerce.cart_json(1)',
+	'ecommerce.profile_json(1)',
+	'ecommerce.currency_digits($$JPY$$)',
+	"string_agg(format('%s %s', event, pending), ',' ORDER BY event) FROM ecommerce.outbox_metrics()",
 	"jsonb_array_length(ecommerce.cart_json(1) #> '{charges,adjustments}')")
 {
 	my $answer = $primary->safe_psql('postgres', "SELECT $query");
+
+	$called{$1} = 1 if $query =~ /ecommerce\.(\w+)/;
 
 	isnt($answer, '', "$query on the primary");
 	is($standby->safe_psql('postgres', "SELECT $query"),
@@ -69,7 +75,7 @@ is( $standby->safe_psql(
 	2,
 	'a shopper reads there, too');
 
-# One session of the standby lives through the promotion, with its saved plans.
+# They are refused whether there is something to do or not. One session lives through the promotion, with its saved plans.
 $client = Shop::Client->new($standby);
 foreach my $call (
 	'place_order(1)',
@@ -80,16 +86,51 @@ foreach my $call (
 	'set_cart_item(1, 3, 0)',
 	"cancel_order(1, 1, 'customer')",
 	"set_order_status(1, 1, 'SHIPPED')",
-	'take_order_events(1)',
-	'acknowledge_order_events(ARRAY[1])',
+	"correct_order_status(1, 2, 'PROCESSING', 'why')",
+	"set_order_address(1, 1, 'There')",
+	"set_cart_items(1, '{1}', '{1}')",
+	'clear_cart(1)',
+	"set_cart_coupons(1, '{}')",
+	"set_cart_shipping(1, 'parcel')",
+	'order_again(1, 1)',
+	'merge_carts(2, 1)',
+	"clear_abandoned_carts('-infinity')",
+	"set_profile(1, 'Ada')",
+	"record_payment(1, 1, 'card', 'a', 'captured', 1)",
+	"request_refund(1, 1, 'b', 1)",
+	'expire_unpaid_orders()',
+	q{return_items(1, 1, '[{"line": 1, "quantity": 1}]', true)},
+	"receive_stock('{1}', '{1}')",
+	"transfer_stock('a', 1, 1, 0, 1)",
+	'split_stock(1, 4)',
+	'set_promotion_limit(1, 10)',
+	"import_orders('[]')",
+	"archive_orders('-infinity')",
+	"take_order_events(1, 'order_returned')",
+	"acknowledge_order_events('{}')",
+	"fail_order_events('{}', 'why')",
+	"release_order_events('{}')",
 	'erase_user(3)',
+	'ids_of_shard(0, 2)',
+	"grant_api('shopper')",
+	"revoke_api('shopper')",
 	'migrate()',
+	'distribute()',
+	'undistribute()',
 	'set_owner(current_user)')
 {
+	$called{$1} = 1 if $call =~ /(\w+)/;
 	is($client->ask("SELECT ecommerce.$call"),
 		'ERROR:  25006', "$call is refused");
 }
+$called{warm_up} = 1;
+is(sqlstate($standby, 'SELECT ecommerce.warm_up()'), '', 'but warm_up() writes nothing');
 is(contents($standby), contents($primary), 'which changes nothing');
+is_deeply(
+	[ grep { !$called{$_} } split /\n/, $primary->safe_psql('postgres', q{
+		SELECT proname FROM pg_proc JOIN pg_depend ON classid = 'pg_proc'::regclass AND objid = pg_proc.oid
+		WHERE pronamespace = 'ecommerce'::regnamespace AND deptype = 'e'}) ],
+	[], 'every function is one or the other');
 
 $primary->stop;
 $standby->promote;

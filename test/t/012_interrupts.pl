@@ -97,6 +97,7 @@ my %calls_of_clerk = (
 	  'ecommerce.release_order_events(ARRAY(SELECT id FROM ecommerce.order_events'
 	  . ' WHERE customer_id = %1$d LIMIT %3$d))',
 	'receive_stock' => 'ecommerce.receive_stock(ARRAY[%2$d::bigint], ARRAY[%3$d])',
+	'transfer_stock' => 'ecommerce.transfer_stock(clock_timestamp()::text, %2$d, %3$d, %1$d %% 2, 1 - %1$d %% 2)',
 	'split_stock' => 'ecommerce.split_stock(%2$d, %3$d)',
 	'set_promotion_limit' => 'ecommerce.set_promotion_limit(1, 1000000 + %3$d)',
 	'order_integrity' => 'count(*) FROM ecommerce.order_integrity()',
@@ -107,7 +108,10 @@ my %calls_of_owner = (
 	'revoke_api' => q{ecommerce.revoke_api('visitor', 'customer', 'helper')},
 	'import_orders' => q{ecommerce.import_orders('[]')},
 	'archive_orders' => q{ecommerce.archive_orders('-infinity')},
+	'ids_of_shard' => 'ecommerce.ids_of_shard(%1$d %% 2, 2)',
 	'migrate' => 'ecommerce.migrate()',
+	'distribute' => 'ecommerce.distribute()',
+	'undistribute' => 'ecommerce.undistribute()',
 	'set_owner' => q{ecommerce.set_owner((ARRAY['shop', 'heir'])[1 + %1$d %% 2])});
 
 # What another transaction holds while a call waits for it.
@@ -154,13 +158,13 @@ $observer->do(
 	q{
 	CREATE FUNCTION swallow_half() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 	BEGIN
-		UPDATE ecommerce.stock_levels SET quantity = quantity - 1 WHERE product_id = 1;
+		UPDATE ecommerce.stock_levels SET quantity = quantity + 1 WHERE product_id = 1;
 		BEGIN
 			PERFORM pg_sleep(0.002);
 		EXCEPTION
 			WHEN query_canceled THEN RETURN;
 		END;
-		UPDATE ecommerce.stock_levels SET quantity = quantity + 1 WHERE product_id = 1;
+		UPDATE ecommerce.stock_levels SET quantity = quantity - 1 WHERE product_id = 1;
 	END $$;
 	CREATE FUNCTION swallow_all(customer bigint) RETURNS void LANGUAGE plpgsql AS $$
 	BEGIN

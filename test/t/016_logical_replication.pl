@@ -72,7 +72,7 @@ $subscriber->safe_psql('postgres',
 $publisher->safe_psql(
 	'postgres', q{
 	CREATE PUBLICATION shop FOR TABLE ecommerce.users, ecommerce.categories,
-		ecommerce.products, ecommerce.carts, ecommerce.cart_items, ecommerce.stock_levels,
+		ecommerce.products, ecommerce.carts, ecommerce.cart_items, ecommerce.stock_levels, ecommerce.stock_transfers,
 		ecommerce.orders, ecommerce.order_details, ecommerce.order_adjustments, ecommerce.order_payments, ecommerce.order_balances,
 		ecommerce.order_returns, ecommerce.order_return_lines, ecommerce.order_events, ecommerce.archived_orders,
 		ecommerce.promotions, ecommerce.promotion_levels, ecommerce.tax_rates, ecommerce.shipping_rates});

@@ -19,16 +19,14 @@ my %bucket = map { $_ => 'bucket' } qw(stock_levels promotion_levels);
 my %key = (%customer, %bucket, users => 'id', carts => 'user_id', cart_items => 'user_id');
 
 # These are the same on every node.
-my %reference = map { $_ => 1 } qw(categories products promotions tax_rates shipping_rates);
+my %reference = map { $_ => 1 } qw(categories products promotions tax_rates shipping_rates stock_transfers);
 my %local = (schema_migrations => 1);
 
 # Statements of one customer that need values for a plan, as they are more than a look into one
 # table: each table in them is that customer's.
 my %of_one = (
 	'archive_orders.c:select_document' => 'an order with all that belongs to it, in a batch',
-	'discounts.c:count_uses' => 'for promotions with a customer_limit',
 	'erase_user.c:select_cart' => 'after all is done, for what a trigger has kept',
-	'limits.c:select_ordered' => 'for products with a customer_limit',
 	'merge_carts.c:move_items_out' => 'once for a guest who logs in',
 	'merge_carts.c:set_choices' => 'once for a guest who logs in');
 
@@ -40,13 +38,12 @@ my %of_all = (
 	'desk.c:select_by_number' => 'staff have the number, not the customer',
 	'desk.c:select_queue' => 'the orders of the shop',
 	'expire_unpaid_orders.c:find_due_orders' => 'a batch',
+	'ids_of_shard.c:select_restarts' => 'once for a database, which is not distributed then',
 	'import_orders.c:select_numbered' => 'numbers are unique among all customers',
 	'import_orders.c:count_out_of_sequence' => 'once for an import',
 	'order_integrity.c:invariants' => 'rules for all rows, without parameters',
 	'outbox.c:find_available' => 'the events of the shop, which are then locked by key',
 	'outbox.c:find_available_of_name' => 'the events of the shop, which are then locked by key',
-	'outbox.c:find_further' => 'the events of the shop, which are then locked by key',
-	'outbox.c:find_further_of_name' => 'the events of the shop, which are then locked by key',
 	'outbox.c:find_undelivered' => 'consumers have ids; each event is then marked by key',
 	'outbox.c:lease_events' => 'one statement for all that have been locked by key',
 	'outbox_metrics.c:select_metrics' => 'sums of the shop',

@@ -1,0 +1,332 @@
+# Proves that a shop on two shards behind PL/Proxy is one shop: every function, refusals as
+# they are, double submits, selling out, and a shard that is killed and comes back.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin, "$FindBin::RealBin/../t";
+use Distributed;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Shop;
+use Test::More;
+
+my $sharedir = `$ENV{PG_CONFIG} --sharedir`;
+chomp $sharedir;
+plan skip_all => 'there is no PL/Proxy for this version of PostgreSQL'
+  unless -f "$sharedir/extension/plproxy.control";
+
+my @shards = map { start_server("shard_$_", allows_streaming => 'logical') } 0, 1;
+my $router = start_server('router');
+my $beyond = 1_000_000;
+my $newest = 0;
+
+# Blocks of docs/scale.md under a heading, in their order, run where they say.
+sub run_examples
+{
+	my ($heading) = @_;
+	my ($section) = slurp_file("$FindBin::RealBin/../../docs/scale.md") =~ /^### \Q$heading\E\n(.*?)(?=^##|\z)/ms;
+	my %nodes = (router => $router, shard0 => $shards[0], shard1 => $shards[1]);
+	my @printed;
+
+	while ($section =~ /^```(router|shard[01]|sh)\n(.*?)^```/msg)
+	{
+		my ($where, $block) = ($1, $2);
+
+		if ($where eq 'sh')
+		{
+			system_or_bail('psql', '-XAq', "--file=$sharedir/extension/ecommerce_plproxy.sql", $router->connstr('postgres'));
+			next;
+		}
+		$block =~ s/'host=shard([01]) dbname=shop'/"'" . connstr_of($1) . "'"/eg;
+		push @printed, $nodes{$where}->safe_psql('postgres', $block);
+	}
+	return @printed;
+}
+
+sub connstr_of
+{
+	return $shards[ $_[0] ]->connstr =~ s/'//gr . ' dbname=postgres';
+}
+
+sub connect_router
+{
+	my (@order) = @_;
+
+	$router->safe_psql('postgres', sprintf "ALTER SERVER ecommerce OPTIONS (SET p0 '%s', SET p1 '%s')", map { connstr_of($_) } @order);
+	return;
+}
+
+$_->safe_psql('postgres', 'CREATE ROLE shop; CREATE ROLE app LOGIN') foreach $router, @shards;
+cmp_ok((run_examples('Setting it up'))[-2], '>', 40, 'the functions are made');
+is($shards[0]->safe_psql('postgres', q{
+	SELECT attrelid::regclass, attname FROM pg_attribute
+	JOIN pg_publication_tables ON attrelid = format('%I.%I', schemaname, tablename)::regclass
+	WHERE attnum > 0 AND NOT attisdropped AND attname <> ALL (attnames)}),
+	'ecommerce.promotions|usage_limit', 'the copies have all of the catalogue but one column');
+like((run_examples('Customers'))[0], qr/^\d*[13579]$/, 'a user of shard 1 has an odd id');
+
+# Shards that would be taken for each other are refused.
+foreach my $order ([ 1, 0 ], [ 0, 0 ])
+{
+	connect_router(@$order);
+	is(sqlstate($router, 'SELECT ecommerce_router.route()'), '55000', "shards @$order are refused");
+}
+connect_router(0, 1);
+
+# Shard 0 was a shop before, with ids of every remainder.
+$shards[0]->safe_psql(
+	'postgres', q{
+	INSERT INTO ecommerce.users (id, name, shipping_address) VALUES (7, 'Blaise', '7 Rue Neuve'), (8, 'Pierre', '8 Rue Neuve');
+	INSERT INTO ecommerce.products (name, price) VALUES ('Book', 5);
+	SELECT ecommerce.receive_stock('{2}', '{100}');
+	SELECT ecommerce.ids_of_shard(0, 1);
+	SELECT ecommerce.add_to_cart(7, 2), ecommerce.place_order(7), ecommerce.add_to_cart(8, 2), ecommerce.place_order(8), ecommerce.add_to_cart(7, 2), ecommerce.place_order(7);
+	SELECT ecommerce.ids_of_shard(0, 2)});
+is(sqlstate($router, "SELECT ecommerce_router.route($beyond)"), '55000', 'shards whose ids are among the old ones are refused');
+$shards[1]->safe_psql('postgres', "SELECT ecommerce.ids_of_shard(1, 2, beyond => $beyond)");
+$router->safe_psql('postgres', "SELECT ecommerce_router.route($beyond); SELECT ecommerce_router.route()");
+foreach my $user (7, 8)
+{
+	is($router->safe_psql('postgres', "SELECT jsonb_array_length(ecommerce.order_listing_json($user))"), 9 - $user,
+		"user $user is still there");
+}
+is($router->safe_psql('postgres', q{SELECT string_agg(ecommerce.find_order(id) #>> '{customer,name}', ' ' ORDER BY id) FROM generate_series(1, 4) AS id}),
+	'Blaise Pierre Blaise', 'and so are the orders');
+
+my $shop = {
+	front => [ $router, 'postgres' ],
+	holders => [ map { [ $_, 'postgres' ] } @shards ],
+	machines => \@shards,
+	retryable => qr/^(08|40|55P03)/,
+	unrouted => { map { $_ => 'runs on a shard that is named' }
+		  qw(migrate set_owner grant_api revoke_api ids_of_shard import_orders receive_stock transfer_stock split_stock
+		  set_promotion_limit distribute undistribute) },
+	machine_of => sub { return $_[0] > $beyond ? $_[0] % @shards : 0 },
+	add_user => sub {
+		my ($near) = @_;
+		my $shard = ($near // $newest++) % @shards;
+
+		return $shards[$shard]->safe_psql('postgres', 'INSERT INTO ecommerce.users (name) VALUES (\'New\') RETURNING id');
+	},
+	catalogue => sub {
+		my ($statements) = @_;
+		my $printed = $shards[0]->safe_psql('postgres', $statements);
+
+		$shards[0]->wait_for_catchup('catalogue');
+		return $printed;
+	},
+	receive => sub {
+		my ($product, $units) = @_;
+
+		$router->safe_psql('postgres', "SELECT ecommerce_router.receive_stock($_, '{$product}', '{$units}')") foreach 0 .. $#shards;
+		return $units * @shards;
+	},
+};
+
+# The error of a call at the router: SQLSTATE, message, DETAIL and HINT, a line each.
+sub error_of
+{
+	my ($call) = @_;
+
+	return $router->safe_psql(
+		'postgres', qq{
+		CREATE OR REPLACE FUNCTION pg_temp.error_of() RETURNS text LANGUAGE plpgsql AS \$\$
+		DECLARE
+			detail text;
+			hint text;
+		BEGIN
+			PERFORM $call;
+			RETURN 'none';
+		EXCEPTION WHEN OTHERS THEN
+			GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+			RETURN concat_ws(E'\\n', SQLSTATE, SQLERRM, detail, hint);
+		END \$\$;
+		SELECT pg_temp.error_of()});
+}
+
+sub units_of
+{
+	my ($product) = @_;
+
+	return join ' ', map {
+		$_->safe_psql('postgres', "SELECT coalesce(sum(quantity), 0) FROM ecommerce.stock_levels WHERE product_id = $product")
+	} @shards;
+}
+
+check_functions($shop);
+check_refusals($shop);
+check_double_submits($shop);
+check_selling_out($shop);
+check_killed_machine($shop);
+
+run_examples('Stock between shards');
+
+# Carts of two shards are not taken together.
+{
+	my ($here, $there) = map { $shop->{add_user}->() } 0, 1;
+
+	like(error_of("ecommerce.merge_carts($here, $there)"),
+		qr/\A0A000\ncarts are on different shards\n\{"code": "different_shards", "from_user_id": $here, "into_user_id": $there\}/,
+		'carts of two shards are not merged');
+	like(error_of("ecommerce.merge_carts($here, $here)"), qr/\A22023\n/, 'what a shard refuses is its own');
+}
+
+# A shard that is down is no matter of the others'. What leaves a shard that is up for it comes
+# in once, when it is back.
+{
+	my $product = $shop->{catalogue}->("INSERT INTO ecommerce.products (name, price) VALUES ('Moving', 1) RETURNING id");
+	my $move = "ecommerce_router.move_stock('to shard 1', $product, 30, 0, 1)";
+	my ($even, $odd) = sort { $a % 2 <=> $b % 2 } map { $shop->{add_user}->() } 0, 1;
+	my $down = qr/\A08006\nshard is not available\n\{"code": "shard_unavailable", "shard": 1\}\nWhat was asked may have been done or not/;
+
+	$shop->{receive}->($product, 100);
+	$router->safe_psql('postgres', "SELECT ecommerce.set_profile($_, 'Ada', NULL, '1 Main Street'), ecommerce.add_to_cart($_, $product, 1)")
+	  foreach $even, $odd;
+	$shards[1]->stop('immediate');
+
+	like(error_of("ecommerce.place_order($odd)"), $down, 'a shard that is down has a code of its own');
+	is($router->safe_psql('postgres', "SELECT ecommerce.place_order($even, 'k') -> 'order_amount'"), '1.00',
+		'customers of the other order');
+	is($router->safe_psql('postgres', 'SELECT count(*) FROM generate_series(1, 20) AS n WHERE jsonb_array_length(ecommerce.take_order_events(n)) > 0'),
+		20, 'and its events are delivered');
+	like(error_of('FROM ecommerce.order_integrity()'), $down, 'what needs all shards says so');
+	like(error_of($move), $down, 'stock cannot get there');
+	is($shards[0]->safe_psql('postgres', "SELECT quantity FROM ecommerce.stock_levels WHERE product_id = $product"),
+		69, 'but has left');
+	like(error_of($move), $down, 'and still not');
+	is($shards[0]->safe_psql('postgres', "SELECT quantity FROM ecommerce.stock_levels WHERE product_id = $product"),
+		69, 'and leaves once');
+
+	$shards[1]->start;
+	is($router->safe_psql('postgres', 'SELECT * FROM ecommerce_router.stock_in_transit()'),
+		"to shard 1|$product|30", 'it is on its way');
+	is(error_of($move), 'none', 'it gets there when the shard is back');
+	is(units_of($product), '69 130', 'as much as has left');
+	is($router->safe_psql('postgres', 'SELECT * FROM ecommerce_router.stock_in_transit()'), '', 'and nothing is on its way');
+	is(error_of($move), 'none', 'and may be asked again');
+	is(units_of($product), '69 130', 'which changes nothing');
+	like(error_of("ecommerce_router.move_stock('too much', $product, 70, 0, 1)"),
+		qr/\APT409\nstock is insufficient\n\{"code": "insufficient_stock"/, 'no more than there is');
+	is(units_of($product), '69 130', 'which changes nothing either');
+	is($router->safe_psql('postgres', "SELECT ecommerce.place_order($odd, 'k') -> 'order_amount'"), '1.00',
+		'its customers order');
+
+	# A shard that forgets what has left sends it twice.
+	$shards[0]->safe_psql('postgres', q{DELETE FROM ecommerce.stock_transfers WHERE reference = 'to shard 1'});
+	is(error_of($move), 'none', 'without the record of what has left');
+	is(units_of($product), '39 129', 'units are lost, and that is seen');
+	$router->safe_psql('postgres', "SELECT ecommerce_router.receive_stock(0, '{$product}', '{30}')");
+}
+check_integrity($shop);
+
+# A product that is split on shard 0 is split on its copies, too, and sold to the last unit.
+{
+	my $product = $shop->{catalogue}->("INSERT INTO ecommerce.products (name, price) VALUES ('Hot', 1) RETURNING id");
+
+	$shop->{receive}->($product, 7);
+	$router->safe_psql('postgres', "SELECT ecommerce_router.split_stock(0, $product, 3)");
+	$shop->{catalogue}->('SELECT');
+	is($_->safe_psql('postgres', "SELECT tills FROM ecommerce.products WHERE id = $product"), 3, 'a product is split') foreach @shards;
+	foreach my $user (map { $shop->{add_user}->() } 1 .. 2 * 8)
+	{
+		$router->safe_psql('postgres', "SELECT ecommerce.set_profile($user, 'Ada', NULL, '1 Main Street'), ecommerce.add_to_cart($user, $product)");
+		error_of("ecommerce.place_order($user)");
+	}
+	is(units_of($product), '0 0', 'and sold on each shard');
+	is(at_holders($shop, "SELECT count(*) FROM ecommerce.order_details WHERE product_id = $product"), 14, 'as often as there were units');
+}
+
+# A promotion with a limit has one on each shard, which the catalogue does not take back.
+{
+	my $product = $shop->{catalogue}->("INSERT INTO ecommerce.products (name, price) VALUES ('Cheap', 10) RETURNING id");
+	my $promotion = $shop->{catalogue}->("INSERT INTO ecommerce.promotions (code, name, kind, value) VALUES ('ONCE', 'Once', 'percent', 50) RETURNING id");
+
+	$shop->{receive}->($product, 10);
+	$router->safe_psql('postgres', "SELECT ecommerce_router.set_promotion_limit($_, $promotion, 1)") foreach 0, 1;
+	$shop->{catalogue}->("UPDATE ecommerce.promotions SET name = 'Once only' WHERE id = $promotion");
+	foreach my $user (map { $shop->{add_user}->() } 1 .. 2 * @shards)
+	{
+		my $used = $shards[ $user % 2 ]->safe_psql('postgres', "SELECT remaining = 0 FROM ecommerce.promotion_levels WHERE promotion_id = $promotion");
+
+		$router->safe_psql('postgres', "SELECT ecommerce.set_profile($user, 'Ada', NULL, '1 Main Street'), ecommerce.add_to_cart($user, $product), ecommerce.set_cart_coupons($user, '{ONCE}')");
+		like(error_of("ecommerce.place_order($user)"), $used eq 't' ? qr/\APT409\n.*\n\{"code": "coupon_not_applicable"/ : qr/\Anone/,
+			"user $user " . ($used eq 't' ? 'is too late' : 'is the first of the shard'));
+	}
+	is($_->safe_psql('postgres', "SELECT name, usage_limit FROM ecommerce.promotions WHERE id = $promotion"), 'Once only|1', 'the limit is the shard\'s own')
+	  foreach @shards;
+}
+check_integrity($shop);
+
+# A product that is deleted where the catalogue is written: nothing but the product goes from a
+# shard that has a copy, as no foreign key acts there.
+{
+	my ($product, $other) = split /\n/, $shop->{catalogue}->("INSERT INTO ecommerce.products (name, price) VALUES ('Going', 3), ('Staying', 4) RETURNING id");
+	my @users = sort { $a % 2 <=> $b % 2 } map { $shop->{add_user}->() } 0, 1;
+
+	$shop->{receive}->($_, 5) foreach $product, $other;
+	$router->safe_psql('postgres', "SELECT ecommerce.set_profile($_, 'Ada', NULL, '1 Main Street'), ecommerce.set_cart_items($_, '{$product,$other}', '{2,1}')")
+	  foreach @users;
+	$shop->{catalogue}->("DELETE FROM ecommerce.products WHERE id = $product");
+	foreach my $user (@users)
+	{
+		my $shard = 'shard ' . $user % 2;
+
+		is($router->safe_psql('postgres', "SELECT jsonb_path_query_array(cart, '\$.problems[*].code'), jsonb_array_length(cart -> 'cart_items') FROM ecommerce.cart_json($user) AS cart"),
+			'["product_removed"]|2', "$shard: the cart still has it, and says so");
+		like(error_of("ecommerce.place_order($user)"), qr/\APT409\n.*\n\{"code": "product_removed", /,
+			"$shard: it is not ordered");
+		is($router->safe_psql('postgres', "SELECT ecommerce.set_cart_item($user, $product, 0) -> 'problems'"), '[]',
+			"$shard: it is taken out");
+		is($router->safe_psql('postgres', "SELECT ecommerce.place_order($user) -> 'order_amount'"), '4.00',
+			"$shard: and the rest is ordered");
+	}
+	is($router->safe_psql('postgres', q{SELECT invariant, product_id, details ->> 'shard' FROM ecommerce.order_integrity()}),
+		"stock_has_a_product|$product|1", 'the stock of the copy is left, which is told');
+	$_->safe_psql('postgres', 'DELETE FROM ecommerce.stock_levels WHERE product_id NOT IN (SELECT id FROM ecommerce.products)') foreach @shards;
+}
+check_integrity($shop);
+
+# Without what raises a shard's errors again they are PL/Proxy's: that is seen.
+{
+	my $user = $shop->{add_user}->();
+	my $raised = error_of("ecommerce.place_order($user)");
+
+	$router->safe_psql('postgres', q{
+		CREATE OR REPLACE FUNCTION ecommerce_router.raise_again(on_shard integer, state text, message text, detail text, hint text)
+		RETURNS void LANGUAGE plpgsql AS 'BEGIN END'});
+	is($raised, qq(PT404\ncart is empty\n{"code": "empty_cart", "user_id": $user}\nPut a product into the cart with add_to_cart.),
+		'a refusal is the one of the shard');
+	like(error_of("ecommerce.place_order($user)"), qr/REMOTE ERROR: cart is empty\nRemote detail: /, 'which it is not by itself');
+}
+
+# What is there is made again. A function that the script does not know is called by number.
+run_log([ 'psql', '-XAqd', $router->connstr('postgres'), '-f', "$sharedir/extension/ecommerce_plproxy.sql" ]);
+$router->safe_psql('postgres', 'CREATE FUNCTION ecommerce.cart_json(user_id integer) RETURNS text LANGUAGE sql AS $$SELECT NULL$$');
+cmp_ok($router->safe_psql('postgres', 'SELECT ecommerce_router.route()'), '>', 40, 'the functions are made again');
+is($router->safe_psql('postgres', q{SELECT count(*) FROM pg_proc WHERE pronamespace = 'ecommerce'::regnamespace AND proname = 'cart_json'}),
+	1, 'in the place of those of another version');
+$shards[0]->safe_psql('postgres', q{
+	CREATE FUNCTION ecommerce.unheard_of() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+	ALTER EXTENSION ecommerce ADD FUNCTION ecommerce.unheard_of()});
+$router->safe_psql('postgres', 'SELECT ecommerce_router.route()');
+is($router->safe_psql('postgres', q{SELECT ecommerce_router.unheard_of(0), to_regproc('ecommerce.unheard_of') IS NULL}), '1|t',
+	'a function without a route is called on a shard that is named');
+
+# Who may not call a function there may not call it here.
+$_->safe_psql('postgres', 'CREATE ROLE customer LOGIN') foreach $router, @shards;
+$router->safe_psql('postgres', q{
+	GRANT USAGE ON SCHEMA ecommerce, ecommerce_router, ecommerce_shards TO customer;
+	GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce, ecommerce_router, ecommerce_shards TO customer;
+	GRANT USAGE ON FOREIGN SERVER ecommerce TO customer});
+is(sqlstate($router, 'SELECT ecommerce.cart_json(8)', role => 'customer'), '42501', 'rights are those at the shard');
+foreach my $shard (@shards)
+{
+	$shard->safe_psql('postgres', 'GRANT USAGE ON SCHEMA ecommerce TO customer; GRANT EXECUTE ON FUNCTION ecommerce.cart_json TO customer');
+}
+is(sqlstate($router, 'SELECT ecommerce.cart_json(8)', role => 'customer'), 'PT401', 'and whom a token names');
+is(sqlstate($router, q{SET request.jwt.claims = '{"user_id": 8}'; SELECT ecommerce.cart_json(7)}, role => 'customer'), '42501', 'for another user');
+is(sqlstate($router, q{SET request.jwt.claims = '{"user_id": 8}'; SELECT ecommerce.cart_json(8)}, role => 'customer'), '', 'or for the own');
+
+done_testing();
