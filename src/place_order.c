@@ -19,9 +19,10 @@
  *	 is split comes to this last, for there others wait.
  *
  * Locks are taken in this order within every call: user, cart, cart items,
- * order, stock by product id, uses by promotion id, new rows.  There is no subtransaction and no
- * retry in here: an error, the server's or ours, aborts the caller's
- * transaction and leaves cart and stock as they were.
+ * order, product, stock (tills by product id, then the rest by product id), uses
+ * by promotion id, new rows, for which nobody else waits.  There is no
+ * subtransaction and no retry in here: an error, the server's or ours, aborts
+ * the caller's transaction and leaves cart and stock as they were.
  *
  * Statements keep to forms that stay on one shard when the tables are
  * distributed by customer: each has the customer or the bucket as "= $1", and
