@@ -1,6 +1,6 @@
 EXTENSION = ecommerce
 MODULE_big = ecommerce
-OBJS = src/ecommerce.o src/statement.o src/arguments.o src/jsonb_writer.o \
+OBJS = src/ecommerce.o src/statement.o src/arguments.o src/json_text.o src/jsonb_writer.o \
 	src/access.o src/tables.o src/users.o \
 	src/texts.o src/money.o src/addresses.o src/order_lifecycle.o src/stock.o src/tills.o src/order_lines.o \
 	src/order_adjustments.o src/checkout.o src/problems.o src/limits.o src/shipping.o \

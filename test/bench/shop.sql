@@ -2,6 +2,15 @@
 
 \set ON_ERROR_STOP on
 
+-- The functions as ecommerce_api has them, but for any user, and without its limit of a page.
+CREATE FUNCTION bench.place_order_as_json(
+    user_id bigint, idempotency_key text DEFAULT NULL, expected_amount numeric DEFAULT NULL, fingerprint text DEFAULT NULL,
+    shipping_address text DEFAULT NULL, metadata jsonb DEFAULT NULL) RETURNS json
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS '$libdir/ecommerce', 'place_order_2';
+CREATE FUNCTION bench.order_listing_as_json(
+    user_id bigint, page_size integer DEFAULT NULL, before_id bigint DEFAULT NULL, status text DEFAULT NULL) RETURNS json
+    LANGUAGE c STABLE PARALLEL RESTRICTED AS '$libdir/ecommerce', 'order_listing_json';
+
 SET ROLE shop;
 
 -- Users 1 to :carts have one item in the cart, the next :carts have 5, and so on.

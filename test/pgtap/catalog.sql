@@ -217,13 +217,13 @@ INSERT INTO rules (rule, query) VALUES
     ('every argument has a name, and none that means something to PostgREST',
      $$SELECT signature FROM functions WHERE pronargs > coalesce(cardinality(proargnames), 0)
           OR proargnames && '{limit, offset, order, select, columns, and, or, not, on_conflict, ""}'$$),
-    -- Nor the reason of a cancellation, which is the customer's.
-    ('a function of ecommerce_api is that of ecommerce without the user',
+    -- Nor the reason of a cancellation, which is the customer's. Its document comes as text.
+    ('a function of ecommerce_api is that of ecommerce without the user, and answers with json',
      $$SELECT api.signature FROM functions AS api
        LEFT JOIN functions AS f ON f.schema_name = 'ecommerce' AND f.name = api.name AND f.proargnames[1] = 'user_id'
        WHERE api.schema_name = 'ecommerce_api' AND api.name <> 'order_lines'
-         AND (f.oid IS NULL OR (api.provolatile, api.proparallel, api.prorettype) <>
-                               (f.provolatile, f.proparallel, f.prorettype)
+         AND (f.oid IS NULL OR (api.provolatile, api.proparallel) <> (f.provolatile, f.proparallel)
+              OR (api.prorettype, f.prorettype) <> ('json'::regtype, 'jsonb'::regtype)
               OR coalesce(api.proargnames, '{}') || CASE api.name WHEN 'cancel_order' THEN '{reason}' ELSE '{}' END::text[] <>
                  f.proargnames[2:]
               OR oidvectortypes(f.proargtypes) <>
