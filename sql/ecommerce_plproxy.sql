@@ -7,7 +7,7 @@
 -- ecommerce_router.f(on_shard, ...)           the same, with the errors that f raised there
 -- ecommerce.f(...)                            knows the shard
 --
--- route() makes all of them, from what the shards have.
+-- route() makes all of them, from what shard 0 has, which it trusts as it trusts this script.
 
 \set ON_ERROR_STOP on
 BEGIN;

@@ -60,6 +60,11 @@ sub connect_router
 
 $_->safe_psql('postgres', 'CREATE ROLE shop; CREATE ROLE app LOGIN') foreach $router, @shards;
 cmp_ok((run_examples('Setting it up'))[-2], '>', 40, 'the functions are made');
+is($shards[0]->safe_psql('postgres', q{
+	SELECT attrelid::regclass, attname FROM pg_attribute
+	JOIN pg_publication_tables ON attrelid = format('%I.%I', schemaname, tablename)::regclass
+	WHERE attnum > 0 AND NOT attisdropped AND attname <> ALL (attnames)}),
+	'ecommerce.promotions|usage_limit', 'the copies have all of the catalogue but one column');
 like((run_examples('Customers'))[0], qr/^\d*[13579]$/, 'a user of shard 1 has an odd id');
 
 # Shards that would be taken for each other are refused.

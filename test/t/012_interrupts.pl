@@ -156,13 +156,13 @@ $observer->do(
 	q{
 	CREATE FUNCTION swallow_half() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 	BEGIN
-		UPDATE ecommerce.stock_levels SET quantity = quantity - 1 WHERE product_id = 1 AND bucket = 0 AND till = 0;
+		UPDATE ecommerce.stock_levels SET quantity = quantity + 1 WHERE product_id = 1;
 		BEGIN
 			PERFORM pg_sleep(0.002);
 		EXCEPTION
 			WHEN query_canceled THEN RETURN;
 		END;
-		UPDATE ecommerce.stock_levels SET quantity = quantity + 1 WHERE product_id = 1 AND bucket = 0 AND till = 0;
+		UPDATE ecommerce.stock_levels SET quantity = quantity - 1 WHERE product_id = 1;
 	END $$;
 	CREATE FUNCTION swallow_all(customer bigint) RETURNS void LANGUAGE plpgsql AS $$
 	BEGIN
