@@ -61,7 +61,8 @@ LOCK TABLE ecommerce.users, ecommerce.carts, ecommerce.cart_items, ecommerce.ord
            ecommerce.order_events
     IN ACCESS EXCLUSIVE MODE;
 
-PERFORM set_config('client_min_messages', 'warning', true);
+-- It tells of each table, and warns of views until their tables are distributed.
+PERFORM set_config('client_min_messages', 'error', true);
 -- What refers to tables that every node has is changed node by node.
 PERFORM set_config('citus.multi_shard_modify_mode', 'sequential', true);
 -- Ids come from one sequence, so they are unique. An e-mail address is unique in its shard, and

@@ -8,6 +8,7 @@ use strict;
 use warnings;
 
 use FindBin;
+use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -67,7 +68,10 @@ sub check_tables
 {
 	my @tables = sort map { slurp_file($_) =~ /CREATE TABLE ecommerce\.(\w+)/g } glob "$root/sql/migrations/*.sql";
 
+	my ($distributed) = slurp_file("$root/sql/functions/distribute.sql") =~ /tables CONSTANT json := '(.*?)'/s;
+
 	is_deeply([ sort keys %key, keys %reference, keys %local ], \@tables, 'each table has a place');
+	is_deeply(decode_json($distributed), { %key, map { $_ => undef } keys %reference }, 'where distribute() puts it');
 	return;
 }
 
