@@ -1,6 +1,6 @@
 EXTENSION = ecommerce
 MODULE_big = ecommerce
-OBJS = src/ecommerce.o src/statement.o src/arguments.o src/jsonb_writer.o \
+OBJS = src/ecommerce.o src/statement.o src/arguments.o src/json_text.o src/jsonb_writer.o \
 	src/access.o src/tables.o src/users.o \
 	src/texts.o src/money.o src/addresses.o src/order_lifecycle.o src/stock.o src/tills.o src/order_lines.o \
 	src/order_adjustments.o src/checkout.o src/problems.o src/limits.o src/shipping.o \
@@ -12,7 +12,7 @@ OBJS = src/ecommerce.o src/statement.o src/arguments.o src/jsonb_writer.o \
 	src/payments.o src/expire_unpaid_orders.o src/returns.o src/receive_stock.o src/split_stock.o src/promotions.o src/outbox.o src/outbox_metrics.o \
 	src/import_orders.o src/archive_orders.o src/ids_of_shard.o src/transfer_stock.o \
 	src/erase_user.o src/order_integrity.o src/grants.o src/migrate.o \
-	src/set_owner.o
+	src/set_owner.o src/distribute.o
 # Ours are ours: another library's global function of the same name would take over.
 SHLIB_LINK = -Wl,-Bsymbolic
 
@@ -25,7 +25,7 @@ DATA = $(RELEASED) sql/ecommerce_plproxy.sql
 UPGRADE = sql/upgrades/1.1--$(EXTVERSION).sql
 MIGRATIONS = sql/migrations/001.sql sql/migrations/002.sql sql/migrations/003.sql sql/migrations/004.sql
 NEW_MIGRATIONS = $(MIGRATIONS)
-FUNCTIONS = sql/functions/migrate.sql sql/functions/set_owner.sql \
+FUNCTIONS = sql/functions/migrate.sql sql/functions/set_owner.sql sql/functions/distribute.sql \
 	sql/functions/access.sql sql/functions/money.sql \
 	sql/functions/cart.sql sql/functions/cart_choices.sql \
 	sql/functions/merge_carts.sql sql/functions/abandoned_carts.sql sql/functions/profile.sql \

@@ -62,12 +62,17 @@
 	"                    AND line.order_id = placed.id" \
 	"                    AND product.customer_limit IS NOT NULL)"
 
-/* By customer and id, behind one that has been found before. */
+/*
+ * The oldest have the lowest ids.  By customer, each call would read all that is
+ * not old of the customers that the calls before were done with.  Behind one that
+ * has been found before; an id alone may be that of two, in a shop that was
+ * restored without its sequences.
+ */
 static Statement find_old_orders = {
 	.query =
 	"SELECT customer_id::bigint, id::bigint FROM ecommerce.orders AS placed"
-	" WHERE (customer_id, id) > ($3, $4) AND" IS_DONE_WITH
-	" ORDER BY customer_id, id LIMIT $2",
+	" WHERE (id, customer_id) > ($4, $3) AND" IS_DONE_WITH
+	" ORDER BY id, customer_id LIMIT $2",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(TIMESTAMPTZOID, INT4OID, INT8OID, INT8OID)
 };

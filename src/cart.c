@@ -23,17 +23,19 @@
 #include "pricing.h"
 #include "users.h"
 
-/* Price, currency and name, as lock_product() reads and an item stores them. */
+/* Price, currency and name, as read_product() reads and an item stores them. */
 #define PRODUCT_NFACTS	3
 
 /*
- * As the foreign key of the item would, if it had one: a product that is deleted
- * stays in carts, where the customer is told, but is not put into one.
+ * Without a lock: a product that is deleted stays in carts, where the customer is
+ * told, so it may as well be deleted a moment after it was put into one.  Locks
+ * of what every node has a copy of, as of the catalogue in a Citus cluster, are
+ * of the whole table, and each customer would wait for all others.
  */
-static Statement lock_product_key_share = {
+static Statement select_product = {
 	.query =
 	"SELECT is_active::boolean, price::numeric, currency::text, name::text"
-	"  FROM ecommerce.products WHERE id = $1 FOR KEY SHARE",
+	"  FROM ecommerce.products WHERE id = $1",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8OID)
 };
@@ -93,15 +95,20 @@ PG_FUNCTION_INFO_V1(api_clear_cart);
 PG_FUNCTION_INFO_V1(cart_json);
 PG_FUNCTION_INFO_V1(api_cart_json);
 
-static Jsonb *add_units(int64 user_id, const NullableDatum *arguments);
-static Jsonb *set_units(int64 user_id, const NullableDatum *arguments);
-static Jsonb *change_item(int64 user_id, int64 product_id, int32 quantity,
-						  Statement *statement);
-static Jsonb *set_items(int64 user_id, const NullableDatum *arguments);
-static Jsonb *replace_items(int64 user_id, const StockUnits *units, int count);
-static Jsonb *empty_cart(int64 user_id);
-static Jsonb *show_cart(int64 user_id);
-static void lock_product(int64 product_id, NullableDatum *facts);
+static Document *add_units(DocumentFormat format, int64 user_id,
+						   const NullableDatum *arguments);
+static Document *set_units(DocumentFormat format, int64 user_id,
+						   const NullableDatum *arguments);
+static Document *change_item(DocumentFormat format, int64 user_id,
+							 int64 product_id, int32 quantity,
+							 Statement *statement);
+static Document *set_items(DocumentFormat format, int64 user_id,
+						   const NullableDatum *arguments);
+static Document *replace_items(DocumentFormat format, int64 user_id,
+							   const StockUnits *units, int count);
+static Document *empty_cart(DocumentFormat format, int64 user_id);
+static Document *show_cart(DocumentFormat format, int64 user_id);
+static void read_product(int64 product_id, NullableDatum *facts);
 pg_noreturn static void refuse_quantity(int64 product_id, int32 quantity);
 
 Datum
@@ -109,13 +116,15 @@ add_to_cart(PG_FUNCTION_ARGS)
 {
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 
-	PG_RETURN_JSONB_P(add_units(user_id, &fcinfo->args[1]));
+	PG_RETURN_POINTER(add_units(answer_format(fcinfo), user_id,
+								&fcinfo->args[1]));
 }
 
 Datum
 api_add_to_cart(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_JSONB_P(add_units(require_claimed_user(), fcinfo->args));
+	PG_RETURN_POINTER(add_units(answer_format(fcinfo), require_claimed_user(),
+								fcinfo->args));
 }
 
 Datum
@@ -123,13 +132,15 @@ set_cart_item(PG_FUNCTION_ARGS)
 {
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 
-	PG_RETURN_JSONB_P(set_units(user_id, &fcinfo->args[1]));
+	PG_RETURN_POINTER(set_units(answer_format(fcinfo), user_id,
+								&fcinfo->args[1]));
 }
 
 Datum
 api_set_cart_item(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_JSONB_P(set_units(require_claimed_user(), fcinfo->args));
+	PG_RETURN_POINTER(set_units(answer_format(fcinfo), require_claimed_user(),
+								fcinfo->args));
 }
 
 Datum
@@ -137,57 +148,60 @@ set_cart_items(PG_FUNCTION_ARGS)
 {
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 
-	PG_RETURN_JSONB_P(set_items(user_id, &fcinfo->args[1]));
+	PG_RETURN_POINTER(set_items(answer_format(fcinfo), user_id,
+								&fcinfo->args[1]));
 }
 
 Datum
 api_set_cart_items(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_JSONB_P(set_items(require_claimed_user(), fcinfo->args));
+	PG_RETURN_POINTER(set_items(answer_format(fcinfo), require_claimed_user(),
+								fcinfo->args));
 }
 
 Datum
 clear_cart(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_JSONB_P(empty_cart(bigint_argument(&fcinfo->args[0], "user_id")));
+	PG_RETURN_POINTER(empty_cart(answer_format(fcinfo),
+								 bigint_argument(&fcinfo->args[0], "user_id")));
 }
 
 Datum
 api_clear_cart(PG_FUNCTION_ARGS)
 {
-	(void) fcinfo;				/* there are no arguments */
-	PG_RETURN_JSONB_P(empty_cart(require_claimed_user()));
+	PG_RETURN_POINTER(empty_cart(answer_format(fcinfo),
+								 require_claimed_user()));
 }
 
 Datum
 cart_json(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_JSONB_P(show_cart(bigint_argument(&fcinfo->args[0], "user_id")));
+	PG_RETURN_POINTER(show_cart(answer_format(fcinfo),
+								bigint_argument(&fcinfo->args[0], "user_id")));
 }
 
 Datum
 api_cart_json(PG_FUNCTION_ARGS)
 {
-	(void) fcinfo;				/* there are no arguments */
-	PG_RETURN_JSONB_P(show_cart(require_claimed_user()));
+	PG_RETURN_POINTER(show_cart(answer_format(fcinfo), require_claimed_user()));
 }
 
-static Jsonb *
-add_units(int64 user_id, const NullableDatum *arguments)
+static Document *
+add_units(DocumentFormat format, int64 user_id, const NullableDatum *arguments)
 {
 	int64		product_id = bigint_argument(&arguments[0], "product_id");
 	int32		quantity = integer_argument(&arguments[1], "quantity", 1);
 
-	return change_item(user_id, product_id, quantity, &add_item);
+	return change_item(format, user_id, product_id, quantity, &add_item);
 }
 
-static Jsonb *
-set_units(int64 user_id, const NullableDatum *arguments)
+static Document *
+set_units(DocumentFormat format, int64 user_id, const NullableDatum *arguments)
 {
 	int64		product_id = bigint_argument(&arguments[0], "product_id");
 	int32		quantity = integer_argument(&arguments[1], "quantity", 0);
 
-	return change_item(user_id, product_id, quantity,
+	return change_item(format, user_id, product_id, quantity,
 					   quantity > 0 ? &set_item : &delete_item);
 }
 
@@ -195,9 +209,9 @@ set_units(int64 user_id, const NullableDatum *arguments)
  * Executes a statement that adds, sets or deletes the item.  Taking out a
  * product is always possible, also one that is not sold any more, or not there.
  */
-static Jsonb *
-change_item(int64 user_id, int64 product_id, int32 quantity,
-			Statement *statement)
+static Document *
+change_item(DocumentFormat format, int64 user_id, int64 product_id,
+			int32 quantity, Statement *statement)
 {
 	Access		access;
 	NullableDatum values[3 + PRODUCT_NFACTS] = {
@@ -206,13 +220,13 @@ change_item(int64 user_id, int64 product_id, int32 quantity,
 		integer_value(quantity)
 	};
 	uint64		changed;
-	Jsonb	   *cart;
+	Document   *cart;
 
 	begin_access(&access, user_id);
 	if (quantity > 0)
 	{
 		require_cart(user_id);
-		lock_product(product_id, &values[3]);
+		read_product(product_id, &values[3]);
 	}
 	changed = execute(statement, values, FRESH_SNAPSHOT);
 	if (statement == &add_item && changed == 0 &&
@@ -220,20 +234,21 @@ change_item(int64 user_id, int64 product_id, int32 quantity,
 		refuse_quantity(product_id, quantity);
 	if (quantity > 0)
 		require_written(changed, 1);
-	cart = changed_cart_to_jsonb(user_id, quantity > 0, access.result_context);
+	cart = changed_cart_document(user_id, quantity > 0, format,
+								 access.result_context);
 	end_access(&access);
 	return cart;
 }
 
-static Jsonb *
-set_items(int64 user_id, const NullableDatum *arguments)
+static Document *
+set_items(DocumentFormat format, int64 user_id, const NullableDatum *arguments)
 {
 	int			count;
 	StockUnits *units = units_arguments(arguments, 0, &count);
 
 	if (count > CART_MAX_ITEMS)
 		refuse_full_cart(user_id);
-	return replace_items(user_id, units, count);
+	return replace_items(format, user_id, units, count);
 }
 
 /*
@@ -241,13 +256,14 @@ set_items(int64 user_id, const NullableDatum *arguments)
  * that they do not wait for each other in a circle.  The user is locked before
  * the cart, as everyone does who locks both.
  */
-static Jsonb *
-replace_items(int64 user_id, const StockUnits *units, int count)
+static Document *
+replace_items(DocumentFormat format, int64 user_id, const StockUnits *units,
+			  int count)
 {
 	Access		access;
 	NullableDatum values[3 + PRODUCT_NFACTS] = {bigint_value(user_id)};
 	Checkout	checkout;
-	Jsonb	   *cart;
+	Document   *cart;
 
 	begin_access(&access, user_id);
 	lock_or_make_cart(&checkout, user_id);
@@ -260,56 +276,57 @@ replace_items(int64 user_id, const StockUnits *units, int count)
 		values[2] = integer_value((int32) units[i].quantity);
 		if (units[i].quantity > 0)
 		{
-			lock_product(units[i].product_id, &values[3]);
+			read_product(units[i].product_id, &values[3]);
 			require_written(execute(&set_item, values, FRESH_SNAPSHOT), 1);
 		}
 		else
 			execute(&delete_item, values, FRESH_SNAPSHOT);
 	}
-	cart = changed_cart_to_jsonb(user_id, true, access.result_context);
+	cart = changed_cart_document(user_id, true, format,
+								 access.result_context);
 	end_access(&access);
 	return cart;
 }
 
-static Jsonb *
-empty_cart(int64 user_id)
+static Document *
+empty_cart(DocumentFormat format, int64 user_id)
 {
 	Access		access;
 	Checkout	checkout;
-	Jsonb	   *cart;
+	Document   *cart;
 
 	begin_access(&access, user_id);
 	lock_checkout(&checkout, user_id);
 	take_items(&checkout);
 	forget_choices(&checkout);
 	price_cart(&checkout, user_id, FRESH_SNAPSHOT);
-	cart = cart_to_jsonb(&checkout, access.result_context);
+	cart = cart_document(&checkout, format, access.result_context);
 	end_access(&access);
 	return cart;
 }
 
-static Jsonb *
-show_cart(int64 user_id)
+static Document *
+show_cart(DocumentFormat format, int64 user_id)
 {
 	Access		access;
 	Checkout	checkout;
-	Jsonb	   *cart;
+	Document   *cart;
 
 	begin_access(&access, user_id);
 	price_cart(&checkout, user_id, CALLERS_SNAPSHOT);
-	cart = cart_to_jsonb(&checkout, access.result_context);
+	cart = cart_document(&checkout, format, access.result_context);
 	end_access(&access);
 	return cart;
 }
 
 /* What the item remembers of the product, to tell the customer of changes. */
 static void
-lock_product(int64 product_id, NullableDatum *facts)
+read_product(int64 product_id, NullableDatum *facts)
 {
 	NullableDatum values[] = {bigint_value(product_id)};
 	NullableDatum row[1 + PRODUCT_NFACTS];
 
-	if (execute(&lock_product_key_share, values, FRESH_SNAPSHOT) == 0)
+	if (execute(&select_product, values, FRESH_SNAPSHOT) == 0)
 		ereport(ERROR,
 				errcode(ERRCODE_NOT_FOUND),
 				errmsg("product does not exist"),

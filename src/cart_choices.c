@@ -56,25 +56,30 @@ PG_FUNCTION_INFO_V1(api_set_cart_coupons);
 PG_FUNCTION_INFO_V1(set_cart_shipping);
 PG_FUNCTION_INFO_V1(api_set_cart_shipping);
 
-static Jsonb *choose_coupons(int64 user_id, const NullableDatum *arguments);
+static Document *choose_coupons(DocumentFormat format, int64 user_id,
+								const NullableDatum *arguments);
 static NullableDatum coupons_argument(const NullableDatum *argument);
-static Jsonb *choose_shipping(int64 user_id, const NullableDatum *arguments);
+static Document *choose_shipping(DocumentFormat format, int64 user_id,
+								 const NullableDatum *arguments);
 static bool is_code(Datum code);
-static Jsonb *change_cart(int64 user_id, Statement *statement,
-						  const NullableDatum *values);
+static Document *change_cart(DocumentFormat format, int64 user_id,
+							 Statement *statement,
+							 const NullableDatum *values);
 
 Datum
 set_cart_coupons(PG_FUNCTION_ARGS)
 {
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 
-	PG_RETURN_JSONB_P(choose_coupons(user_id, &fcinfo->args[1]));
+	PG_RETURN_POINTER(choose_coupons(answer_format(fcinfo), user_id,
+									 &fcinfo->args[1]));
 }
 
 Datum
 api_set_cart_coupons(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_JSONB_P(choose_coupons(require_claimed_user(), fcinfo->args));
+	PG_RETURN_POINTER(choose_coupons(answer_format(fcinfo), require_claimed_user(),
+									 fcinfo->args));
 }
 
 Datum
@@ -82,24 +87,27 @@ set_cart_shipping(PG_FUNCTION_ARGS)
 {
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 
-	PG_RETURN_JSONB_P(choose_shipping(user_id, &fcinfo->args[1]));
+	PG_RETURN_POINTER(choose_shipping(answer_format(fcinfo), user_id,
+									  &fcinfo->args[1]));
 }
 
 Datum
 api_set_cart_shipping(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_JSONB_P(choose_shipping(require_claimed_user(), fcinfo->args));
+	PG_RETURN_POINTER(choose_shipping(answer_format(fcinfo),
+									  require_claimed_user(), fcinfo->args));
 }
 
-static Jsonb *
-choose_coupons(int64 user_id, const NullableDatum *arguments)
+static Document *
+choose_coupons(DocumentFormat format, int64 user_id,
+			   const NullableDatum *arguments)
 {
 	NullableDatum values[] = {
 		bigint_value(user_id),
 		coupons_argument(&arguments[0])
 	};
 
-	return change_cart(user_id, &set_coupons, values);
+	return change_cart(format, user_id, &set_coupons, values);
 }
 
 /* None is null: the row of the cart then says so without being unpacked. */
@@ -124,8 +132,9 @@ coupons_argument(const NullableDatum *argument)
 	return count == 0 ? NULL_VALUE : not_null(PointerGetDatum(coupons));
 }
 
-static Jsonb *
-choose_shipping(int64 user_id, const NullableDatum *arguments)
+static Document *
+choose_shipping(DocumentFormat format, int64 user_id,
+				const NullableDatum *arguments)
 {
 	NullableDatum values[] = {
 		bigint_value(user_id),
@@ -137,7 +146,8 @@ choose_shipping(int64 user_id, const NullableDatum *arguments)
 	if (!arguments[0].isnull && !is_code(arguments[0].value))
 		refuse_argument("shipping_code", "1 to " CppAsString2(CODE_MAX_LENGTH)
 						" characters that are not all blank");
-	return change_cart(user_id, arguments[0].isnull ? &set_default_shipping :
+	return change_cart(format, user_id,
+					   arguments[0].isnull ? &set_default_shipping :
 					   &set_shipping, values);
 }
 
@@ -148,12 +158,13 @@ is_code(Datum code)
 }
 
 /* Makes the change, of a row that comes into being with it, and shows the cart. */
-static Jsonb *
-change_cart(int64 user_id, Statement *statement, const NullableDatum *values)
+static Document *
+change_cart(DocumentFormat format, int64 user_id, Statement *statement,
+			const NullableDatum *values)
 {
 	Access		access;
 	Checkout	checkout;
-	Jsonb	   *cart;
+	Document   *cart;
 
 	begin_access(&access, user_id);
 	if (statement != &set_coupons)
@@ -164,7 +175,7 @@ change_cart(int64 user_id, Statement *statement, const NullableDatum *values)
 	require_cart(user_id);
 	require_written(execute(statement, values, FRESH_SNAPSHOT), 1);
 	price_cart(&checkout, user_id, FRESH_SNAPSHOT);
-	cart = cart_to_jsonb(&checkout, access.result_context);
+	cart = cart_document(&checkout, format, access.result_context);
 	end_access(&access);
 	return cart;
 }

@@ -64,8 +64,9 @@ static void put_item(JsonbWriter *writer, const Checkout *checkout, int number,
 					 const JsonbShape *product_shape);
 
 /* Each change answers with the whole cart: 8 milliseconds for a full one. */
-Jsonb *
-changed_cart_to_jsonb(int64 user_id, bool has_grown, MemoryContext context)
+Document *
+changed_cart_document(int64 user_id, bool has_grown, DocumentFormat format,
+					  MemoryContext context)
 {
 	Checkout	checkout;
 
@@ -73,7 +74,7 @@ changed_cart_to_jsonb(int64 user_id, bool has_grown, MemoryContext context)
 	price_cart(&checkout, user_id, FRESH_SNAPSHOT);
 	if (has_grown && checkout.count > CART_MAX_ITEMS)
 		refuse_full_cart(user_id);
-	return cart_to_jsonb(&checkout, context);
+	return cart_document(&checkout, format, context);
 }
 
 void
@@ -110,8 +111,9 @@ check_snapshot(int64 user_id)
 }
 
 /* The sum of amounts in different currencies is not an amount: it is null. */
-Jsonb *
-cart_to_jsonb(Checkout *checkout, MemoryContext context)
+Document *
+cart_document(Checkout *checkout, DocumentFormat format,
+			  MemoryContext context)
 {
 	const JsonbShape *item_shape = checkout->items_amount.isnull ?
 	jsonb_shape(item_keys, lengthof(item_keys)) :
@@ -121,7 +123,7 @@ cart_to_jsonb(Checkout *checkout, MemoryContext context)
 	const int  *items = by_age(checkout);
 	JsonbWriter writer;
 
-	jsonb_begin(&writer, context);
+	document_begin(&writer, format, context);
 	jsonb_open_object(&writer, jsonb_shape(cart_keys, lengthof(cart_keys)));
 	jsonb_put_int64(&writer, checkout->user_id);
 	jsonb_put_jsonb(&writer, checkout->address);
@@ -141,7 +143,7 @@ cart_to_jsonb(Checkout *checkout, MemoryContext context)
 	jsonb_put_jsonb(&writer, checkout->billing_address);
 	jsonb_put_text(&writer, checkout->shipping_address);
 	jsonb_close_object(&writer);
-	return jsonb_finish(&writer);
+	return document_finish(&writer);
 }
 
 /* The numbers of the items in the order in which they were added. */

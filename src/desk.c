@@ -139,7 +139,8 @@ pg_noreturn static void refuse_ambiguous(SPITupleTable *orders);
 static Jsonb *queue(Statement *statement, const NullableDatum *values);
 static void put_entry(OrderDocument *document, const JsonbShape *shape,
 					  SPITupleTable *orders, uint64 row);
-static Jsonb *set_address(int64 user_id, const NullableDatum *arguments);
+static Document *set_address(DocumentFormat format, int64 user_id,
+							 const NullableDatum *arguments);
 static void change_address(const Access *access, int64 user_id,
 						   int64 order_id, NullableDatum address,
 						   NullableDatum shipping_address);
@@ -194,13 +195,15 @@ set_order_address(PG_FUNCTION_ARGS)
 {
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 
-	PG_RETURN_JSONB_P(set_address(user_id, &fcinfo->args[1]));
+	PG_RETURN_POINTER(set_address(answer_format(fcinfo), user_id,
+								  &fcinfo->args[1]));
 }
 
 Datum
 api_set_order_address(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_JSONB_P(set_address(require_claimed_user(), fcinfo->args));
+	PG_RETURN_POINTER(set_address(answer_format(fcinfo), require_claimed_user(),
+								  fcinfo->args));
 }
 
 static Jsonb *
@@ -236,7 +239,8 @@ found_to_jsonb(const Access *access, int64 user_id, int64 order_id)
 	OrderDocument document;
 	JsonbWriter *writer = &document.writer;
 
-	begin_order_document(&document, NOT_A_PLACEMENT, access->result_context);
+	begin_order_document(&document, NOT_A_PLACEMENT, AS_JSONB,
+						 access->result_context);
 	jsonb_open_object(writer, jsonb_shape(found_keys, lengthof(found_keys)));
 	put_order(&document, user_id, order_id, CALLERS_SNAPSHOT);
 	put_events(writer, user_id, order_id);
@@ -314,7 +318,8 @@ queue(Statement *statement, const NullableDatum *values)
 	count = execute(statement, values, CALLERS_SNAPSHOT);
 	orders = SPI_tuptable;
 	shape = jsonb_shape(entry_keys, lengthof(entry_keys));
-	begin_order_document(&document, NOT_A_PLACEMENT, access.result_context);
+	begin_order_document(&document, NOT_A_PLACEMENT, AS_JSONB,
+						 access.result_context);
 	jsonb_open_array(&document.writer);
 	for (uint64 i = 0; i < count; i++)
 		put_entry(&document, shape, orders, i);
@@ -340,8 +345,9 @@ put_entry(OrderDocument *document, const JsonbShape *shape,
 	jsonb_close_object(&document->writer);
 }
 
-static Jsonb *
-set_address(int64 user_id, const NullableDatum *arguments)
+static Document *
+set_address(DocumentFormat format, int64 user_id,
+			const NullableDatum *arguments)
 {
 	int64		order_id = bigint_argument(&arguments[0], "order_id");
 	NullableDatum shipping_address = not_null(required_argument(&arguments[1],
@@ -349,7 +355,7 @@ set_address(int64 user_id, const NullableDatum *arguments)
 	NullableDatum address = parse_address(shipping_address.value,
 										  "shipping_address");
 	Access		access;
-	Jsonb	   *order;
+	Document   *order;
 
 	begin_access(&access, user_id);
 	if (!address.isnull)
@@ -362,7 +368,7 @@ set_address(int64 user_id, const NullableDatum *arguments)
 	}
 	hold_off_erasure(user_id);
 	change_address(&access, user_id, order_id, address, shipping_address);
-	order = read_order(&access, user_id, order_id, NOT_A_PLACEMENT,
+	order = read_order(&access, format, user_id, order_id, NOT_A_PLACEMENT,
 					   FRESH_SNAPSHOT);
 	end_access(&access);
 	return order;

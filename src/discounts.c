@@ -101,18 +101,23 @@ static Statement select_levels = {
 	PARAMETERS(INT8ARRAYOID)
 };
 
-static Statement count_uses = {
+/* Orders of the customer's that have used a promotion, and which of them count. */
+static Statement select_uses = {
 	.query =
-	"SELECT adjustment.promotion_id::bigint, count(DISTINCT placed.id)"
-	"  FROM ecommerce.orders AS placed"
-	"  JOIN ecommerce.order_adjustments AS adjustment"
-	"    ON adjustment.customer_id = placed.customer_id"
-	"   AND adjustment.order_id = placed.id"
-	" WHERE placed.customer_id = $1 AND placed.order_status <> '" STATUS_CANCELLED "'"
-	"   AND placed.items_amount IS NOT NULL"
-	"   AND adjustment.customer_id = $1"
-	"   AND adjustment.promotion_id = ANY ($2)"
-	" GROUP BY adjustment.promotion_id",
+	"SELECT promotion_id::bigint, order_id::bigint"
+	"  FROM ecommerce.order_adjustments"
+	" WHERE customer_id = $1 AND promotion_id = ANY ($2)"
+	" GROUP BY promotion_id, order_id",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, INT8ARRAYOID)
+};
+
+static Statement select_orders_that_count = {
+	.query =
+	"SELECT id::bigint FROM ecommerce.orders"
+	" WHERE customer_id = $1 AND id = ANY ($2)"
+	"   AND order_status <> '" STATUS_CANCELLED "' AND items_amount IS NOT NULL"
+	" ORDER BY id",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8OID, INT8ARRAYOID)
 };
@@ -477,7 +482,9 @@ count_customers_uses(const Checkout *checkout, List *promotions,
 {
 	List	   *limited = NIL;
 	NullableDatum values[2];
-	uint64		count;
+	SPITupleTable *uses;
+	uint64		nuses;
+	uint64		norders;
 	ListCell   *cell;
 
 	foreach(cell, promotions)
@@ -489,15 +496,21 @@ count_customers_uses(const Checkout *checkout, List *promotions,
 		return;
 	values[0] = bigint_value(checkout->user_id);
 	values[1] = promotion_ids_value(limited);
-	count = execute(&count_uses, values, visibility == CALLERS_SNAPSHOT ?
-					CALLERS_SNAPSHOT : LATEST_SNAPSHOT);
-	for (uint64 i = 0; i < count; i++)
+	if (visibility == FRESH_SNAPSHOT)
+		visibility = LATEST_SNAPSHOT;
+	nuses = execute(&select_uses, values, visibility);
+	uses = SPI_tuptable;
+	if (nuses == 0)
+		return;
+	values[1] = bigint_array(uses, nuses, 1);
+	norders = execute(&select_orders_that_count, values, visibility);
+	for (uint64 i = 0; i < nuses; i++)
 	{
 		NullableDatum row[2];
 
-		read_row(SPI_tuptable, i, row, lengthof(row));
-		find_promotion(limited, DatumGetInt64(row[0].value))->uses =
-			DatumGetInt64(row[1].value);
+		read_row(uses, i, row, lengthof(row));
+		if (has_bigint(SPI_tuptable, norders, DatumGetInt64(row[1].value)))
+			find_promotion(limited, DatumGetInt64(row[0].value))->uses++;
 	}
 }
 

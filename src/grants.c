@@ -122,6 +122,8 @@ static const FunctionPrivilege functions[] = {
 	{STAFF, "ecommerce.currency_digits"},
 	{OWNER, "ecommerce.migrate"},
 	{OWNER, "ecommerce.set_owner"},
+	{OWNER, "ecommerce.distribute"},
+	{OWNER, "ecommerce.undistribute"},
 	{OWNER, "ecommerce.import_orders"},
 	{OWNER, "ecommerce.archive_orders"},
 	{OWNER, "ecommerce.ids_of_shard"},
@@ -566,6 +568,25 @@ take_back_create(Oid owner, int lent)
 				errdetail_internal("{\"code\": \"overloaded_function\", \"function\": \"%s\"}",
 								   overloaded),
 				errhint("Drop the function that is not the extension's: calls might run it instead."));
+}
+
+/*
+ * To distribute() it cannot be lent: the nodes would hear of it in one session,
+ * and be asked to make tables in another, before that is committed.
+ */
+void
+require_create(Oid owner)
+{
+	for (size_t i = 0; i < lengthof(schemas); i++)
+		if (!may_in_schema(owner, schemas[i], "CREATE") ||
+			!may_in_schema(owner, schemas[i], "USAGE"))
+			ereport(ERROR,
+					errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					errmsg("owner of the tables may not create them"),
+					errdetail_internal("{\"code\": \"may_not_create\", \"schema\": \"%s\"}",
+									   schemas[i]),
+					errhint("First GRANT USAGE, CREATE ON SCHEMA ecommerce, ecommerce_api TO %s.",
+							role_name(owner)));
 }
 
 void

@@ -34,6 +34,9 @@ extern void revoke_from_owner(Oid owner);
 extern int	lend_create(Oid owner);
 extern void take_back_create(Oid owner, int lent);
 
+/* Raises 42501 unless the owner may CREATE by itself. */
+extern void require_create(Oid owner);
+
 /*
  * Whoever has everything that a kind of role is granted on tables of this
  * version gets what such a role is granted on newer ones.  Called as the owner.

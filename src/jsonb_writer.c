@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * jsonb_writer.c
- *		Writes a jsonb document front to back, without building it as a tree.
+ *		Writes a JSON document front to back, without building it as a tree.
  *
  * The server's own pushJsonbValue() builds a tree, sorts the keys of each
  * object, and copies every level into the one above it.  Here the keys are
@@ -19,6 +19,9 @@
  * Children that need alignment (containers and numerics) are aligned relative
  * to the start of the document, and the padding counts as part of the child.
  *
+ * As text, a child is what jsonb_out() makes of it, behind a label: what the
+ * shape of an object has in front of each value, or the comma in an array.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -28,34 +31,39 @@
 #include "utils/date.h"
 #include "utils/datetime.h"
 #include "utils/json.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
+#include "json_text.h"
 #include "jsonb_writer.h"
+#include "numeric_format.h"
 
-/*
- * The stored form of a numeric is private to numeric.c, and as fixed as that of
- * jsonb: a varlena header, 16 bits of format, sign, display scale and weight,
- * then the digits in base 10000, without zeros at either end.  This is what of
- * it is needed for integers.
- */
-#define NUMERIC_BASE			10000
-#define NUMERIC_INT64_DIGITS	5
-#define NUMERIC_FORMAT_MASK		0xC000
-#define NUMERIC_SHORT_FORMAT	0x8000
-#define NUMERIC_SPECIAL_FORMAT	0xC000	/* NaN and the infinities */
-#define NUMERIC_SHORT_NEGATIVE	0x2000
+/* Between the elements of an array, as text. */
+#define SEPARATOR			", "
+#define SEPARATOR_LENGTH	2
 
+/* What is around a key, as text: , "": */
+#define LABEL_EXTRA_LENGTH	6
+
+static void make_labels(JsonbShape *shape, const char *const *keys);
+static char *append_label(char *label, const char *part);
 static int	open_container(JsonbWriter *writer, const JsonbShape *shape,
 						   int length);
 static void close_container(JsonbWriter *writer);
 static void reverse_children(JsonbWriter *writer);
 static void end_child(JsonbWriter *writer, JEntry type, int start);
+static void add_element(JsonbWriter *writer, JEntry type, int start);
 static JEntry child_entry(JEntry type, int index, int start, int end);
+static StringInfo begin_text(JsonbWriter *writer);
+static void put_word(JsonbWriter *writer, const char *word, int length);
+static void put_string(JsonbWriter *writer, const char *string, int length);
 static void pad(JsonbWriter *writer);
 static char *append_numeric(JsonbWriter *writer, int length);
-static char *append(JsonbWriter *writer, int length);
-static void reserve(JsonbWriter *writer, Size length);
+static inline void append_bytes(JsonbWriter *writer, const char *bytes,
+								int length);
+static inline char *append(JsonbWriter *writer, int length);
+static void enlarge(JsonbWriter *writer, Size length);
 
 JsonbShape *
 jsonb_shape(const char *const *keys, int nkeys)
@@ -87,7 +95,38 @@ jsonb_shape(const char *const *keys, int nkeys)
 		entries[i] = child_entry(JENTRY_ISSTRING, i, end, end + length);
 		end += length;
 	}
+	make_labels(shape, keys);
 	return shape;
+}
+
+/* "id": and , "number": and so on.  No key has a character to escape. */
+static void
+make_labels(JsonbShape *shape, const char *const *keys)
+{
+	char	   *label = palloc(shape->keys_length +
+							   shape->nkeys * LABEL_EXTRA_LENGTH);
+
+	shape->labels = label;
+	shape->label_starts = palloc((shape->nkeys + 1) * sizeof(int));
+	for (int i = 0; i < shape->nkeys; i++)
+	{
+		shape->label_starts[i] = label - shape->labels;
+		if (i > 0)
+			label = append_label(label, SEPARATOR);
+		label = append_label(label, "\"");
+		label = append_label(label, keys[i]);
+		label = append_label(label, "\": ");
+	}
+	shape->label_starts[shape->nkeys] = label - shape->labels;
+}
+
+static char *
+append_label(char *label, const char *part)
+{
+	size_t		length = strlen(part);
+
+	memcpy(label, part, length);
+	return label + length;
 }
 
 const JsonbShape *
@@ -103,13 +142,40 @@ jsonb_kept_shape(JsonbShape **shape, const char *const *keys, int nkeys)
 	return *shape;
 }
 
+/*
+ * Until the extension is updated, the library is called by functions that an
+ * older script has declared: so their result decides, not their name.
+ */
+DocumentFormat
+answer_format(FunctionCallInfo fcinfo)
+{
+	return get_func_rettype(fcinfo->flinfo->fn_oid) == JSONOID ? AS_JSON :
+		AS_JSONB;
+}
+
 void
 jsonb_begin(JsonbWriter *writer, MemoryContext context)
+{
+	document_begin(writer, AS_JSONB, context);
+}
+
+Jsonb *
+jsonb_finish(JsonbWriter *writer)
+{
+	Assert(writer->format == AS_JSONB);
+	return (Jsonb *) document_finish(writer);
+}
+
+void
+document_begin(JsonbWriter *writer, DocumentFormat format,
+			   MemoryContext context)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(context);
 
 	initStringInfo(&writer->buffer);
 	MemoryContextSwitchTo(old_context);
+	writer->format = format;
+	writer->capacity = writer->buffer.maxlen;
 	writer->buffer.len = VARHDRSZ;
 	writer->depth = 0;
 	writer->nchildren = 0;
@@ -117,20 +183,26 @@ jsonb_begin(JsonbWriter *writer, MemoryContext context)
 	writer->children = palloc(writer->max_children * sizeof(JsonbChild));
 }
 
-Jsonb *
-jsonb_finish(JsonbWriter *writer)
+Document *
+document_finish(JsonbWriter *writer)
 {
 	Assert(writer->depth == 0);
 	pfree(writer->children);
 	SET_VARSIZE(writer->buffer.data, writer->buffer.len);
-	return (Jsonb *) writer->buffer.data;
+	return (Document *) writer->buffer.data;
 }
 
 void
 jsonb_open_object(JsonbWriter *writer, const JsonbShape *shape)
 {
-	int			header = open_container(writer, shape, shape->image_length);
+	int			header;
 
+	if (writer->format == AS_JSON)
+	{
+		open_container(writer, shape, 0);
+		return;
+	}
+	header = open_container(writer, shape, shape->image_length);
 	memcpy(writer->buffer.data + header, shape->image, shape->image_length);
 }
 
@@ -148,7 +220,8 @@ jsonb_close_object(JsonbWriter *writer)
 void
 jsonb_open_array(JsonbWriter *writer)
 {
-	open_container(writer, NULL, sizeof(uint32));
+	open_container(writer, NULL,
+				   writer->format == AS_JSON ? 0 : sizeof(uint32));
 }
 
 /*
@@ -162,20 +235,21 @@ jsonb_close_array(JsonbWriter *writer)
 	JsonbChild *children = writer->children + level->first_child;
 	int			count = level->nchildren;
 	int			length = writer->buffer.len - level->data;
-	int			start = 0;
 	JEntry	   *entries;
 	uint32		header = count | JB_FARRAY;
 
-	append(writer, count * sizeof(JEntry));
-	entries = (JEntry *) (writer->buffer.data + level->data);
-	memmove(entries + count, entries, length);
-	for (int i = 0; i < count; i++)
-	{
-		entries[i] = child_entry(children[i].type, i, start, children[i].end);
-		start = children[i].end;
-	}
-	memcpy(writer->buffer.data + level->header, &header, sizeof(header));
 	writer->nchildren = level->first_child;
+	if (writer->format == AS_JSONB)
+	{
+		append(writer, count * sizeof(JEntry));
+		entries = (JEntry *) (writer->buffer.data + level->data);
+		memmove(entries + count, entries, length);
+		for (int i = 0; i < count; i++)
+			entries[i] = child_entry(children[i].type, i, children[i].start,
+									 i < count - 1 ? children[i + 1].start :
+									 length);
+		memcpy(writer->buffer.data + level->header, &header, sizeof(header));
+	}
 	close_container(writer);
 }
 
@@ -190,14 +264,20 @@ jsonb_close_array_reversed(JsonbWriter *writer)
 void
 jsonb_put_null(JsonbWriter *writer)
 {
-	end_child(writer, JENTRY_ISNULL, writer->buffer.len);
+	if (writer->format == AS_JSON)
+		put_word(writer, "null", 4);
+	else
+		end_child(writer, JENTRY_ISNULL, writer->buffer.len);
 }
 
 void
 jsonb_put_bool(JsonbWriter *writer, bool value)
 {
-	end_child(writer, value ? JENTRY_ISBOOL_TRUE : JENTRY_ISBOOL_FALSE,
-			  writer->buffer.len);
+	if (writer->format == AS_JSON)
+		put_word(writer, value ? "true" : "false", value ? 4 : 5);
+	else
+		end_child(writer, value ? JENTRY_ISBOOL_TRUE : JENTRY_ISBOOL_FALSE,
+				  writer->buffer.len);
 }
 
 /*
@@ -215,6 +295,11 @@ jsonb_put_int64(JsonbWriter *writer, int64 value)
 	uint16		header;
 	char	   *target;
 
+	if (writer->format == AS_JSON)
+	{
+		append_json_integer(begin_text(writer), value);
+		return;
+	}
 	while (rest > 0)
 	{
 		digits[--first] = rest % NUMERIC_BASE;
@@ -273,8 +358,13 @@ jsonb_put_numeric(JsonbWriter *writer, NullableDatum value)
 	memcpy(&header, VARDATA_ANY(numeric), sizeof(header));
 	if ((header & NUMERIC_FORMAT_MASK) == NUMERIC_SPECIAL_FORMAT)
 		refuse_not_finite();
-	memcpy(append_numeric(writer, length), VARDATA_ANY(numeric), length);
-	end_child(writer, JENTRY_ISNUMERIC, start);
+	if (writer->format == AS_JSON)
+		append_json_numeric(begin_text(writer), numeric);
+	else
+	{
+		memcpy(append_numeric(writer, length), VARDATA_ANY(numeric), length);
+		end_child(writer, JENTRY_ISNUMERIC, start);
+	}
 	if ((Pointer) numeric != DatumGetPointer(value.value))
 		pfree(numeric);
 }
@@ -292,9 +382,7 @@ refuse_not_finite(void)
 void
 jsonb_put_text(JsonbWriter *writer, NullableDatum value)
 {
-	int			start = writer->buffer.len;
 	struct varlena *string;
-	int			length;
 
 	if (value.isnull)
 	{
@@ -302,9 +390,7 @@ jsonb_put_text(JsonbWriter *writer, NullableDatum value)
 		return;
 	}
 	string = PG_DETOAST_DATUM_PACKED(value.value);
-	length = VARSIZE_ANY_EXHDR(string);
-	memcpy(append(writer, length), VARDATA_ANY(string), length);
-	end_child(writer, JENTRY_ISSTRING, start);
+	put_string(writer, VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string));
 	if ((Pointer) string != DatumGetPointer(value.value))
 		pfree(string);
 }
@@ -312,11 +398,7 @@ jsonb_put_text(JsonbWriter *writer, NullableDatum value)
 void
 jsonb_put_cstring(JsonbWriter *writer, const char *value)
 {
-	int			length = strlen(value);
-	int			start = writer->buffer.len;
-
-	memcpy(append(writer, length), value, length);
-	end_child(writer, JENTRY_ISSTRING, start);
+	put_string(writer, value, strlen(value));
 }
 
 /* The text is what to_jsonb(timestamptz) gives: ISO 8601, session time zone. */
@@ -354,6 +436,12 @@ jsonb_put_jsonb(JsonbWriter *writer, NullableDatum value)
 		return;
 	}
 	document = DatumGetJsonbP(value.value);
+	if (writer->format == AS_JSON)
+	{
+		(void) JsonbToCString(begin_text(writer), &document->root,
+							  VARSIZE(document));
+		return;
+	}
 	data = (char *) &document->root;
 	length = VARSIZE(document) - VARHDRSZ;
 	if (JB_ROOT_IS_SCALAR(document))
@@ -379,10 +467,19 @@ open_container(JsonbWriter *writer, const JsonbShape *shape, int length)
 	level->start = writer->buffer.len;
 	level->nchildren = 0;
 	level->first_child = writer->nchildren;
-	pad(writer);
+	if (writer->format == AS_JSON)
+	{
+		if (writer->depth > 0)
+			begin_text(writer);
+		append_bytes(writer, shape != NULL ? "{" : "[", 1);
+	}
+	else
+		pad(writer);
 	level->header = writer->buffer.len;
 	append(writer, length);
-	level->data = writer->buffer.len - (shape ? shape->keys_length : 0);
+	level->data = writer->buffer.len;
+	if (writer->format == AS_JSONB && shape != NULL)
+		level->data -= shape->keys_length;
 	writer->depth++;
 	return level->header;
 }
@@ -391,15 +488,17 @@ open_container(JsonbWriter *writer, const JsonbShape *shape, int length)
 static void
 close_container(JsonbWriter *writer)
 {
-	writer->depth--;
-	if (writer->depth > 0)
-		end_child(writer, JENTRY_ISCONTAINER,
-				  writer->levels[writer->depth].start);
+	const JsonbLevel *level = &writer->levels[--writer->depth];
+
+	if (writer->format == AS_JSON)
+		append_bytes(writer, level->shape != NULL ? "}" : "]", 1);
+	else if (writer->depth > 0)
+		end_child(writer, JENTRY_ISCONTAINER, level->start);
 }
 
 /*
  * Writes the elements of the open array again, last one first.  Each is taken
- * without its padding, which depends on what is in front of it.
+ * without what depends on what is in front of it: its padding, or its comma.
  */
 static void
 reverse_children(JsonbWriter *writer)
@@ -414,16 +513,26 @@ reverse_children(JsonbWriter *writer)
 	memcpy(old, children, count * sizeof(JsonbChild));
 	memcpy(data, writer->buffer.data + level->data, length);
 	writer->buffer.len = level->data;
-	for (int i = 0; i < count; i++)
+	for (int i = count - 1; i >= 0; i--)
 	{
-		const JsonbChild *child = &old[count - 1 - i];
-		int			start = i < count - 1 ? INTALIGN(child[-1].end) : 0;
+		int			start = old[i].start;
+		int			end = i < count - 1 ? old[i + 1].start : length;
 
-		Assert(child->type == JENTRY_ISCONTAINER);
-		pad(writer);
-		memcpy(append(writer, child->end - start), data + start,
-			   child->end - start);
-		children[i].end = writer->buffer.len - level->data;
+		children[count - 1 - i].start = writer->buffer.len - level->data;
+		if (writer->format == AS_JSONB)
+		{
+			Assert(old[i].type == JENTRY_ISCONTAINER);
+			start = INTALIGN(start);
+			pad(writer);
+		}
+		else
+		{
+			if (i > 0)
+				start += SEPARATOR_LENGTH;
+			if (i < count - 1)
+				append_bytes(writer, SEPARATOR, SEPARATOR_LENGTH);
+		}
+		append_bytes(writer, data + start, end - start);
 	}
 	pfree(data);
 	pfree(old);
@@ -434,7 +543,6 @@ static void
 end_child(JsonbWriter *writer, JEntry type, int start)
 {
 	JsonbLevel *level = &writer->levels[writer->depth - 1];
-	int			end = writer->buffer.len - level->data;
 
 	Assert(writer->depth > 0);
 	if (level->shape != NULL)
@@ -443,24 +551,28 @@ end_child(JsonbWriter *writer, JEntry type, int start)
 		JEntry		entry;
 
 		Assert(level->nchildren < level->shape->nkeys);
-		entry = child_entry(type, index, start - level->data, end);
+		entry = child_entry(type, index, start - level->data,
+							writer->buffer.len - level->data);
 		memcpy(writer->buffer.data + level->header + sizeof(uint32) +
 			   index * sizeof(JEntry), &entry, sizeof(entry));
 	}
 	else
-	{
-		if (writer->nchildren == writer->max_children)
-		{
-			writer->max_children *= 2;
-			writer->children = repalloc(writer->children,
-										writer->max_children *
-										sizeof(JsonbChild));
-		}
-		writer->children[writer->nchildren].type = type;
-		writer->children[writer->nchildren].end = end;
-		writer->nchildren++;
-	}
+		add_element(writer, type, start - level->data);
 	level->nchildren++;
+}
+
+static void
+add_element(JsonbWriter *writer, JEntry type, int start)
+{
+	if (writer->nchildren == writer->max_children)
+	{
+		writer->max_children *= 2;
+		writer->children = repalloc(writer->children,
+									writer->max_children * sizeof(JsonbChild));
+	}
+	writer->children[writer->nchildren].type = type;
+	writer->children[writer->nchildren].start = start;
+	writer->nchildren++;
 }
 
 /* Every JB_OFFSET_STRIDE'th entry has the child's end, the rest its length. */
@@ -472,13 +584,65 @@ child_entry(JEntry type, int index, int start, int end)
 	return type | (end - start);
 }
 
+/*
+ * Writes what is in front of the next value as text, and registers it: behind
+ * this comes the value.
+ */
+static StringInfo
+begin_text(JsonbWriter *writer)
+{
+	JsonbLevel *level = &writer->levels[writer->depth - 1];
+	const JsonbShape *shape = level->shape;
+
+	Assert(writer->depth > 0);
+	if (shape != NULL)
+	{
+		int			start = shape->label_starts[level->nchildren];
+		int			end = shape->label_starts[level->nchildren + 1];
+
+		Assert(level->nchildren < shape->nkeys);
+		append_bytes(writer, shape->labels + start, end - start);
+	}
+	else
+	{
+		add_element(writer, JENTRY_ISSTRING, writer->buffer.len - level->data);
+		if (level->nchildren > 0)
+			append_bytes(writer, SEPARATOR, SEPARATOR_LENGTH);
+	}
+	level->nchildren++;
+	return &writer->buffer;
+}
+
+/* A text without quotes. */
+static void
+put_word(JsonbWriter *writer, const char *word, int length)
+{
+	begin_text(writer);
+	append_bytes(writer, word, length);
+}
+
+static void
+put_string(JsonbWriter *writer, const char *string, int length)
+{
+	int			start = writer->buffer.len;
+
+	if (writer->format == AS_JSON)
+		append_json_string(begin_text(writer), string, length);
+	else
+	{
+		append_bytes(writer, string, length);
+		end_child(writer, JENTRY_ISSTRING, start);
+	}
+}
+
 /* Writes zeros up to the next multiple of 4, and some that are overwritten. */
 static void
 pad(JsonbWriter *writer)
 {
 	const uint32 zeros = 0;
 
-	reserve(writer, sizeof(zeros));
+	if (writer->buffer.len + (int) sizeof(zeros) >= writer->capacity)
+		enlarge(writer, sizeof(zeros));
 	memcpy(writer->buffer.data + writer->buffer.len, &zeros, sizeof(zeros));
 	writer->buffer.len = INTALIGN(writer->buffer.len);
 }
@@ -495,13 +659,20 @@ append_numeric(JsonbWriter *writer, int length)
 	return VARDATA(target);
 }
 
+static inline void
+append_bytes(JsonbWriter *writer, const char *bytes, int length)
+{
+	memcpy(append(writer, length), bytes, length);
+}
+
 /* Returns where the next length bytes of the document go. */
-static char *
+static inline char *
 append(JsonbWriter *writer, int length)
 {
 	char	   *target;
 
-	reserve(writer, length);
+	if (length >= writer->capacity - writer->buffer.len)
+		enlarge(writer, length);
 	target = writer->buffer.data + writer->buffer.len;
 	writer->buffer.len += length;
 	return target;
@@ -509,19 +680,21 @@ append(JsonbWriter *writer, int length)
 
 /*
  * No document may grow so long that a JEntry cannot express a length in it.
+ * Text could, but who asks for either is told the same.  How long a value is as
+ * text is known when the next piece is written, a bracket at least.
  */
 static void
-reserve(JsonbWriter *writer, Size length)
+enlarge(JsonbWriter *writer, Size length)
 {
-	if (length > JENTRY_OFFLENMASK - (Size) writer->buffer.len)
+	if ((Size) writer->buffer.len + length > JENTRY_OFFLENMASK)
 		ereport(ERROR,
 				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				errmsg("JSON document is too large"),
 				errdetail_internal("{\"code\": \"document_too_large\", \"maximum_bytes\": %d}",
 								   JENTRY_OFFLENMASK),
 				errhint("Ask for fewer orders or events at a time: page_size, max."));
-	if (writer->buffer.len + length >= (Size) writer->buffer.maxlen)
-		enlargeStringInfo(&writer->buffer, length);
+	enlargeStringInfo(&writer->buffer, length);
+	writer->capacity = Min(writer->buffer.maxlen, JENTRY_OFFLENMASK + 1);
 }
 
 NullableDatum

@@ -1,7 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * jsonb_writer.h
- *		Writes a jsonb document front to back, without building it as a tree.
+ *		Writes a JSON document front to back, without building it as a tree.
+ *
+ * It becomes a jsonb, or, for a client that only reads it, the text that this
+ * jsonb would be sent as, which saves most of what sending it costs.
  *
  * Containers are opened, filled and closed like brackets.  The keys of an
  * object are known before it is opened (its shape); its values are then put
@@ -13,6 +16,7 @@
 #ifndef ECOMMERCE_JSONB_WRITER_H
 #define ECOMMERCE_JSONB_WRITER_H
 
+#include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "utils/jsonb.h"
 
@@ -20,13 +24,25 @@
 
 #define JSONB_WRITER_MAX_DEPTH	8
 
-/* The keys of an object, already in the form in which they are stored. */
+/* What a document becomes. */
+typedef enum DocumentFormat
+{
+	AS_JSONB,
+	AS_JSON
+} DocumentFormat;
+
+/* A jsonb or a json, as its format says. */
+typedef struct varlena Document;
+
+/* The keys of an object, already in the forms in which they are written. */
 typedef struct JsonbShape
 {
 	int			nkeys;
 	int			keys_length;	/* bytes of all keys together */
 	int			image_length;
 	char	   *image;			/* header, JEntries and keys; values go behind */
+	char	   *labels;			/* as text: what is in front of each value */
+	int		   *label_starts;	/* and where the last one ends */
 } JsonbShape;
 
 typedef struct JsonbLevel
@@ -43,12 +59,14 @@ typedef struct JsonbLevel
 typedef struct JsonbChild
 {
 	JEntry		type;
-	int			end;			/* relative to the data of its array */
+	int			start;			/* with padding or comma; relative to the data */
 } JsonbChild;
 
 typedef struct JsonbWriter
 {
+	DocumentFormat format;
 	StringInfoData buffer;
+	int			capacity;		/* of the buffer, until it is enlarged */
 	int			depth;
 	JsonbLevel	levels[JSONB_WRITER_MAX_DEPTH];
 	int			nchildren;
@@ -67,7 +85,15 @@ extern JsonbShape *jsonb_shape(const char *const *keys, int nkeys);
 extern const JsonbShape *jsonb_kept_shape(JsonbShape **shape,
 										  const char *const *keys, int nkeys);
 
+/* The format of what a function of ours was declared to return. */
+extern DocumentFormat answer_format(FunctionCallInfo fcinfo);
+
 /* The document is built in the given memory context. */
+extern void document_begin(JsonbWriter *writer, DocumentFormat format,
+						   MemoryContext context);
+extern Document *document_finish(JsonbWriter *writer);
+
+/* The same for what is stored. */
 extern void jsonb_begin(JsonbWriter *writer, MemoryContext context);
 extern Jsonb *jsonb_finish(JsonbWriter *writer);
 

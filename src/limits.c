@@ -8,36 +8,58 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 
 #include "limits.h"
 #include "order_lifecycle.h"
 #include "problems.h"
 
-/* Units that the customer has, or is going to have. */
-static Statement select_ordered = {
+/* Lines of the customer's orders, which of the orders count, and what came back. */
+static Statement select_lines = {
 	.query =
-	"SELECT line.product_id::bigint,"
-	"       sum(line.quantity - coalesce(back.quantity, 0))::bigint"
-	"  FROM ecommerce.orders AS placed"
-	"  JOIN ecommerce.order_details AS line"
-	"    ON line.customer_id = placed.customer_id AND line.order_id = placed.id"
-	"  LEFT JOIN (SELECT customer_id, order_id, line_number,"
-	"                    sum(quantity) AS quantity"
-	"               FROM ecommerce.order_return_lines WHERE customer_id = $1"
-	"              GROUP BY customer_id, order_id, line_number) AS back"
-	"    ON back.customer_id = line.customer_id"
-	"   AND back.order_id = line.order_id AND back.line_number = line.line_number"
-	" WHERE placed.customer_id = $1 AND line.customer_id = $1"
-	"   AND line.product_id = ANY ($2)"
-	"   AND placed.order_status NOT IN"
-	"       ('" STATUS_CANCELLED "', '" STATUS_RETURNED "')"
-	" GROUP BY line.product_id",
+	"SELECT order_id::bigint, line_number::integer, quantity::bigint,"
+	"       product_id::bigint"
+	"  FROM ecommerce.order_details"
+	" WHERE customer_id = $1 AND product_id = ANY ($2)"
+	" ORDER BY order_id, line_number",
 	.result = SPI_OK_SELECT,
 	PARAMETERS(INT8OID, INT8ARRAYOID)
 };
 
+static Statement select_orders_that_count = {
+	.query =
+	"SELECT id::bigint FROM ecommerce.orders"
+	" WHERE customer_id = $1 AND id = ANY ($2)"
+	"   AND order_status NOT IN ('" STATUS_CANCELLED "', '" STATUS_RETURNED "')"
+	" ORDER BY id",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, INT8ARRAYOID)
+};
+
+static Statement select_returned = {
+	.query =
+	"SELECT order_id::bigint, line_number::integer, sum(quantity)::bigint"
+	"  FROM ecommerce.order_return_lines"
+	" WHERE customer_id = $1 AND order_id = ANY ($2)"
+	" GROUP BY order_id, line_number ORDER BY order_id, line_number",
+	.result = SPI_OK_SELECT,
+	PARAMETERS(INT8OID, INT8ARRAYOID)
+};
+
+/* What both statements of lines begin with. */
+typedef struct LineUnits
+{
+	NullableDatum order_id;
+	NullableDatum line_number;
+	NullableDatum quantity;
+	NullableDatum product_id;	/* not of what came back */
+} LineUnits;
+
 static void read_ordered(Checkout *checkout, StockUnits *limited, int count,
 						 Visibility visibility);
+static int64 units_returned(SPITupleTable *returned, uint64 count,
+							uint64 *next, const LineUnits *line);
+static int	compare_lines(const LineUnits *left, const LineUnits *right);
 static bool is_sold_so(const CartItem *item, int64 quantity);
 
 void
@@ -88,22 +110,74 @@ read_ordered(Checkout *checkout, StockUnits *limited, int count,
 		bigint_value(checkout->user_id),
 		product_ids_value(limited, count)
 	};
-	uint64		nproducts = execute(&select_ordered, values,
-									visibility == CALLERS_SNAPSHOT ?
-									CALLERS_SNAPSHOT : LATEST_SNAPSHOT);
+	uint64		nlines;
+	uint64		norders;
+	uint64		nreturned;
+	uint64		next = 0;
+	SPITupleTable *lines;
+	SPITupleTable *orders;
+	SPITupleTable *returned;
 
-	for (uint64 i = 0; i < nproducts; i++)
+	if (visibility == FRESH_SNAPSHOT)
+		visibility = LATEST_SNAPSHOT;
+	nlines = execute(&select_lines, values, visibility);
+	lines = SPI_tuptable;
+	if (nlines == 0)
+		return;
+	values[1] = bigint_array(lines, nlines, 0);
+	norders = execute(&select_orders_that_count, values, visibility);
+	orders = SPI_tuptable;
+	nreturned = execute(&select_returned, values, visibility);
+	returned = SPI_tuptable;
+	for (uint64 i = 0; i < nlines; i++)
 	{
-		NullableDatum row[2];
+		LineUnits	line;
+		int64		back;
 		StockUnits *found;
 
-		read_row(SPI_tuptable, i, row, lengthof(row));
+		CHECK_FOR_INTERRUPTS();
+		read_row(lines, i, (NullableDatum *) &line, 4);
+		back = units_returned(returned, nreturned, &next, &line);
 		found = find_units(checkout->units, checkout->count,
-						   DatumGetInt64(row[0].value));
-		if (found != NULL)
-			checkout->items[found - checkout->units].ordered =
-				DatumGetInt64(row[1].value);
+						   DatumGetInt64(line.product_id.value));
+		if (found == NULL ||
+			!has_bigint(orders, norders, DatumGetInt64(line.order_id.value)))
+			continue;
+		checkout->items[found - checkout->units].ordered +=
+			DatumGetInt64(line.quantity.value) - back;
 	}
+}
+
+/* Both come in the order of orders and lines: next is the first not seen yet. */
+static int64
+units_returned(SPITupleTable *returned, uint64 count, uint64 *next,
+			   const LineUnits *line)
+{
+	while (*next < count)
+	{
+		LineUnits	back;
+		int			order;
+
+		read_row(returned, *next, (NullableDatum *) &back, 3);
+		order = compare_lines(&back, line);
+		if (order > 0)
+			break;
+		(*next)++;
+		if (order == 0)
+			return DatumGetInt64(back.quantity.value);
+	}
+	return 0;
+}
+
+static int
+compare_lines(const LineUnits *left, const LineUnits *right)
+{
+	int64		orders[] = {DatumGetInt64(left->order_id.value), DatumGetInt64(right->order_id.value)};
+	int32		numbers[] = {DatumGetInt32(left->line_number.value), DatumGetInt32(right->line_number.value)};
+
+	if (orders[0] != orders[1])
+		return orders[0] > orders[1] ? 1 : -1;
+	return (numbers[0] > numbers[1]) - (numbers[0] < numbers[1]);
 }
 
 /* A step of 0 is one of a table that has lost its CHECK. */

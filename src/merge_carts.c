@@ -85,7 +85,7 @@ merge_carts(PG_FUNCTION_ARGS)
 	Access		access;
 	Checkout	from;
 	Checkout	into;
-	Jsonb	   *cart;
+	Document   *cart;
 
 	if (from_user_id == into_user_id)
 		refuse_argument("into_user_id", "another user than from_user_id");
@@ -96,9 +96,10 @@ merge_carts(PG_FUNCTION_ARGS)
 		move_items(from_user_id, into_user_id);
 		move_choices(&from, &into);
 	}
-	cart = changed_cart_to_jsonb(into_user_id, true, access.result_context);
+	cart = changed_cart_document(into_user_id, true, AS_JSONB,
+								 access.result_context);
 	end_access(&access);
-	PG_RETURN_JSONB_P(cart);
+	PG_RETURN_POINTER(cart);
 }
 
 static void

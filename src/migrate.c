@@ -24,6 +24,7 @@
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -43,6 +44,7 @@ static void become_owner(Oid owner, Oid caller, int caller_context);
 static int	tables_version(Oid migrations);
 static void check_encoding(int version);
 static void run_migrations(int version, Oid owner, Oid caller, int caller_context);
+static void keep_to_this_node(void);
 static void run_migration(int version);
 static void warn_of_superuser(void);
 pg_noreturn static void rethrow_briefly(MemoryContext context);
@@ -110,6 +112,8 @@ migrate_tables(const char *named_owner)
 	grant_to_owner(owner);
 	if (version < SCHEMA_VERSION)
 	{
+		if (version == 0)
+			keep_to_this_node();
 		run_migrations(version, owner, caller, caller_context);
 		notify_postgrest();
 	}
@@ -219,6 +223,20 @@ run_migrations(int version, Oid owner, Oid caller, int caller_context)
 	grant_new_tables(version);
 	SetUserIdAndSecContext(caller, caller_context);
 	take_back_create(owner, lent);
+}
+
+/*
+ * In a Citus cluster new tables, and what comes with them, are this node's until
+ * distribute(): the others have not heard of what has been lent the owner, and
+ * would refuse him.
+ */
+static void
+keep_to_this_node(void)
+{
+	const char *propagation = "citus.enable_ddl_propagation";
+
+	if (GetConfigOption(propagation, true, false) != NULL)
+		pin_setting(propagation, "off");
 }
 
 /*

@@ -58,7 +58,8 @@ static Statement put_item = {
 PG_FUNCTION_INFO_V1(order_again);
 PG_FUNCTION_INFO_V1(api_order_again);
 
-static Jsonb *fill_cart(int64 user_id, int64 order_id);
+static Document *fill_cart(DocumentFormat format, int64 user_id,
+						   int64 order_id);
 static NullableDatum currency_of_order(int64 user_id, int64 order_id);
 static void put_items(int64 user_id, int64 order_id, NullableDatum currency);
 
@@ -68,7 +69,7 @@ order_again(PG_FUNCTION_ARGS)
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 	int64		order_id = bigint_argument(&fcinfo->args[1], "order_id");
 
-	PG_RETURN_JSONB_P(fill_cart(user_id, order_id));
+	PG_RETURN_POINTER(fill_cart(answer_format(fcinfo), user_id, order_id));
 }
 
 Datum
@@ -77,21 +78,22 @@ api_order_again(PG_FUNCTION_ARGS)
 	int64		user_id = require_claimed_user();
 	int64		order_id = bigint_argument(&fcinfo->args[0], "order_id");
 
-	PG_RETURN_JSONB_P(fill_cart(user_id, order_id));
+	PG_RETURN_POINTER(fill_cart(answer_format(fcinfo), user_id, order_id));
 }
 
 /* Many items at once, so the cart is locked, as set_cart_items() does. */
-static Jsonb *
-fill_cart(int64 user_id, int64 order_id)
+static Document *
+fill_cart(DocumentFormat format, int64 user_id, int64 order_id)
 {
 	Access		access;
 	Checkout	checkout;
-	Jsonb	   *cart;
+	Document   *cart;
 
 	begin_access(&access, user_id);
 	lock_or_make_cart(&checkout, user_id);
 	put_items(user_id, order_id, currency_of_order(user_id, order_id));
-	cart = changed_cart_to_jsonb(user_id, true, access.result_context);
+	cart = changed_cart_document(user_id, true, format,
+								 access.result_context);
 	end_access(&access);
 	return cart;
 }

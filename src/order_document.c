@@ -49,7 +49,7 @@ static void put_category(OrderDocument *document, const OrderLine *line);
 
 void
 begin_order_document(OrderDocument *document, Replayed replayed,
-					 MemoryContext context)
+					 DocumentFormat format, MemoryContext context)
 {
 	static JsonbShape *order;
 	static JsonbShape *placed_order;
@@ -66,7 +66,7 @@ begin_order_document(OrderDocument *document, Replayed replayed,
 	document->charged_line_shape = KEPT_SHAPE(charged_line, charged_line_keys);
 	document->product_shape = KEPT_SHAPE(product, product_keys);
 	document->category_shape = KEPT_SHAPE(category, category_keys);
-	jsonb_begin(&document->writer, context);
+	document_begin(&document->writer, format, context);
 }
 
 void

@@ -76,10 +76,11 @@ typedef struct OrderDocument
 } OrderDocument;
 
 /*
- * Between begin and jsonb_finish(): any number of orders, each opened, its
+ * Between begin and document_finish(): any number of orders, each opened, its
  * lines put, and closed.  With more than one order the caller opens an array.
  */
 extern void begin_order_document(OrderDocument *document, Replayed replayed,
+								 DocumentFormat format,
 								 MemoryContext context);
 extern void open_order(OrderDocument *document, const Order *order);
 extern void put_order_line(OrderDocument *document, const Order *order,

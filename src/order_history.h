@@ -40,6 +40,7 @@ extern void write_note(const Access *access, int64 user_id, int64 order_id,
 
 /* What an event has of which only the reason is to be told; NULL without one. */
 extern Jsonb *reason_payload(NullableDatum reason);
+
 /* An event of long ago, that gave an order of another shop's a status. */
 typedef struct PastEvent
 {

@@ -56,9 +56,10 @@ PG_FUNCTION_INFO_V1(order_json);
 PG_FUNCTION_INFO_V1(api_order_json);
 
 static void read_arguments(Listing *listing, const NullableDatum *arguments);
-static Jsonb *list_orders(const Listing *listing);
+static Document *list_orders(const Listing *listing, DocumentFormat format);
 static SPITupleTable *select_orders(const Listing *listing, uint64 *count);
-static Jsonb *show_order(int64 user_id, int64 order_id);
+static Document *show_order(DocumentFormat format, int64 user_id,
+							int64 order_id);
 
 Datum
 order_listing_json(PG_FUNCTION_ARGS)
@@ -66,7 +67,7 @@ order_listing_json(PG_FUNCTION_ARGS)
 	Listing		listing = {.user_id = bigint_argument(&fcinfo->args[0], "user_id")};
 
 	read_arguments(&listing, &fcinfo->args[1]);
-	PG_RETURN_JSONB_P(list_orders(&listing));
+	PG_RETURN_POINTER(list_orders(&listing, answer_format(fcinfo)));
 }
 
 /* Raises PT401 when the token names no user. */
@@ -80,7 +81,7 @@ api_order_listing_json(PG_FUNCTION_ARGS)
 		listing.page_size = integer_value(API_DEFAULT_PAGE_SIZE);
 	else if (DatumGetInt32(listing.page_size.value) > API_MAX_PAGE_SIZE)
 		refuse_argument("page_size", "1 to " CppAsString2(API_MAX_PAGE_SIZE));
-	PG_RETURN_JSONB_P(list_orders(&listing));
+	PG_RETURN_POINTER(list_orders(&listing, answer_format(fcinfo)));
 }
 
 /* There need be no such order or user: the answer is null then. */
@@ -89,11 +90,11 @@ order_json(PG_FUNCTION_ARGS)
 {
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 	int64		order_id = bigint_argument(&fcinfo->args[1], "order_id");
-	Jsonb	   *order = show_order(user_id, order_id);
+	Document   *order = show_order(answer_format(fcinfo), user_id, order_id);
 
 	if (order == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_JSONB_P(order);
+	PG_RETURN_POINTER(order);
 }
 
 Datum
@@ -101,11 +102,11 @@ api_order_json(PG_FUNCTION_ARGS)
 {
 	int64		user_id = require_claimed_user();
 	int64		order_id = bigint_argument(&fcinfo->args[0], "order_id");
-	Jsonb	   *order = show_order(user_id, order_id);
+	Document   *order = show_order(answer_format(fcinfo), user_id, order_id);
 
 	if (order == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_JSONB_P(order);
+	PG_RETURN_POINTER(order);
 }
 
 /*
@@ -130,14 +131,14 @@ read_arguments(Listing *listing, const NullableDatum *arguments)
  * Raises PT404 for an unknown user, 42501 or PT401 for a caller who may not
  * see them.
  */
-static Jsonb *
-list_orders(const Listing *listing)
+static Document *
+list_orders(const Listing *listing, DocumentFormat format)
 {
 	Access		access;
 	OrderDocument document;
 	SPITupleTable *orders;
 	uint64		count;
-	Jsonb	   *result;
+	Document   *result;
 
 	begin_access(&access, listing->user_id);
 
@@ -152,13 +153,14 @@ list_orders(const Listing *listing)
 	orders = select_orders(listing, &count);
 	if (count == 0 && listing->before_id.isnull)
 		require_user(listing->user_id, CALLERS_SNAPSHOT);
-	begin_order_document(&document, NOT_A_PLACEMENT, access.result_context);
+	begin_order_document(&document, NOT_A_PLACEMENT, format,
+						 access.result_context);
 	jsonb_open_array(&document.writer);
 	put_orders(&document, orders, count,
 			   listing->status.isnull ? CONSECUTIVE : WITH_GAPS,
 			   CALLERS_SNAPSHOT);
 	jsonb_close_array(&document.writer);
-	result = jsonb_finish(&document.writer);
+	result = document_finish(&document.writer);
 	end_access(&access);
 	return result;
 }
@@ -180,14 +182,14 @@ select_orders(const Listing *listing, uint64 *count)
 }
 
 /* NULL when the user has no such order. */
-static Jsonb *
-show_order(int64 user_id, int64 order_id)
+static Document *
+show_order(DocumentFormat format, int64 user_id, int64 order_id)
 {
 	Access		access;
-	Jsonb	   *order;
+	Document   *order;
 
 	begin_access(&access, user_id);
-	order = seek_order(&access, user_id, order_id, NOT_A_PLACEMENT,
+	order = seek_order(&access, format, user_id, order_id, NOT_A_PLACEMENT,
 					   CALLERS_SNAPSHOT);
 	end_access(&access);
 	return order;

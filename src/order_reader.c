@@ -198,23 +198,23 @@ put_order(OrderDocument *document, int64 user_id, int64 order_id,
 	return count > 0;
 }
 
-Jsonb *
-seek_order(const Access *access, int64 user_id, int64 order_id,
-		   Replayed replayed, Visibility visibility)
+Document *
+seek_order(const Access *access, DocumentFormat format, int64 user_id,
+		   int64 order_id, Replayed replayed, Visibility visibility)
 {
 	OrderDocument document;
 
-	begin_order_document(&document, replayed, access->result_context);
+	begin_order_document(&document, replayed, format, access->result_context);
 	if (!put_order(&document, user_id, order_id, visibility))
 		return NULL;
-	return jsonb_finish(&document.writer);
+	return document_finish(&document.writer);
 }
 
-Jsonb *
-read_order(const Access *access, int64 user_id, int64 order_id,
-		   Replayed replayed, Visibility visibility)
+Document *
+read_order(const Access *access, DocumentFormat format, int64 user_id,
+		   int64 order_id, Replayed replayed, Visibility visibility)
 {
-	Jsonb	   *order = seek_order(access, user_id, order_id, replayed,
+	Document   *order = seek_order(access, format, user_id, order_id, replayed,
 								   visibility);
 
 	if (order == NULL)

@@ -43,12 +43,14 @@ extern bool put_order(OrderDocument *document, int64 user_id, int64 order_id,
  * One order as a document, or NULL.  Called between begin_access() and
  * end_access(); the result is the caller's.
  */
-extern Jsonb *seek_order(const Access *access, int64 user_id, int64 order_id,
-						 Replayed replayed, Visibility visibility);
+extern Document *seek_order(const Access *access, DocumentFormat format,
+							int64 user_id, int64 order_id,
+							Replayed replayed, Visibility visibility);
 
 /* The same; raises PT404 when the user has no such order. */
-extern Jsonb *read_order(const Access *access, int64 user_id, int64 order_id,
-						 Replayed replayed, Visibility visibility);
+extern Document *read_order(const Access *access, DocumentFormat format,
+							int64 user_id, int64 order_id,
+							Replayed replayed, Visibility visibility);
 
 /* Raises PT404 when the user has no such order. */
 extern void require_order(int64 user_id, int64 order_id,

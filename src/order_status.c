@@ -67,7 +67,8 @@ PG_FUNCTION_INFO_V1(api_cancel_order);
 /* The same of versions before 2.0, without a payload. */
 PG_FUNCTION_INFO_V1(set_order_status);
 
-static Jsonb *cancel(int64 user_id, int64 order_id, const char *reason);
+static Document *cancel(DocumentFormat format, int64 user_id, int64 order_id,
+						const char *reason);
 static void change_status(const Access *access, const LockedOrder *order,
 						  const char *status, Jsonb *payload);
 static void correct_status(const Access *access, const LockedOrder *order,
@@ -93,7 +94,7 @@ set_order_status_2(PG_FUNCTION_ARGS)
 	Jsonb	   *payload = payload_argument(&fcinfo->args[3]);
 	Access		access;
 	LockedOrder order;
-	Jsonb	   *result;
+	Document   *result;
 
 	if (event_of_status(status) == NULL ||
 		strcmp(status, STATUS_CANCELLED) == 0)
@@ -104,10 +105,10 @@ set_order_status_2(PG_FUNCTION_ARGS)
 	lock_order(&order, user_id, order_id);
 	if (strcmp(order.status, status) != 0)
 		change_status(&access, &order, status, payload);
-	result = read_order(&access, user_id, order_id, NOT_A_PLACEMENT,
+	result = read_order(&access, AS_JSONB, user_id, order_id, NOT_A_PLACEMENT,
 						FRESH_SNAPSHOT);
 	end_access(&access);
-	PG_RETURN_JSONB_P(result);
+	PG_RETURN_POINTER(result);
 }
 
 Datum
@@ -127,7 +128,7 @@ correct_order_status(PG_FUNCTION_ARGS)
 	const char *reason = text_argument(&fcinfo->args[3], "reason");
 	Access		access;
 	LockedOrder order;
-	Jsonb	   *result;
+	Document   *result;
 
 	if (!can_be_corrected(STATUS_DELIVERED, status) &&
 		!can_be_corrected(STATUS_RETURNED, status))
@@ -138,10 +139,10 @@ correct_order_status(PG_FUNCTION_ARGS)
 	lock_order(&order, user_id, order_id);
 	if (strcmp(order.status, status) != 0)
 		correct_status(&access, &order, status, reason);
-	result = read_order(&access, user_id, order_id, NOT_A_PLACEMENT,
+	result = read_order(&access, AS_JSONB, user_id, order_id, NOT_A_PLACEMENT,
 						FRESH_SNAPSHOT);
 	end_access(&access);
-	PG_RETURN_JSONB_P(result);
+	PG_RETURN_POINTER(result);
 }
 
 /* Whoever may act for the user may cancel, and name any reason. */
@@ -154,7 +155,7 @@ cancel_order(PG_FUNCTION_ARGS)
 
 	if (!is_cancel_reason(reason))
 		refuse_argument("reason", REASONS_PHRASE);
-	PG_RETURN_JSONB_P(cancel(user_id, order_id, reason));
+	PG_RETURN_POINTER(cancel(answer_format(fcinfo), user_id, order_id, reason));
 }
 
 /* The other reasons are the shop's to give. */
@@ -164,19 +165,21 @@ api_cancel_order(PG_FUNCTION_ARGS)
 	int64		user_id = require_claimed_user();
 	int64		order_id = bigint_argument(&fcinfo->args[0], "order_id");
 
-	PG_RETURN_JSONB_P(cancel(user_id, order_id, REASON_CUSTOMER));
+	PG_RETURN_POINTER(cancel(answer_format(fcinfo), user_id, order_id,
+							 REASON_CUSTOMER));
 }
 
 /*
  * Called again, it writes nothing: a retry is safe.  Raises what check_change()
  * does, and 42501 or PT401 for a caller who may not.
  */
-static Jsonb *
-cancel(int64 user_id, int64 order_id, const char *reason)
+static Document *
+cancel(DocumentFormat format, int64 user_id, int64 order_id,
+	   const char *reason)
 {
 	Access		access;
 	LockedOrder order;
-	Jsonb	   *result;
+	Document   *result;
 
 	begin_access(&access, user_id);
 	lock_order(&order, user_id, order_id);
@@ -185,7 +188,7 @@ cancel(int64 user_id, int64 order_id, const char *reason)
 		check_change(&order, STATUS_CANCELLED);
 		cancel_orders(&access, &order, 1, reason);
 	}
-	result = read_order(&access, user_id, order_id, NOT_A_PLACEMENT,
+	result = read_order(&access, format, user_id, order_id, NOT_A_PLACEMENT,
 						FRESH_SNAPSHOT);
 	end_access(&access);
 	return result;

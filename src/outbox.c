@@ -87,6 +87,13 @@ static const char *const event_keys[] = {
 #define OUTSTANDING_BY_NAME \
 	"coalesce(delivered_at, failed_at, '-infinity') = '-infinity'"
 
+/*
+ * What an event that is found by its key must still be.  It fits no partial index:
+ * where the statistics know of next to no outstanding event, the planner would read
+ * all that there are for each key.
+ */
+#define STILL_OUTSTANDING "coalesce(delivered_at, failed_at) IS NULL"
+
 /* With the dead letters: one index for each side of the OR. */
 #define UNDELIVERED \
 	"delivered_at IS NULL AND (failed_at IS NULL OR failed_at IS NOT NULL)"
@@ -99,44 +106,32 @@ static const char *const event_keys[] = {
  * as NOT EXISTS it would be a join, for which the planner might read them all.
  *
  * $2 is from before the leases that others have given meanwhile, so it is too
- * early to judge how far in the future a lease ends.
+ * early to judge how far in the future a lease ends.  $3 are those that have been
+ * found before: a bound for the id would make the planner sort them all.
  */
-#define FIND_AVAILABLE(outstanding, of_this_name, behind) \
+#define FIND_AVAILABLE(outstanding, of_this_name) \
 	"SELECT " FOUND_COLUMNS \
 	"  FROM ecommerce.order_events AS outstanding" \
-	" WHERE " outstanding of_this_name behind \
+	" WHERE " outstanding of_this_name " AND id <> ALL ($3)" \
 	"   AND (taken_until IS NULL OR taken_until <= $2" \
 	"        OR taken_until > clock_timestamp() + interval '" CppAsString2(LEASE_MAX) " s')" \
 	"   AND event_number =" \
 	"       (SELECT min(event_number) FROM ecommerce.order_events" \
 	"         WHERE customer_id = outstanding.customer_id" \
 	"           AND order_id = outstanding.order_id" \
-	"           AND " OUTSTANDING of_this_name ")" \
+	"           AND " STILL_OUTSTANDING of_this_name ")" \
 	" ORDER BY id LIMIT $1"
 
 static Statement find_available = {
-	.query = FIND_AVAILABLE(OUTSTANDING, "", ""),
+	.query = FIND_AVAILABLE(OUTSTANDING, ""),
 	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID, TIMESTAMPTZOID)
+	PARAMETERS(INT8OID, TIMESTAMPTZOID, INT8ARRAYOID)
 };
 
 static Statement find_available_of_name = {
-	.query = FIND_AVAILABLE(OUTSTANDING_BY_NAME, " AND event = $3", ""),
+	.query = FIND_AVAILABLE(OUTSTANDING_BY_NAME, " AND event = $4"),
 	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID, TIMESTAMPTZOID, TEXTOID)
-};
-
-/* Those behind an event that was found before. */
-static Statement find_further = {
-	.query = FIND_AVAILABLE(OUTSTANDING, "", " AND id > $4"),
-	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID, TIMESTAMPTZOID, TEXTOID, INT8OID)
-};
-
-static Statement find_further_of_name = {
-	.query = FIND_AVAILABLE(OUTSTANDING_BY_NAME, " AND event = $3", " AND id > $4"),
-	.result = SPI_OK_SELECT,
-	PARAMETERS(INT8OID, TIMESTAMPTZOID, TEXTOID, INT8OID)
+	PARAMETERS(INT8OID, TIMESTAMPTZOID, INT8ARRAYOID, TEXTOID)
 };
 
 #define OF_KEY " WHERE customer_id = $1 AND order_id = $2 AND event_number = $3"
@@ -146,7 +141,7 @@ static Statement lock_event = {
 	.query =
 	"SELECT event::text, old_status::text, new_status::text, payload::jsonb,"
 	"       actor::text, (" NEXT_ATTEMPT ")::integer, created_at::timestamptz"
-	"  FROM ecommerce.order_events" OF_KEY " AND " OUTSTANDING
+	"  FROM ecommerce.order_events" OF_KEY " AND " STILL_OUTSTANDING
 	"   AND taken_until IS NOT DISTINCT FROM $4"
 	" FOR NO KEY UPDATE SKIP LOCKED",
 	.result = SPI_OK_SELECT,
@@ -200,7 +195,7 @@ MARK("delivered_at IS NULL",
 	 "delivered_at = $4, failed_at = NULL, failure = NULL",, TIMESTAMPTZOID);
 
 static Mark failed =
-MARK(OUTSTANDING, "failed_at = $4, failure = $5",, TIMESTAMPTZOID, TEXTOID);
+MARK(STILL_OUTSTANDING, "failed_at = $4, failure = $5",, TIMESTAMPTZOID, TEXTOID);
 
 /* As if it had never been taken. */
 static Mark released =
@@ -214,7 +209,7 @@ PG_FUNCTION_INFO_V1(release_order_events);
 
 static Jsonb *take(const Request *request);
 static uint64 find(const Request *request, TimestampTz now, int64 max,
-				   NullableDatum last_id);
+				   ArrayBuildState *before);
 static bool take_event(OrderDocument *document, const JsonbShape *event_shape,
 					   const NullableDatum *found);
 static void lease(const Request *request, TimestampTz now,
@@ -291,9 +286,9 @@ release_order_events(PG_FUNCTION_ARGS)
 }
 
 /*
- * Locks the events until the transaction ends, and leases them beyond it.  What
- * is found is looked through once: further events are looked for behind it, more
- * each time, for as long as others have locked what was found.
+ * Locks the events until the transaction ends, and leases them beyond it.  For as
+ * long as others have locked what was found, further events are looked for, more
+ * each time.
  *
  * Raises 42501 for a caller who may not deliver events, 55000 for older tables.
  */
@@ -304,9 +299,10 @@ take(const Request *request)
 	TimestampTz now = GetCurrentTimestamp();
 	OrderDocument document;
 	JsonbShape *event_shape;
-	NullableDatum last_id = NULL_VALUE;
 	int64		wanted = request->max;
 	uint64		nfound;
+	ArrayBuildState *known = initArrayResult(INT8OID, CurrentMemoryContext,
+											 false);
 	ArrayBuildState *taken = initArrayResult(INT8OID, CurrentMemoryContext,
 											 false);
 	Jsonb	   *result;
@@ -321,13 +317,14 @@ take(const Request *request)
 	 */
 	pin_setting("jit", "off");
 	event_shape = jsonb_shape(event_keys, lengthof(event_keys));
-	begin_order_document(&document, NOT_A_PLACEMENT, access.result_context);
+	begin_order_document(&document, NOT_A_PLACEMENT, AS_JSONB,
+						 access.result_context);
 	jsonb_open_array(&document.writer);
 	do
 	{
 		SPITupleTable *events;
 
-		nfound = find(request, now, wanted, last_id);
+		nfound = find(request, now, wanted, known);
 		events = SPI_tuptable;
 		for (uint64 i = 0; i < nfound && taken->nelems < request->max; i++)
 		{
@@ -335,7 +332,8 @@ take(const Request *request)
 
 			CHECK_FOR_INTERRUPTS();
 			read_row(events, i, found, lengthof(found));
-			last_id = found[FOUND_ID];
+			accumArrayResult(known, found[FOUND_ID].value, false, INT8OID,
+							 CurrentMemoryContext);
 			if (take_event(&document, event_shape, found))
 				accumArrayResult(taken, found[FOUND_ID].value, false, INT8OID,
 								 CurrentMemoryContext);
@@ -355,22 +353,18 @@ take(const Request *request)
 
 /* Leaves the events in SPI_tuptable. */
 static uint64
-find(const Request *request, TimestampTz now, int64 max, NullableDatum last_id)
+find(const Request *request, TimestampTz now, int64 max,
+	 ArrayBuildState *before)
 {
 	NullableDatum values[] = {
 		bigint_value(max),
 		timestamptz_value(now),
-		request->event,
-		last_id
+		not_null(makeArrayResult(before, CurrentMemoryContext)),
+		request->event
 	};
-	Statement  *statement;
 
-	if (request->event.isnull)
-		statement = last_id.isnull ? &find_available : &find_further;
-	else
-		statement = last_id.isnull ? &find_available_of_name :
-			&find_further_of_name;
-	return execute(statement, values, FRESH_SNAPSHOT);
+	return execute(request->event.isnull ? &find_available :
+				   &find_available_of_name, values, FRESH_SNAPSHOT);
 }
 
 /* False if somebody else has it, or had. */

@@ -113,7 +113,7 @@ PG_FUNCTION_INFO_V1(request_refund);
 static NullableDatum label_argument(const NullableDatum *argument,
 									const char *name);
 static Kind kind_argument(const NullableDatum *argument);
-static Jsonb *record(int64 user_id, int64 order_id, Payment *payment);
+static Document *record(int64 user_id, int64 order_id, Payment *payment);
 static void open_ledger(Ledger *ledger, int64 user_id, int64 order_id);
 static void read_payments(Ledger *ledger);
 static bool kind_of(NullableDatum name, Kind *kind);
@@ -136,8 +136,8 @@ static void add_facts(OrderBalance *balance, const NullableDatum *facts,
 static Numeric above_zero(Numeric amount, int digits);
 static void add(NullableDatum *sum, NullableDatum amount, int digits);
 static Jsonb *payment_payload(const Payment *payment);
-static Jsonb *request(int64 user_id, int64 order_id, Payment *refund,
-					  NullableDatum reason);
+static Document *request(int64 user_id, int64 order_id, Payment *refund,
+						 NullableDatum reason);
 static void refuse_failed_refund(const Ledger *ledger, const Payment *refund);
 static const Payment *find_refund(const Ledger *ledger, const Payment *refund,
 								  Kind kind);
@@ -173,7 +173,7 @@ record_payment(PG_FUNCTION_ARGS)
 			refuse_argument("payload", "an object of at most "
 							CppAsString2(PAYLOAD_MAX_SIZE) " bytes");
 	}
-	PG_RETURN_JSONB_P(record(user_id, order_id, &payment));
+	PG_RETURN_POINTER(record(user_id, order_id, &payment));
 }
 
 Datum
@@ -193,7 +193,7 @@ request_refund(PG_FUNCTION_ARGS)
 	if (!reason.isnull && length_of(reason.value) > REASON_MAX_LENGTH)
 		refuse_argument("reason", "at most " CppAsString2(REASON_MAX_LENGTH)
 						" characters");
-	PG_RETURN_JSONB_P(request(user_id, order_id, &refund, reason));
+	PG_RETURN_POINTER(request(user_id, order_id, &refund, reason));
 }
 
 static NullableDatum
@@ -217,13 +217,13 @@ kind_argument(const NullableDatum *argument)
 	return kind;
 }
 
-static Jsonb *
+static Document *
 record(int64 user_id, int64 order_id, Payment *payment)
 {
 	Access		access;
 	Ledger		ledger;
 	const Payment *known;
-	Jsonb	   *order;
+	Document   *order;
 
 	begin_staff_access(&access);
 	open_ledger(&ledger, user_id, order_id);
@@ -245,7 +245,7 @@ record(int64 user_id, int64 order_id, Payment *payment)
 			 !amounts_are_equal(DatumGetNumeric(known->amount.value),
 								DatumGetNumeric(payment->amount.value)))
 		refuse_reused_reference(order_id, "amount");
-	order = read_order(&access, user_id, order_id,
+	order = read_order(&access, AS_JSONB, user_id, order_id,
 					   known == NULL ? PLACED_NOW : PLACED_EARLIER,
 					   FRESH_SNAPSHOT);
 	end_access(&access);
@@ -510,13 +510,13 @@ payment_payload(const Payment *payment)
 	return jsonb_finish(&writer);
 }
 
-static Jsonb *
+static Document *
 request(int64 user_id, int64 order_id, Payment *refund, NullableDatum reason)
 {
 	Access		access;
 	Ledger		ledger;
 	const Payment *known;
-	Jsonb	   *order;
+	Document   *order;
 
 	begin_staff_access(&access);
 	open_ledger(&ledger, user_id, order_id);
@@ -537,7 +537,7 @@ request(int64 user_id, int64 order_id, Payment *refund, NullableDatum reason)
 			  !amounts_are_equal(DatumGetNumeric(known->amount.value),
 								 DatumGetNumeric(refund->amount.value))))
 		refuse_reused_reference(order_id, "amount");
-	order = read_order(&access, user_id, order_id,
+	order = read_order(&access, AS_JSONB, user_id, order_id,
 					   known == NULL ? PLACED_NOW : PLACED_EARLIER,
 					   FRESH_SNAPSHOT);
 	end_access(&access);

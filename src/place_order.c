@@ -109,14 +109,16 @@ PG_FUNCTION_INFO_V1(api_place_order);
 
 PG_FUNCTION_INFO_V1(warm_up);
 
-static Jsonb *place_order_of(int64 user_id, const NullableDatum *arguments,
-							 bool *is_new);
+static Document *place_order_of(DocumentFormat format, int64 user_id,
+								const NullableDatum *arguments, bool *is_new);
 static void check_request(const Request *request);
-static Jsonb *place(const Access *access, const Request *request,
-					bool *is_new);
+static Document *place(const Access *access, DocumentFormat format,
+					   const Request *request, bool *is_new);
 static void refuse_shortages(Checkout *checkout);
 static void take_stock_and_uses(Checkout *checkout);
-static Jsonb *find_earlier_order(const Access *access, const Request *request);
+static Document *find_earlier_order(const Access *access,
+									DocumentFormat format,
+									const Request *request);
 static bool agrees(PGFunction equals, NullableDatum argument,
 				   NullableDatum stored);
 static bool addresses_agree(NullableDatum argument, NullableDatum address,
@@ -132,8 +134,8 @@ static void write_order(Order *order, const Request *request,
 						const Checkout *checkout);
 static void write_deadline(Order *order, NullableDatum due_at);
 static void refuse_taken_id(void);
-static Jsonb *order_to_jsonb(const Access *access, const Order *order,
-							 const Checkout *checkout);
+static Document *placed_order(const Access *access, DocumentFormat format,
+							  const Order *order, const Checkout *checkout);
 
 static const RowNumber order_ids = {
 	.indexes = {"orders_pkey", "orders_id_key"},
@@ -146,7 +148,8 @@ place_order_2(PG_FUNCTION_ARGS)
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 	bool		is_new;
 
-	PG_RETURN_JSONB_P(place_order_of(user_id, &fcinfo->args[1], &is_new));
+	PG_RETURN_POINTER(place_order_of(answer_format(fcinfo), user_id,
+									 &fcinfo->args[1], &is_new));
 }
 
 Datum
@@ -154,11 +157,12 @@ api_place_order_2(PG_FUNCTION_ARGS)
 {
 	int64		user_id = require_claimed_user();
 	bool		is_new;
-	Jsonb	   *order = place_order_of(user_id, fcinfo->args, &is_new);
+	Document   *order = place_order_of(answer_format(fcinfo), user_id,
+									   fcinfo->args, &is_new);
 
 	if (is_new)
 		answer_created();
-	PG_RETURN_JSONB_P(order);
+	PG_RETURN_POINTER(order);
 }
 
 Datum
@@ -199,8 +203,9 @@ warm_up(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-static Jsonb *
-place_order_of(int64 user_id, const NullableDatum *arguments, bool *is_new)
+static Document *
+place_order_of(DocumentFormat format, int64 user_id,
+			   const NullableDatum *arguments, bool *is_new)
 {
 	Request		request = {
 		.user_id = user_id,
@@ -211,11 +216,11 @@ place_order_of(int64 user_id, const NullableDatum *arguments, bool *is_new)
 		.metadata = arguments[4]
 	};
 	Access		access;
-	Jsonb	   *order;
+	Document   *order;
 
 	check_request(&request);
 	begin_access(&access, user_id);
-	order = place(&access, &request, is_new);
+	order = place(&access, format, &request, is_new);
 	end_access(&access);
 	return order;
 }
@@ -244,17 +249,18 @@ check_request(const Request *request)
 	}
 }
 
-static Jsonb *
-place(const Access *access, const Request *request, bool *is_new)
+static Document *
+place(const Access *access, DocumentFormat format, const Request *request,
+	  bool *is_new)
 {
 	Checkout	checkout;
 	Order		order;
-	Jsonb	   *earlier;
-	Jsonb	   *document;
+	Document   *earlier;
+	Document   *document;
 	bool		is_hot;
 
 	lock_checkout(&checkout, request->user_id);
-	earlier = find_earlier_order(access, request);
+	earlier = find_earlier_order(access, format, request);
 	*is_new = earlier == NULL;
 	if (earlier != NULL)
 		return earlier;
@@ -280,7 +286,7 @@ place(const Access *access, const Request *request, bool *is_new)
 	write_placement(access, order.user_id, DatumGetInt64(order.id.value),
 					order.order_status);
 	forget_choices(&checkout);
-	document = order_to_jsonb(access, &order, &checkout);
+	document = placed_order(access, format, &order, &checkout);
 	if (is_hot)
 		take_stock_and_uses(&checkout);
 	return document;
@@ -319,8 +325,9 @@ take_stock_and_uses(Checkout *checkout)
  * otherwise both find nothing.  At REPEATABLE READ and above, one that was
  * placed since the snapshot is found, but cannot be read.
  */
-static Jsonb *
-find_earlier_order(const Access *access, const Request *request)
+static Document *
+find_earlier_order(const Access *access, DocumentFormat format,
+				   const Request *request)
 {
 	NullableDatum values[] = {
 		bigint_value(request->user_id),
@@ -328,7 +335,7 @@ find_earlier_order(const Access *access, const Request *request)
 	};
 	NullableDatum row[KEY_NCOLUMNS];
 	int64		order_id;
-	Jsonb	   *order;
+	Document   *order;
 
 	if (request->idempotency_key.isnull ||
 		execute(&select_order_of_key, values, LATEST_SNAPSHOT) == 0)
@@ -345,8 +352,8 @@ find_earlier_order(const Access *access, const Request *request)
 	if (!agrees(jsonb_eq, request->metadata, row[KEY_METADATA]))
 		refuse_key(order_id, "metadata");
 
-	order = seek_order(access, request->user_id, order_id, PLACED_EARLIER,
-					   FRESH_SNAPSHOT);
+	order = seek_order(access, format, request->user_id, order_id,
+					   PLACED_EARLIER, FRESH_SNAPSHOT);
 	if (order == NULL)
 		ereport(ERROR,
 				errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -517,13 +524,14 @@ refuse_taken_id(void)
 			errhint("Tell the shop: after a restore without sequences these are to be set, as order_integrity() shows."));
 }
 
-static Jsonb *
-order_to_jsonb(const Access *access, const Order *order,
-			   const Checkout *checkout)
+static Document *
+placed_order(const Access *access, DocumentFormat format, const Order *order,
+			 const Checkout *checkout)
 {
 	OrderDocument document;
 
-	begin_order_document(&document, PLACED_NOW, access->result_context);
+	begin_order_document(&document, PLACED_NOW, format,
+						 access->result_context);
 	open_order(&document, order);
 	for (int i = 0; i < checkout->count; i++)
 	{
@@ -531,5 +539,5 @@ order_to_jsonb(const Access *access, const Order *order,
 		put_order_line(&document, order, &checkout->lines[i]);
 	}
 	close_order(&document, order, FIRST_LINE_FIRST);
-	return jsonb_finish(&document.writer);
+	return document_finish(&document.writer);
 }

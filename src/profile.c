@@ -88,15 +88,18 @@ PG_FUNCTION_INFO_V1(api_profile_json);
 PG_FUNCTION_INFO_V1(set_profile);
 PG_FUNCTION_INFO_V1(api_set_profile);
 
-static Jsonb *show_profile(int64 user_id);
-static Jsonb *change_profile(int64 user_id, const NullableDatum *arguments);
+static Document *show_profile(DocumentFormat format, int64 user_id);
+static Document *change_profile(DocumentFormat format, int64 user_id,
+								const NullableDatum *arguments);
 static void read_profile(Profile *profile, Statement *statement,
 						 int64 user_id, Visibility visibility);
 static void apply_arguments(Profile *profile, const NullableDatum *arguments);
 static NullableDatum email_argument(NullableDatum argument);
 static void write_profile(Profile *profile);
 pg_noreturn static void refuse_taken_email(void);
-static Jsonb *profile_to_jsonb(const Profile *profile, MemoryContext context);
+static Document *profile_document(const Profile *profile,
+								  DocumentFormat format,
+								  MemoryContext context);
 
 static const RowNumber emails = {
 	.indexes = {"users_email_key"},
@@ -106,14 +109,14 @@ static const RowNumber emails = {
 Datum
 profile_json(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_JSONB_P(show_profile(bigint_argument(&fcinfo->args[0], "user_id")));
+	PG_RETURN_POINTER(show_profile(answer_format(fcinfo),
+								   bigint_argument(&fcinfo->args[0], "user_id")));
 }
 
 Datum
 api_profile_json(PG_FUNCTION_ARGS)
 {
-	(void) fcinfo;				/* there are no arguments */
-	PG_RETURN_JSONB_P(show_profile(require_claimed_user()));
+	PG_RETURN_POINTER(show_profile(answer_format(fcinfo), require_claimed_user()));
 }
 
 Datum
@@ -121,43 +124,46 @@ set_profile(PG_FUNCTION_ARGS)
 {
 	int64		user_id = bigint_argument(&fcinfo->args[0], "user_id");
 
-	PG_RETURN_JSONB_P(change_profile(user_id, &fcinfo->args[1]));
+	PG_RETURN_POINTER(change_profile(answer_format(fcinfo), user_id,
+									 &fcinfo->args[1]));
 }
 
 Datum
 api_set_profile(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_JSONB_P(change_profile(require_claimed_user(), fcinfo->args));
+	PG_RETURN_POINTER(change_profile(answer_format(fcinfo), require_claimed_user(),
+									 fcinfo->args));
 }
 
-static Jsonb *
-show_profile(int64 user_id)
+static Document *
+show_profile(DocumentFormat format, int64 user_id)
 {
 	Access		access;
 	Profile		profile;
-	Jsonb	   *document;
+	Document   *document;
 
 	begin_access(&access, user_id);
 	read_profile(&profile, &select_profile, user_id, CALLERS_SNAPSHOT);
-	document = profile_to_jsonb(&profile, access.result_context);
+	document = profile_document(&profile, format, access.result_context);
 	end_access(&access);
 	return document;
 }
 
 /* Placements of the user's do not wait for it. */
-static Jsonb *
-change_profile(int64 user_id, const NullableDatum *arguments)
+static Document *
+change_profile(DocumentFormat format, int64 user_id,
+			   const NullableDatum *arguments)
 {
 	Access		access;
 	Profile		profile;
-	Jsonb	   *document;
+	Document   *document;
 
 	begin_access(&access, user_id);
 	read_profile(&profile, &lock_profile_no_key_update, user_id,
 				 FRESH_SNAPSHOT);
 	apply_arguments(&profile, arguments);
 	write_profile(&profile);
-	document = profile_to_jsonb(&profile, access.result_context);
+	document = profile_document(&profile, format, access.result_context);
 	end_access(&access);
 	return document;
 }
@@ -250,12 +256,13 @@ refuse_taken_email(void)
 			errhint("Log in with this address, or give another one."));
 }
 
-static Jsonb *
-profile_to_jsonb(const Profile *profile, MemoryContext context)
+static Document *
+profile_document(const Profile *profile, DocumentFormat format,
+				 MemoryContext context)
 {
 	JsonbWriter writer;
 
-	jsonb_begin(&writer, context);
+	document_begin(&writer, format, context);
 	jsonb_open_object(&writer, jsonb_shape(profile_keys, lengthof(profile_keys)));
 	jsonb_put_int8(&writer, profile->id);
 	jsonb_put_text(&writer, profile->name);
@@ -264,5 +271,5 @@ profile_to_jsonb(const Profile *profile, MemoryContext context)
 	jsonb_put_timestamptz(&writer, profile->created_at);
 	jsonb_put_text(&writer, profile->shipping_address);
 	jsonb_close_object(&writer);
-	return jsonb_finish(&writer);
+	return document_finish(&writer);
 }

@@ -104,7 +104,7 @@ PG_FUNCTION_INFO_V1(return_items);
 
 static void read_request(Request *request, const NullableDatum *arguments);
 static int	compare_line_numbers(const void *a, const void *b);
-static Jsonb *return_lines(const Access *access, const Request *request);
+static Document *return_lines(const Access *access, const Request *request);
 static bool was_returned_earlier(const Request *request);
 static bool has_items(const Request *request, int32 return_number);
 pg_noreturn static void refuse_key(const Request *request,
@@ -134,13 +134,13 @@ return_items(PG_FUNCTION_ARGS)
 {
 	Request		request;
 	Access		access;
-	Jsonb	   *order;
+	Document   *order;
 
 	read_request(&request, fcinfo->args);
 	begin_staff_access(&access);
 	order = return_lines(&access, &request);
 	end_access(&access);
-	PG_RETURN_JSONB_P(order);
+	PG_RETURN_POINTER(order);
 }
 
 static void
@@ -178,7 +178,7 @@ compare_line_numbers(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-static Jsonb *
+static Document *
 return_lines(const Access *access, const Request *request)
 {
 	Parcel		parcel;
@@ -188,8 +188,8 @@ return_lines(const Access *access, const Request *request)
 
 	lock_order(&parcel.order, request->user_id, request->order_id);
 	if (was_returned_earlier(request))
-		return read_order(access, request->user_id, request->order_id,
-						  PLACED_EARLIER, FRESH_SNAPSHOT);
+		return read_order(access, AS_JSONB, request->user_id,
+						  request->order_id, PLACED_EARLIER, FRESH_SNAPSHOT);
 
 	check_status(&parcel.order, request);
 	find_lines(&parcel, request);
@@ -203,8 +203,8 @@ return_lines(const Access *access, const Request *request)
 	if (is_everything_back(&parcel) &&
 		strcmp(parcel.order.status, STATUS_RETURNED) != 0)
 		set_status(access, &parcel.order, return_number);
-	return read_order(access, request->user_id, request->order_id, PLACED_NOW,
-					  FRESH_SNAPSHOT);
+	return read_order(access, AS_JSONB, request->user_id, request->order_id,
+					  PLACED_NOW, FRESH_SNAPSHOT);
 }
 
 /*

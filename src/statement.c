@@ -468,6 +468,29 @@ bigint_array(SPITupleTable *rows, uint64 count, int column)
 	return bigint_array_value(elements, count);
 }
 
+bool
+has_bigint(SPITupleTable *rows, uint64 count, int64 value)
+{
+	uint64		first = 0;
+
+	while (first < count)
+	{
+		uint64		middle = first + (count - first) / 2;
+		bool		isnull;
+		int64		found = DatumGetInt64(SPI_getbinval(rows->vals[middle],
+														rows->tupdesc, 1,
+														&isnull));
+
+		if (found == value)
+			return true;
+		if (found < value)
+			first = middle + 1;
+		else
+			count = middle;
+	}
+	return false;
+}
+
 /*
  * The plan is kept for the session, and published only when it is whole: after
  * an error in here the next call prepares anew.

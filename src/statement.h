@@ -205,6 +205,9 @@ extern NullableDatum text_list_value(const List *texts);
 extern NullableDatum bigint_array(SPITupleTable *rows, uint64 count,
 								  int column);
 
+/* Whether one of the rows has it, which have one bigint each and are sorted. */
+extern bool has_bigint(SPITupleTable *rows, uint64 count, int64 value);
+
 /*
  * Raises 09000 unless as many rows were written as should have been.  Only a
  * trigger or a rule of the shop's can be the reason.

@@ -413,6 +413,9 @@ export type ErrorDetail =
           code: 'tables_of_another_owner';
       }
     | {
+          code: 'no_citus';
+      }
+    | {
           code: 'may_not_create';
           schema: string;
       }

@@ -17,7 +17,7 @@ Errors: 22004 for a null; 22023 for a quantity below 1; 22003 when the cart woul
 CREATE FUNCTION ecommerce_api.add_to_cart(
     product_id bigint,
     quantity integer DEFAULT 1
-) RETURNS jsonb
+) RETURNS json
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'api_add_to_cart';
 REVOKE EXECUTE ON FUNCTION ecommerce_api.add_to_cart FROM PUBLIC;
@@ -42,7 +42,7 @@ COMMENT ON FUNCTION ecommerce.set_cart_item IS
 Errors: 22004 for a null; 22023 for a negative quantity; PT404 for an unknown user or product; '
 'PT409 for an inactive product, or more than 1000 products (cart_full), unless quantity is 0.';
 
-CREATE FUNCTION ecommerce_api.set_cart_item(product_id bigint, quantity integer) RETURNS jsonb
+CREATE FUNCTION ecommerce_api.set_cart_item(product_id bigint, quantity integer) RETURNS json
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'api_set_cart_item';
 REVOKE EXECUTE ON FUNCTION ecommerce_api.set_cart_item FROM PUBLIC;
@@ -71,7 +71,7 @@ Errors: 22004 for a null; 22023 for a product twice, a negative quantity or arra
 CREATE FUNCTION ecommerce_api.set_cart_items(
     product_ids bigint[],
     quantities integer[]
-) RETURNS jsonb
+) RETURNS json
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'api_set_cart_items';
 REVOKE EXECUTE ON FUNCTION ecommerce_api.set_cart_items FROM PUBLIC;
@@ -92,7 +92,7 @@ COMMENT ON FUNCTION ecommerce.clear_cart IS
 'cart_json() does.
 Errors: 22004 for a null; PT404 for an unknown user.';
 
-CREATE FUNCTION ecommerce_api.clear_cart() RETURNS jsonb
+CREATE FUNCTION ecommerce_api.clear_cart() RETURNS json
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'api_clear_cart';
 REVOKE EXECUTE ON FUNCTION ecommerce_api.clear_cart FROM PUBLIC;
@@ -111,7 +111,7 @@ COMMENT ON FUNCTION ecommerce.cart_json IS
 'problems that would keep place_order() from accepting it.
 Errors: 22004 for a null; PT404 for an unknown user.';
 
-CREATE FUNCTION ecommerce_api.cart_json() RETURNS jsonb
+CREATE FUNCTION ecommerce_api.cart_json() RETURNS json
     LANGUAGE c STABLE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'api_cart_json';
 REVOKE EXECUTE ON FUNCTION ecommerce_api.cart_json FROM PUBLIC;

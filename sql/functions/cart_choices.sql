@@ -11,7 +11,7 @@ COMMENT ON FUNCTION ecommerce.set_cart_coupons IS
 Errors: 22004 for a null; 22023 for more than 10 codes, or one that is blank or longer than 50 '
 'characters; PT404 for an unknown user.';
 
-CREATE FUNCTION ecommerce_api.set_cart_coupons(codes text[]) RETURNS jsonb
+CREATE FUNCTION ecommerce_api.set_cart_coupons(codes text[]) RETURNS json
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'api_set_cart_coupons';
 REVOKE EXECUTE ON FUNCTION ecommerce_api.set_cart_coupons FROM PUBLIC;
@@ -46,7 +46,7 @@ CREATE FUNCTION ecommerce_api.set_cart_shipping(
     shipping_code text DEFAULT NULL,
     address jsonb DEFAULT NULL,
     billing_address jsonb DEFAULT NULL
-) RETURNS jsonb
+) RETURNS json
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'api_set_cart_shipping';
 REVOKE EXECUTE ON FUNCTION ecommerce_api.set_cart_shipping FROM PUBLIC;

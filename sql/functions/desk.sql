@@ -49,7 +49,7 @@ Errors: 22004 for a null; 22023 for a blank or malformed address; PT404 for an u
 CREATE FUNCTION ecommerce_api.set_order_address(
     order_id bigint,
     shipping_address text
-) RETURNS jsonb
+) RETURNS json
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'api_set_order_address';
 REVOKE EXECUTE ON FUNCTION ecommerce_api.set_order_address FROM PUBLIC;

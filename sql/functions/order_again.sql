@@ -12,7 +12,7 @@ COMMENT ON FUNCTION ecommerce.order_again IS
 Errors: 22004 for a null; PT404 for an unknown user or order; PT409 for more than 1000 products '
 '(cart_full).';
 
-CREATE FUNCTION ecommerce_api.order_again(order_id bigint) RETURNS jsonb
+CREATE FUNCTION ecommerce_api.order_again(order_id bigint) RETURNS json
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'api_order_again';
 REVOKE EXECUTE ON FUNCTION ecommerce_api.order_again FROM PUBLIC;

@@ -20,7 +20,7 @@ CREATE FUNCTION ecommerce_api.order_listing_json(
     page_size integer DEFAULT 50,
     before_id bigint DEFAULT NULL,
     status text DEFAULT NULL
-) RETURNS jsonb
+) RETURNS json
     LANGUAGE c STABLE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'api_order_listing_json';
 REVOKE EXECUTE ON FUNCTION ecommerce_api.order_listing_json FROM PUBLIC;
@@ -40,7 +40,7 @@ COMMENT ON FUNCTION ecommerce.order_json IS
 'One order of the user''s with its lines, or null when there is no such order.
 Errors: 22004 for a null; 54000 above 256 MB of JSON.';
 
-CREATE FUNCTION ecommerce_api.order_json(order_id bigint) RETURNS jsonb
+CREATE FUNCTION ecommerce_api.order_json(order_id bigint) RETURNS json
     LANGUAGE c STABLE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'api_order_json';
 REVOKE EXECUTE ON FUNCTION ecommerce_api.order_json FROM PUBLIC;

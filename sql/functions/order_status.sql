@@ -51,7 +51,7 @@ Errors: 22004 for a null; 22023 for another reason; PT404 for an unknown order; 
 'repeat.
 The reasons are those of the cancelReason of an order in Shopify''s Admin API, and unpaid.';
 
-CREATE FUNCTION ecommerce_api.cancel_order(order_id bigint) RETURNS jsonb
+CREATE FUNCTION ecommerce_api.cancel_order(order_id bigint) RETURNS json
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'api_cancel_order';
 REVOKE EXECUTE ON FUNCTION ecommerce_api.cancel_order FROM PUBLIC;

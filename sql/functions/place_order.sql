@@ -44,7 +44,7 @@ CREATE FUNCTION ecommerce_api.place_order(
     fingerprint text DEFAULT NULL,
     shipping_address text DEFAULT NULL,
     metadata jsonb DEFAULT NULL
-) RETURNS jsonb
+) RETURNS json
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'api_place_order_2';
 REVOKE EXECUTE ON FUNCTION ecommerce_api.place_order FROM PUBLIC;

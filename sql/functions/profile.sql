@@ -8,7 +8,7 @@ COMMENT ON FUNCTION ecommerce.profile_json IS
 'The user: id, name, email, shipping_address, address, created_at.
 Errors: 22004 for a null; PT404 for an unknown user.';
 
-CREATE FUNCTION ecommerce_api.profile_json() RETURNS jsonb
+CREATE FUNCTION ecommerce_api.profile_json() RETURNS json
     LANGUAGE c STABLE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'api_profile_json';
 REVOKE EXECUTE ON FUNCTION ecommerce_api.profile_json FROM PUBLIC;
@@ -40,7 +40,7 @@ CREATE FUNCTION ecommerce_api.set_profile(
     email text DEFAULT NULL,
     shipping_address text DEFAULT NULL,
     address jsonb DEFAULT NULL
-) RETURNS jsonb
+) RETURNS json
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'api_set_profile';
 REVOKE EXECUTE ON FUNCTION ecommerce_api.set_profile FROM PUBLIC;

@@ -424,8 +424,11 @@ COMMENT ON COLUMN ecommerce.orders.items_amount IS
 'Sum of the lines, if the order has more to it than its lines: see order_adjustments.';
 
 -- A restore without sequences hands out ids twice. Where that has happened already, the
--- index cannot keep it from happening again: order_integrity() tells.
-IF EXISTS (SELECT FROM ecommerce.orders GROUP BY id HAVING count(*) > 1) THEN
+-- index cannot keep it from happening again: order_integrity() tells. Nor can it where orders
+-- are partitioned, by customer.
+IF EXISTS (SELECT FROM ecommerce.orders GROUP BY id HAVING count(*) > 1)
+   OR EXISTS (SELECT FROM pg_partitioned_table WHERE partrelid = 'ecommerce.orders'::regclass)
+THEN
     CREATE INDEX orders_id_key ON ecommerce.orders (id);
 ELSE
     CREATE UNIQUE INDEX orders_id_key ON ecommerce.orders (id);
@@ -565,7 +568,10 @@ COMMENT ON COLUMN ecommerce.order_events.failure IS 'Why; null if it has not fai
 -- What has failed is not among the outstanding, so however much it is, nobody wades through it.
 DROP INDEX ecommerce.order_events_undelivered_idx, ecommerce.order_events_undelivered_by_event_idx;
 IF EXISTS (SELECT FROM ecommerce.order_events WHERE delivered_at IS NULL
-            GROUP BY id HAVING count(*) > 1) THEN
+            GROUP BY id HAVING count(*) > 1)
+   OR EXISTS (SELECT FROM pg_partitioned_table
+               WHERE partrelid = 'ecommerce.order_events'::regclass)
+THEN
     CREATE INDEX order_events_undelivered_idx
         ON ecommerce.order_events (id) WHERE delivered_at IS NULL AND failed_at IS NULL;
 ELSE

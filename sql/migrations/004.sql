@@ -4,7 +4,8 @@ CREATE FUNCTION ecommerce_migrations.migration_4() RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS $migration$
 DECLARE
-    it record;
+    it   record;
+    part record;
 BEGIN
 
 -- An open shop waits, in the order in which a placement locks.
@@ -490,15 +491,18 @@ CREATE TRIGGER keep_payments BEFORE DELETE OR TRUNCATE ON ecommerce.order_paymen
     FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history();
 
 
--- What is in the archive can go, and nothing else; a table is never truncated.
+-- What is in the archive can go, and nothing else; a table is never truncated. Partitions have
+-- the triggers of their table for rows, and get those for statements of their own: there is no
+-- way past them.
 
+-- Its query is planned when next to nothing is in the archive, and used for all that follows.
 CREATE FUNCTION ecommerce.keep_unless_archived() RETURNS trigger
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
     AS $$
 DECLARE
     key bigint;
 BEGIN
-    IF TG_TABLE_NAME = 'orders' THEN
+    IF TG_ARGV[0] = 'id' THEN
         key := OLD.id;
     ELSE
         key := OLD.order_id;
@@ -518,18 +522,29 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION ecommerce.keep_unless_archived FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.keep_unless_archived IS
-'Trigger function: refuses with 23001 to delete a row of an order that is not in archived_orders.';
+'Trigger function: refuses with 23001 to delete a row of an order that is not in archived_orders. '
+'Its argument is the column that has the id of the order.';
 
 FOR it IN
-    SELECT tgname, tgrelid::regclass AS relation, tgtype & 16 <> 0 AS is_for_update
+    SELECT tgname, tgrelid::regclass AS relation, tgtype & 16 <> 0 AS is_for_update,
+           CASE tgrelid WHEN 'ecommerce.orders'::regclass THEN 'id' ELSE 'order_id' END AS key
       FROM pg_trigger WHERE tgfoid = 'ecommerce.keep_history'::regproc AND tgtype & 8 <> 0
 LOOP
     EXECUTE format('DROP TRIGGER %I ON %s', it.tgname, it.relation);
-    EXECUTE format('CREATE TRIGGER %I BEFORE %sTRUNCATE ON %s
-        FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history()', it.tgname,
-        CASE WHEN it.is_for_update THEN 'UPDATE OR ' END, it.relation);
     EXECUTE format('CREATE TRIGGER keep_unless_archived BEFORE DELETE ON %s
-        FOR EACH ROW EXECUTE FUNCTION ecommerce.keep_unless_archived()', it.relation);
+        FOR EACH ROW EXECUTE FUNCTION ecommerce.keep_unless_archived(%I)', it.relation, it.key);
+    IF it.is_for_update THEN
+        EXECUTE format('CREATE TRIGGER keep_unchanged BEFORE UPDATE ON %s
+            FOR EACH ROW EXECUTE FUNCTION ecommerce.keep_history()', it.relation);
+    END IF;
+    FOR part IN
+        SELECT it.relation AS relation
+        UNION
+        SELECT relid FROM pg_partition_tree(it.relation)
+    LOOP
+        EXECUTE format('CREATE TRIGGER %I BEFORE TRUNCATE ON %s
+            FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history()', it.tgname, part.relation);
+    END LOOP;
 END LOOP;
 
 

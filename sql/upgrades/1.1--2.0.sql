@@ -40,7 +40,13 @@ DROP FUNCTION ecommerce.migration_2();
 DROP FUNCTION ecommerce.migrate();
 DROP FUNCTION ecommerce.order_integrity();
 DROP FUNCTION ecommerce.place_order(bigint, text, text, numeric);
-DROP FUNCTION ecommerce_api.place_order(text, text, numeric);
 DROP FUNCTION ecommerce.set_order_status(bigint, bigint, text);
+DROP FUNCTION ecommerce_api.place_order(text, text, numeric);
+DROP FUNCTION ecommerce_api.add_to_cart(bigint, integer);
+DROP FUNCTION ecommerce_api.set_cart_item(bigint, integer);
+DROP FUNCTION ecommerce_api.cart_json();
+DROP FUNCTION ecommerce_api.order_listing_json(integer, bigint, text);
+DROP FUNCTION ecommerce_api.order_json(bigint);
+DROP FUNCTION ecommerce_api.cancel_order(bigint);
 
 

@@ -8,7 +8,7 @@ CREATE TEMPORARY TABLE documents (ours jsonb, theirs jsonb);
 INSERT INTO documents
 SELECT ecommerce.order_listing_json(buyer), peer
   FROM unnest(ARRAY[1000001, 1000010, 1001000]) AS buyer,
-       LATERAL (VALUES ((:listing_jsonb)), ((:listing_json)::jsonb)) AS peers (peer);
+       LATERAL (VALUES ((:listing_jsonb)), ((:listing_json)::jsonb), (bench.order_listing_as_json(buyer)::jsonb)) AS peers (peer);
 
 -- The same carts once for each way to place an order, with the same order id.
 BEGIN;
@@ -23,7 +23,10 @@ ROLLBACK TO cart;
 SELECT setval('ecommerce.orders_id_seq', :last_order) \g /dev/null
 SELECT bench.place_order_by_rows(:buyer) AS rows \gset
 ROLLBACK TO cart;
-INSERT INTO documents VALUES (:'place_order', :'sets'), (:'place_order', :'rows');
+SELECT setval('ecommerce.orders_id_seq', :last_order) \g /dev/null
+SELECT bench.place_order_as_json(:buyer) AS as_json \gset
+ROLLBACK TO cart;
+INSERT INTO documents VALUES (:'place_order', :'sets'), (:'place_order', :'rows'), (:'place_order', :'as_json');
 COMMIT;
 
 DO $$

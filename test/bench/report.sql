@@ -25,7 +25,6 @@ INSERT INTO metrics (metric, title, unit) VALUES
     ('first', 'same, first call', 1000),
     ('in turn', 'microseconds, in turn', 1),
     ('in a row', 'microseconds, in a row', 1),
-    ('sent', 'microseconds, sent', 1),
     ('orders per second', 'orders per second', 1),
     ('p99', 'ms, 99 of 100 at most', 1000);
 
@@ -44,23 +43,24 @@ $$;
 SELECT pg_temp.has('place_order') AS has_place_order, pg_temp.has('listing') AS has_listing,
        pg_temp.has('memory') AS has_memory, pg_temp.has('pages') AS has_pages,
        pg_temp.has('access') AS has_access, pg_temp.has('events') AS has_events,
-       pg_temp.has('charges') AS has_charges, pg_temp.has('hot') AS has_hot \gset
+       pg_temp.has('charges') AS has_charges, pg_temp.has('sent') AS has_sent, pg_temp.has('hot') AS has_hot,
+       pg_temp.has('growth') AS has_growth \gset
 
 \if :has_place_order
 \echo 'place_order'
+\echo '  as json     the same as ecommerce_api answers'
 \echo '  unsent      the same, but its document is not sent to the client'
 \echo '  writes      a client''s prepared statements that write the same, without locks and reads'
 \echo '  statements  a client''s prepared statements for the whole protocol'
 \echo '  sets, rows  the protocol in PL/pgSQL, set by set and row by row'
 \echo '  warmed      the same as place_order in a connection that has called warm_up()'
 \echo '  The first call is that of a new connection and plans everything. No time waits for the disk.'
-SELECT title AS "one order", size AS lines, round(value[1] / unit) AS place_order, round(value[2] / unit) AS unsent,
-       round(value[3] / unit) AS writes, round(value[4] / unit) AS statements, round(value[5] / unit) AS sets,
-       round(value[6] / unit) AS rows, round(value[7] / unit) AS warmed,
-       round(value[1] / value[3], 2) AS "to writes",
-       round(value[1] / value[4], 2) AS "to statements", round(value[5] / value[1], 2) AS "sets to it",
-       round(value[6] / value[1], 2) AS "rows to it"
-  FROM pg_temp.compare('place_order', '{place_order, unsent, writes, statements, sets, rows, warmed}')
+SELECT title AS "one order", size AS lines, round(value[1] / unit) AS place_order, round(value[8] / unit) AS "as json",
+       round(value[2] / unit) AS unsent, round(value[3] / unit) AS writes, round(value[4] / unit) AS statements,
+       round(value[5] / unit) AS sets, round(value[6] / unit) AS rows, round(value[7] / unit) AS warmed,
+       round(value[1] / value[3], 2) AS "to writes", round(value[1] / value[4], 2) AS "to statements",
+       round(value[5] / value[1], 2) AS "sets to it", round(value[6] / value[1], 2) AS "rows to it"
+  FROM pg_temp.compare('place_order', '{place_order, unsent, writes, statements, sets, rows, warmed, as_json}')
  ORDER BY number, size;
 \endif
 
@@ -71,12 +71,22 @@ SELECT title AS "one order", size AS lines, round(value[1] / unit) AS place_orde
 \echo '  cast   the best query with json_agg(), cast to jsonb'
 \echo '  json   the best query with json_agg()'
 \echo '  In turn, another has used the processor''s caches before each call; in a row, only before the'
-\echo '  first of several. Sent is to the client, as text; all else is not sent.'
+\echo '  first of several. Nothing is sent to the client.'
 SELECT title AS "one listing", size AS orders, round(value[1] / unit) AS listing, round(value[2] / unit) AS scan,
        round(value[3] / unit) AS jsonb, round(value[4] / unit) AS "cast", round(value[5] / unit) AS json,
        round(value[1] / value[2], 2) AS "to scan", round(value[3] / value[1], 1) AS "jsonb to it",
        round(value[4] / value[1], 1) AS "cast to it", round(value[5] / value[1], 1) AS "json to it"
   FROM pg_temp.compare('listing', '{listing, scan, jsonb, cast, json}')
+ ORDER BY number, size;
+\endif
+
+\if :has_sent
+\echo 'The same, sent to the client as text'
+\echo '  as json  order_listing_json as ecommerce_api answers'
+SELECT title AS "one listing", size AS orders, round(value[1] / unit) AS "as json", round(value[2] / unit) AS listing,
+       round(value[3] / unit) AS jsonb, round(value[4] / unit) AS json, round(value[2] / value[1], 2) AS "listing to as json",
+       round(value[3] / value[1], 1) AS "jsonb to it", round(value[4] / value[1], 1) AS "json to it"
+  FROM pg_temp.compare('sent', '{as_json, listing, jsonb, json}')
  ORDER BY number, size;
 \endif
 
@@ -139,6 +149,19 @@ SELECT title AS "one order", round(value[1] / unit) AS charged, round(value[2] /
  ORDER BY number;
 \endif
 
+\if :has_growth
+\echo 'Growth of a shop: thousands of instructions, and to those at its first size; bytes of WAL; bytes on disk'
+SELECT peer, size AS orders, round(pg_temp.median('growth', size, peer, 'instructions') / 1000) AS "1,000 instructions",
+       round(pg_temp.median('growth', size, peer, 'instructions')
+             / pg_temp.median('growth', (min(size) OVER ())::integer, peer, 'instructions'), 3) AS "to first",
+       pg_temp.median('growth', size, peer, 'wal') AS "WAL"
+  FROM (SELECT DISTINCT peer, size FROM results WHERE section = 'growth' AND metric = 'instructions') AS measured
+ ORDER BY peer, size;
+SELECT split_part(peer, ' ', 1) AS layout, coalesce(split_part(peer, ' ', 2), 'all') AS relation, size AS orders, sum(value) AS "bytes an order"
+  FROM results WHERE section = 'growth' AND metric = 'bytes'
+ GROUP BY 1, size, GROUPING SETS ((split_part(peer, ' ', 2)), ()) ORDER BY 1, size, 4;
+\endif
+
 \if :has_hot
 \echo 'Orders of one product that everybody wants, on disk when answered'
 \echo '  split    its stock has 64 tills'
@@ -170,25 +193,28 @@ WITH goals (number, goal, measured, bound, figure) AS (
       FROM pg_temp.compare('place_order', '{sets, place_order}') WHERE size = 5 AND metric = 'instructions'
     UNION ALL
     SELECT 3, 'jsonb_agg, 1,000 orders: at least 11 of the listing', metric, '>= 11', value[1] / value[2]
-      FROM pg_temp.compare('listing', '{jsonb, listing}') WHERE size = 1000 AND metric NOT IN ('first', 'sent')
+      FROM pg_temp.compare('listing', '{jsonb, listing}') WHERE size = 1000 AND metric <> 'first'
     UNION ALL
     SELECT 4, 'listing, 1,000 orders: at most 2.0 of the scan', metric, '<= 2.0', value[1] / value[2]
-      FROM pg_temp.compare('listing', '{listing, scan}') WHERE size = 1000 AND metric NOT IN ('first', 'sent')
+      FROM pg_temp.compare('listing', '{listing, scan}') WHERE size = 1000 AND metric <> 'first'
     UNION ALL
-    SELECT 5, 'memory of the listing: at most 2.0 of the result', size || ' orders', '<= 2.0',
+    SELECT 5, 'listing sent, 1,000 orders: at least 3.0 of it as json', metric, '>= 3.0', value[2] / value[1]
+      FROM pg_temp.compare('sent', '{as_json, listing}') WHERE size = 1000 AND metric = 'instructions'
+    UNION ALL
+    SELECT 6, 'memory of the listing: at most 2.0 of the result', size || ' orders', '<= 2.0',
            pg_temp.median('memory', size, 'listing', 'peak') / pg_temp.median('memory', size, 'listing', 'result')
       FROM (SELECT DISTINCT size FROM results WHERE section = 'memory') AS sizes
     UNION ALL
     -- Rows lie on few or many pages by chance, and machines are busy by chance; a cost
     -- that grew with the depth would grow a hundredfold.
-    SELECT 6, 'a page at any depth: dearest to cheapest', metric,
+    SELECT 7, 'a page at any depth: dearest to cheapest', metric,
            CASE metric WHEN 'instructions' THEN '<= 1.3' ELSE '<= 3.0' END, max(value) / min(value)
       FROM (SELECT metric, peer, pg_temp.median('pages', 20, peer, metric) AS value
               FROM (SELECT DISTINCT metric, peer FROM results
                      WHERE section = 'pages' AND peer <> 'first' AND metric <> 'first') AS measured) AS page
      GROUP BY metric
     UNION ALL
-    SELECT 7, goal, metric, bound, figure
+    SELECT 8, goal, metric, bound, figure
       FROM pg_temp.compare('charges', '{charged, plain, quote, sets}'),
            LATERAL (VALUES ('charges, 5 lines: at most 1.35 of the plain order', '<= 1.35', value[1] / value[2]),
                            ('a quote: at most 0.6 of its order', '<= 0.6', value[3] / value[1]),
@@ -204,7 +230,16 @@ WITH goals (number, goal, measured, bound, figure) AS (
                             value[1] / pg_temp.median('hot', 8, 'split', metric)),
                            ('p99', 'hot, 64 clients: at most 2.0 of spread', '<= 2.0', value[1] / value[3]))
            AS of_hot (of_metric, goal, bound, figure)
-     WHERE size = 64 AND metric = of_metric)
+     WHERE size = 64 AND metric = of_metric
+    UNION ALL
+    SELECT 9, 'growth: dearest to cheapest size', peer, '<= 1.1', max(value) / min(value)
+      FROM (SELECT peer, pg_temp.median('growth', size, peer, 'instructions') AS value
+              FROM (SELECT DISTINCT peer, size FROM results
+                     WHERE section = 'growth' AND metric = 'instructions') AS measured) AS grown
+     GROUP BY peer
+    UNION ALL
+    SELECT 10, 'WAL of an order of 5 lines: at most 3,000 bytes', peer, '<= 3000', max(value)
+      FROM results WHERE section = 'growth' AND metric = 'wal' GROUP BY peer)
 SELECT goal, measured AS "measured in", bound, round(figure, 2) AS figure,
        CASE WHEN bound LIKE '<%' AND figure <= substr(bound, 4)::numeric
               OR bound LIKE '>%' AND figure >= substr(bound, 4)::numeric THEN 'met' ELSE 'missed' END AS "is"

@@ -331,8 +331,9 @@ sub check_selling_out
 	return;
 }
 
-# Machines are killed while orders are placed, and come back: clients that repeat what was
-# refused with a retryable code, with the same key, have each order once.
+# Machines are killed while orders are placed, and come back, each once, or until there are as
+# many orders as ORDERS in the environment says: clients that repeat what was refused with a
+# retryable code, with the same key, have each order once.
 sub check_killed_machine
 {
 	my ($shop) = @_;
@@ -340,7 +341,7 @@ sub check_killed_machine
 	my $units = $shop->{receive}->($product, 100000);
 	my $folder = "$PostgreSQL::Test::Utils::tmp_check/killed";
 	my @users = map { $shop->{add_user}->() } 1 .. 2 * @{ $shop->{machines} };
-	my ($placed, $repeated, %children) = (0, 0);
+	my ($placed, $repeated, $kills, %children) = (0, 0, 0);
 
 	mkdir $folder;
 	at_front($shop, "SELECT ecommerce.set_profile($_, 'Barbara', NULL, '5 High Street')") foreach @users;
@@ -357,14 +358,18 @@ sub check_killed_machine
 		}
 		$children{$child} = $user;
 	}
-	foreach my $machine (@{ $shop->{machines} })
+	do
 	{
+		foreach my $machine (@{ $shop->{machines} })
+		{
+			sleep 0.5;
+			$machine->kill9;
+			$kills++;
+			sleep 0.5;
+			start_again($machine);
+		}
 		sleep 0.5;
-		$machine->kill9;
-		sleep 0.5;
-		start_again($machine);
-	}
-	sleep 0.5;
+	} while (placed($folder, @users) < ($ENV{ORDERS} // 0) && !grep { -e "$folder/$_" && slurp_file("$folder/$_") =~ /^died/m } @users);
 	append_to_file("$folder/enough", '');
 	while (%children)
 	{
@@ -375,21 +380,29 @@ sub check_killed_machine
 		delete $children{$child};
 	}
 
+	$placed = placed($folder, @users);
 	foreach my $user (@users)
 	{
 		my @lines = split /\n/, slurp_file("$folder/$user");
 
-		$placed += grep { /^placed \d/ } @lines;
 		$repeated += grep { /^repeated / } @lines;
 		is(at_front($shop, "SELECT string_agg(id, ' ' ORDER BY id::bigint) FROM jsonb_array_elements(ecommerce.order_listing_json($user)) AS placed, LATERAL (SELECT placed ->> 'id') AS ids (id)"),
 			join(' ', sort { $a <=> $b } map { /^placed (\d+)/ ? $1 : () } @lines),
 			"user $user has the orders that were answered, each once");
 	}
-	cmp_ok($repeated, '>', 0, "of $placed orders some were asked for again");
+	cmp_ok($repeated, '>', 0, "of $placed orders some were asked for again, while $kills times a machine was killed");
 	is(at_holders($shop, "SELECT sum(quantity) FROM ecommerce.stock_levels WHERE product_id = $product"),
 		$units - $placed, 'and each unit was taken once');
 	check_integrity($shop);
 	return;
+}
+
+# How many orders the clients of these users have been answered.
+sub placed
+{
+	my ($folder, @users) = @_;
+
+	return scalar grep { /^placed \d/ } map { split /\n/, slurp_file("$folder/$_") } grep { -e "$folder/$_" } @users;
 }
 
 # A client that does not give up, until it is told that it is enough. It writes down what it

@@ -133,6 +133,7 @@ static const Values good_values[] = {
 	{"shard", 0, {"0", "1"}},
 	{"shards", 0, {"1", "2", "3"}},
 	{"beyond", 0, {"0", "100", "100000"}},
+	{"delegate", 0, {"true", "false"}},
 	{"owner", 0, {"shop"}}
 };
 

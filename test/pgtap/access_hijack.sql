@@ -87,9 +87,9 @@ BEGIN
     seen := ecommerce_api.cart_json();
     placed := ecommerce_api.place_order();
     RETURN pg_catalog.concat_ws(' ', pg_catalog.jsonb_extract_path_text(seen, 'cart_amount'), pg_catalog.jsonb_extract_path_text(placed, 'order_amount'),
-        pg_catalog.jsonb_extract_path_text(ecommerce_api.order_json(pg_catalog.jsonb_extract_path_text(placed, 'id')::pg_catalog.int8), 'customer_id'),
-        pg_catalog.jsonb_array_length(pg_catalog.jsonb_extract_path(ecommerce_api.order_listing_json(1, NULL, 'PROCESSING'), '0', 'order_details')),
-        pg_catalog.jsonb_extract_path_text(ecommerce_api.order_listing_json(), '0', 'customer_id'));
+        pg_catalog.json_extract_path_text(ecommerce_api.order_json(pg_catalog.jsonb_extract_path_text(placed, 'id')::pg_catalog.int8), 'customer_id'),
+        pg_catalog.json_array_length(pg_catalog.json_extract_path(ecommerce_api.order_listing_json(1, NULL, 'PROCESSING'), '0', 'order_details')),
+        pg_catalog.json_extract_path_text(ecommerce_api.order_listing_json(), '0', 'customer_id'));
 EXCEPTION WHEN OTHERS THEN
     RETURN pg_catalog.concat_ws(' ', SQLSTATE, SQLERRM);
 END

@@ -6,7 +6,7 @@ SET client_min_messages = error;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(1417);
+SELECT plan(1457);
 
 CREATE ROLE regress_root SUPERUSER;
 CREATE ROLE regress_owner;
@@ -96,11 +96,14 @@ INSERT INTO expected VALUES
     ('ecommerce.order_events_id_seq',          'Usu',     '',   '',    '',    '',  ''),
     ('ecommerce.migrate()',                    'X',       '',   '',    '',    '',  ''),
     ('ecommerce.set_owner()',                  'X',       '',   '',    '',    '',  ''),
+    ('ecommerce.distribute()',                 'X',       '',   '',    '',    '',  ''),
+    ('ecommerce.undistribute()',               'X',       '',   '',    '',    '',  ''),
     ('ecommerce_migrations.migration_1()',     '',        '',   '',    '',    '',  ''),
     ('ecommerce_migrations.migration_2()',     '',        '',   '',    '',    '',  ''),
     ('ecommerce_migrations.migration_3()',     '',        '',   '',    '',    '',  ''),
     ('ecommerce_migrations.migration_4()',     '',        '',   '',    '',    '',  ''),
     ('ecommerce_migrations.carry_grants()',    '',        '',   '',    '',    '',  ''),
+    ('ecommerce_migrations.distribute()',      '',        '',   '',    '',    '',  ''),
     ('ecommerce.keep_history()',               'X',       '',   '',    '',    '',  ''),
     ('ecommerce.keep_unless_archived()',       'X',       '',   '',    '',    '',  ''),
     ('ecommerce.check_order_change()',         'X',       '',   '',    '',    '',  ''),
@@ -303,6 +306,8 @@ SELECT is(pg_temp.attempt('regress_' || role_name, query), expected, format('%s:
     ('SELECT ecommerce.migrate()',                                 '42501', '42501', '42501', '42501', '4'),
     ('SELECT ecommerce_migrations.migration_1()',                  '42501', '42501', '42501', '42501', '42501'),
     ('SELECT ecommerce.set_owner(current_user)',                   '42501', '42501', '42501', '42501', '42501'),
+    ('SELECT ecommerce.distribute()',                              '42501', '42501', '42501', '42501', '55000'),
+    ('SELECT ecommerce.undistribute()',                            '42501', '42501', '42501', '42501', '55000'),
     ('SELECT ecommerce.grant_api(shopper => current_user)',          '42501', '42501', '42501', '42501', '42501'),
     ('CREATE TABLE ecommerce.x ()',                                '42501', '42501', '42501', '42501', '42501'),
     ('CREATE VIEW ecommerce_api.x AS SELECT 1',                    '42501', '42501', '42501', '42501', '42501'),

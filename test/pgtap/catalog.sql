@@ -33,6 +33,7 @@ SELECT results_eq(
               'jsonb', 'volatile', 'unsafe'),
              ('currency_digits', 'currency text', 'integer', 'immutable', 'safe'),
              ('current_user_id', '', 'bigint', 'stable', 'safe'),
+             ('distribute', 'delegate boolean DEFAULT false', 'void', 'volatile', 'unsafe'),
              ('erase_user', 'user_id bigint, order_addresses boolean DEFAULT false', 'void', 'volatile', 'unsafe'),
              ('expire_unpaid_orders', 'max integer DEFAULT 100', 'integer', 'volatile', 'unsafe'),
              ('fail_order_events', 'ids bigint[], reason text', 'integer', 'volatile', 'unsafe'),
@@ -96,6 +97,7 @@ SELECT results_eq(
               'jsonb', 'volatile', 'unsafe'),
              ('transfer_stock', 'reference text, product_id bigint, quantity integer, from_bucket bigint DEFAULT NULL::bigint, to_bucket bigint DEFAULT NULL::bigint',
               'boolean', 'volatile', 'unsafe'),
+             ('undistribute', '', 'void', 'volatile', 'unsafe'),
              ('warm_up', '', 'void', 'volatile', 'unsafe')$$,
     'functions');
 SELECT results_eq(
@@ -215,13 +217,13 @@ INSERT INTO rules (rule, query) VALUES
     ('every argument has a name, and none that means something to PostgREST',
      $$SELECT signature FROM functions WHERE pronargs > coalesce(cardinality(proargnames), 0)
           OR proargnames && '{limit, offset, order, select, columns, and, or, not, on_conflict, ""}'$$),
-    -- Nor the reason of a cancellation, which is the customer's.
-    ('a function of ecommerce_api is that of ecommerce without the user',
+    -- Nor the reason of a cancellation, which is the customer's. Its document comes as text.
+    ('a function of ecommerce_api is that of ecommerce without the user, and answers with json',
      $$SELECT api.signature FROM functions AS api
        LEFT JOIN functions AS f ON f.schema_name = 'ecommerce' AND f.name = api.name AND f.proargnames[1] = 'user_id'
        WHERE api.schema_name = 'ecommerce_api' AND api.name <> 'order_lines'
-         AND (f.oid IS NULL OR (api.provolatile, api.proparallel, api.prorettype) <>
-                               (f.provolatile, f.proparallel, f.prorettype)
+         AND (f.oid IS NULL OR (api.provolatile, api.proparallel) <> (f.provolatile, f.proparallel)
+              OR (api.prorettype, f.prorettype) <> ('json'::regtype, 'jsonb'::regtype)
               OR coalesce(api.proargnames, '{}') || CASE api.name WHEN 'cancel_order' THEN '{reason}' ELSE '{}' END::text[] <>
                  f.proargnames[2:]
               OR oidvectortypes(f.proargtypes) <>
@@ -282,7 +284,7 @@ INSERT INTO rules (rule, query) VALUES
              ('keep_returns', 'ecommerce.keep_history'), ('keep_return_lines', 'ecommerce.keep_history'),
              ('check_payment_change', 'ecommerce.check_payment_change'),
              ('keep_orders', 'ecommerce.keep_history'), ('keep_lines', 'ecommerce.keep_history'),
-             ('keep_events', 'ecommerce.keep_history'), ('keep_payments', 'ecommerce.keep_history'), ('keep_history', 'ecommerce.keep_history'), ('keep_adjustments', 'ecommerce.keep_history'),
+             ('keep_events', 'ecommerce.keep_history'), ('keep_payments', 'ecommerce.keep_history'), ('keep_unchanged', 'ecommerce.keep_history'), ('keep_adjustments', 'ecommerce.keep_history'),
              ('keep_unless_archived', 'ecommerce.keep_unless_archived'), ('cut_blanks', 'ecommerce.cut_blanks'))$$),
     ('no rule',
      $$SELECT rulename FROM pg_rewrite JOIN relations ON relation = ev_class WHERE rulename <> '_RETURN'$$),

@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(323);
+SELECT plan(330);
 
 -- The error that a command ends with, undone; no row when it ends with none.
 CREATE FUNCTION pg_temp.error_of(command text)
@@ -61,7 +61,7 @@ FROM unnest(ARRAY['add_to_cart(1, 1)', 'set_cart_item(1, 1, 1)', 'cart_json(1)',
                   'expire_unpaid_orders()', 'merge_carts(1, 2)', 'clear_abandoned_carts(now())', 'order_again(1, 1)', 'profile_json(1)',
                   'set_profile(1)', 'import_orders(''[]'')', 'archive_orders(now())', 'ids_of_shard(0, 2)',
                   'outbox_metrics()', 'warm_up()', 'order_integrity()', 'erase_user(1)', 'grant_api()', 'revoke_api()',
-                  'set_owner(current_user)']) AS call;
+                  'set_owner(current_user)', 'distribute()', 'undistribute()']) AS call;
 CALL pg_temp.make_errors();
 SELECT ecommerce.migrate(owner => current_user) AS version \gset
 
@@ -835,6 +835,14 @@ INSERT INTO conditions (state, message, detail, call) VALUES
      $$SELECT ecommerce.migrate(owner => 'regress_shopper')$$),
     ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "owner"}',
      'SELECT ecommerce.set_owner(NULL)'),
+    ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "delegate"}',
+     'SELECT ecommerce.distribute(NULL)'),
+    ('42501', 'cannot distribute the tables of another role', '{"code": "tables_of_another_owner"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.distribute()$$),
+    ('42501', 'cannot distribute the tables of another role', '{"code": "tables_of_another_owner"}',
+     $$SET LOCAL ROLE regress_shopper; SELECT ecommerce.undistribute()$$),
+    ('55000', 'database is not part of a Citus cluster', '{"code": "no_citus"}', 'SELECT ecommerce.distribute()'),
+    ('55000', 'database is not part of a Citus cluster', '{"code": "no_citus"}', 'SELECT ecommerce.undistribute()'),
     ('09000', 'rows were not written', '{"code": "rows_not_written", "expected": 1, "written": 0}',
      $$CREATE TRIGGER suppress BEFORE INSERT ON ecommerce.orders FOR EACH ROW EXECUTE FUNCTION pg_temp.suppress();
        SELECT ecommerce.place_order(1)$$),

@@ -2,6 +2,7 @@
 -- byte as what jsonb's input makes of their text, and as what jsonb_agg() and
 -- jsonb_build_object() make of the tables; whatever the strings, the numbers and
 -- the nulls are, for none to 10,000 orders, up to the 256 MB that jsonb can hold.
+-- And as json they are, to the last byte, the text that the server makes of them.
 
 SET client_min_messages = warning;
 \set SHOW_CONTEXT never
@@ -22,6 +23,21 @@ CREATE FUNCTION pg_temp.as_the_server_stores(document jsonb) RETURNS boolean LAN
 SELECT a = b AS equal, pg_temp.identical(a, b)
 FROM (VALUES ('{"price": 1.5}'::jsonb, '{"price": 1.50}'::jsonb),
              ('[0]', '[0.0]')) AS pair (a, b);
+
+-- A function answers as it is declared, so the same functions give the same documents as json.
+CREATE FUNCTION pg_temp.listing_as_json(user_id bigint, page_size integer DEFAULT NULL, before_id bigint DEFAULT NULL,
+                                        status text DEFAULT NULL) RETURNS json
+    LANGUAGE c AS '$libdir/ecommerce', 'order_listing_json';
+CREATE FUNCTION pg_temp.order_as_json(user_id bigint, order_id bigint) RETURNS json
+    LANGUAGE c AS '$libdir/ecommerce', 'order_json';
+CREATE FUNCTION pg_temp.cart_as_json(user_id bigint) RETURNS json
+    LANGUAGE c AS '$libdir/ecommerce', 'cart_json';
+CREATE FUNCTION pg_temp.placed_as_json(user_id bigint, idempotency_key text DEFAULT NULL, expected_amount numeric DEFAULT NULL,
+                                       fingerprint text DEFAULT NULL, shipping_address text DEFAULT NULL,
+                                       metadata jsonb DEFAULT NULL) RETURNS json
+    LANGUAGE c AS '$libdir/ecommerce', 'place_order_2';
+CREATE FUNCTION pg_temp.as_the_server_writes(document json, stored jsonb) RETURNS boolean LANGUAGE sql AS
+    'SELECT document::text = stored::text COLLATE "C"';
 
 -- The same documents in plain SQL.
 CREATE FUNCTION pg_temp.orders_in_sql(user_id bigint) RETURNS jsonb LANGUAGE sql AS $$
@@ -175,15 +191,36 @@ CREATE TABLE pg_temp.listings AS
 SELECT name, jsonb_array_length(listing) AS orders,
        pg_temp.as_the_server_stores(listing) AS as_the_server_stores,
        pg_temp.identical(listing, pg_temp.orders_in_sql(id)) AS as_in_sql,
+       pg_temp.as_the_server_writes(pg_temp.listing_as_json(id), listing) AND
+       pg_temp.as_the_server_writes(pg_temp.listing_as_json(id, status => 'SHIPPED'), shipped) AS as_it_writes,
        pg_temp.as_the_server_stores(shipped) AND
        pg_temp.identical(shipped, jsonb_path_query_array(listing, '$[*] ? (@.order_status == "SHIPPED")')) AS shipped
 FROM listings ORDER BY id;
 SELECT count(*) AS orders, sum(jsonb_array_length(one -> 'order_details')) > 0 AS have_lines,
        bool_and(pg_temp.as_the_server_stores(one)) AS as_the_server_stores,
-       bool_and(pg_temp.identical(one, an_order)) AS as_in_the_listing
+       bool_and(pg_temp.identical(one, an_order)) AS as_in_the_listing,
+       bool_and(pg_temp.as_the_server_writes(pg_temp.order_as_json(listings.id, (an_order ->> 'id')::bigint), one)) AS as_it_writes
 FROM listings, jsonb_array_elements(listing) AS an_order,
      ecommerce.order_json(listings.id, (an_order ->> 'id')::bigint) AS one
 WHERE jsonb_array_length(listing) BETWEEN 1 AND 1000;
+
+-- Texts with one mistake each are found: every kind of value that can go wrong is in the data.
+SELECT mistake, NOT bool_and(pg_temp.as_the_server_writes(wrong, listing)) AS is_found, bool_and(wrong::jsonb = listing) AS jsonb_is_the_same
+FROM (VALUES ('keys in another order', '\{("id": \d+), ("name": "(?:[^"\\]|\\.)*")\}', '{\2, \1}'),
+             ('a key twice', '\{("id": \d+), ', '{\1, \1, '),
+             ('no space between elements', '\}, \{', '},{'),
+             ('no space behind a key', '"quantity": ', '"quantity":'),
+             ('a blank in an empty array', '": \[\]', '": [ ]'),
+             ('a blank in an empty object', '": \{\}', '": { }'),
+             ('a number without its last zeros', '("unit_price": \d+\.\d*[1-9])0+(?=,)', '\1'),
+             ('a number with an exponent', '\m10000(?=[,}])', '1e4'),
+             ('a capital in an escape', '\\u001f', '\\u001F'),
+             ('an escape without its short form', '\\t', '\\u0009'),
+             ('an escaped slash', '/', '\\/'),
+             ('an escape of what needs none', 'é', '\\u00e9')) AS twin (mistake, pattern, replacement),
+     LATERAL (SELECT listing, regexp_replace(pg_temp.listing_as_json(id)::text, pattern, replacement)::json AS wrong
+              FROM listings WHERE jsonb_array_length(listing) < 1000) AS written
+GROUP BY mistake ORDER BY mistake;
 
 -- The data were what they were meant to be: long, wild and with nulls.
 SELECT max(octet_length(product_description)) > 1000000 AS over_1_mb,
@@ -197,7 +234,8 @@ SELECT max(octet_length(product_description)) > 1000000 AS over_1_mb,
 FROM ecommerce.order_details;
 
 -- Dates are those of the server in any time zone, also one with seconds.
-SELECT setting AS time_zone, pg_temp.identical(ecommerce.order_listing_json(1003), pg_temp.orders_in_sql(1003))
+SELECT setting AS time_zone, pg_temp.identical(ecommerce.order_listing_json(1003), pg_temp.orders_in_sql(1003)),
+       pg_temp.as_the_server_writes(pg_temp.listing_as_json(1003), pg_temp.orders_in_sql(1003)) AS as_it_writes
 FROM unnest(ARRAY['UTC', 'Asia/Kolkata', 'America/St_Johns', 'Africa/Monrovia']) AS zone,
      set_config('TimeZone', zone, false) AS setting;
 RESET TimeZone;
@@ -225,11 +263,14 @@ FROM generate_series(1, 200) AS n;
 INSERT INTO ecommerce.stock_levels (product_id, quantity)
 SELECT n, 1000000 FROM generate_series(1, 200) AS n WHERE n % 9 > 0;
 CREATE FUNCTION pg_temp.try_cart(size integer, OUT cart_is_right boolean, OUT order_is_right boolean,
-                                 OUT replay_is_right boolean) LANGUAGE plpgsql AS $$
+                                 OUT replay_is_right boolean, OUT text_is_right boolean) LANGUAGE plpgsql AS $$
 DECLARE
     customer bigint;
     cart jsonb;
     placed jsonb;
+    address text;
+    metadata jsonb := pg_temp.random_jsonb();
+    placed_text json;
 BEGIN
     INSERT INTO ecommerce.users (name, shipping_address)
     VALUES ('', pg_temp.random_text(CASE size % 50 WHEN 0 THEN 5000 ELSE size END) || '.') RETURNING id INTO customer;
@@ -240,20 +281,29 @@ BEGIN
     cart := ecommerce.cart_json(customer);
     cart_is_right := pg_temp.as_the_server_stores(cart) AND pg_temp.identical(cart - 'fingerprint', pg_temp.cart_in_sql(customer))
         AND cart ->> 'fingerprint' ~ '^[0-9a-f]{64}$';
+    text_is_right := pg_temp.as_the_server_writes(pg_temp.cart_as_json(customer), cart);
     DELETE FROM ecommerce.cart_items WHERE product_id % 9 = 0 AND user_id = customer;
     -- The address is the argument or the user's own, either as it comes out of the table.
-    placed := ecommerce.place_order(id, 'k', shipping_address => CASE size % 4
-                  WHEN 0 THEN '.' || left(shipping_address, 9999)
-                  WHEN 1 THEN jsonb_build_object('line1', left(shipping_address, 500))::text END, metadata => pg_temp.random_jsonb())
-              FROM ecommerce.users WHERE id = customer;
+    address := CASE size % 4 WHEN 0 THEN '.' || left(shipping_address, 9999)
+                             WHEN 1 THEN jsonb_build_object('line1', left(shipping_address, 500))::text END
+               FROM ecommerce.users WHERE id = customer;
+    IF size % 3 = 0 THEN
+        placed_text := pg_temp.placed_as_json(customer, 'k', shipping_address => address, metadata => metadata);
+        placed := placed_text;
+        text_is_right := text_is_right AND pg_temp.as_the_server_writes(placed_text, placed);
+    ELSE
+        placed := ecommerce.place_order(customer, 'k', shipping_address => address, metadata => metadata);
+    END IF;
     order_is_right := pg_temp.as_the_server_stores(placed) AND
         pg_temp.identical(placed, pg_temp.orders_in_sql(customer) -> 0 || '{"replayed": false}');
     replay_is_right := pg_temp.identical(ecommerce.place_order(customer, idempotency_key => 'k'),
                                          placed || '{"replayed": true}');
+    text_is_right := text_is_right AND
+        pg_temp.as_the_server_writes(pg_temp.placed_as_json(customer, 'k'), placed || '{"replayed": true}');
 END
 $$;
 SELECT count(*), bool_and(cart_is_right) AS carts, bool_and(order_is_right) AS orders,
-       bool_and(replay_is_right) AS replays
+       bool_and(replay_is_right) AS replays, bool_and(text_is_right) AS as_it_writes
 FROM generate_series(2, 150) AS size, LATERAL pg_temp.try_cart(size)
 WHERE size <= 40 OR size % 10 IN (0, 7);
 
@@ -269,13 +319,23 @@ INSERT INTO ecommerce.order_details
 SELECT 2000, 400000 + n, n, 1, '', description, NULL, NULL, 1, 1, 1 FROM long, generate_series(1, 448) AS n;
 SELECT ecommerce.order_listing_json(2000);
 \echo :SQLSTATE
+SELECT pg_temp.listing_as_json(2000);
+\echo :SQLSTATE
 SELECT jsonb_array_length(listing) AS orders, pg_column_size(listing) BETWEEN 268000000 AND 268435455 + 4 AS nearly_full
 FROM (SELECT ecommerce.order_listing_json(2000, 447) AS listing OFFSET 0) AS called_once;
+SELECT pg_column_size(pg_temp.listing_as_json(2000, 447)) BETWEEN 268000000 AND 268435455 + 4 AS nearly_full;
 SELECT jsonb_array_length(ecommerce.order_listing_json(2000, 160)) AS newest,
        jsonb_array_length(ecommerce.order_listing_json(2000, 160, 400289)) AS next,
        jsonb_array_length(ecommerce.order_listing_json(2000, 160, 400129)) AS oldest;
 SELECT listing #> '{99,id}' AS last, length(listing #>> '{99,order_details,0,product_order_details,description}')
 FROM (SELECT ecommerce.order_listing_json(2000, 100) AS listing OFFSET 0) AS called_once;
+
+-- One value that is so long only as text.
+INSERT INTO ecommerce.users (id, name) VALUES (2001, 'Control characters');
+INSERT INTO ecommerce.orders (customer_id, order_amount, currency, shipping_address) VALUES (2001, 1, 'USD', repeat(E'\x01', 45000000));
+SELECT pg_column_size(ecommerce.order_listing_json(2001)) BETWEEN 45000000 AND 46000000 AS as_jsonb;
+SELECT pg_temp.listing_as_json(2001);
+\echo :SQLSTATE
 
 -- The same as one order of 448 lines, of which there are no pages.
 ALTER TABLE ecommerce.order_details DISABLE TRIGGER USER;

@@ -43,7 +43,7 @@ SELECT ecommerce.order_again(NULL, :order_id);
 
 -- A customer, by token
 SET request.jwt.claims = '{"user_id": 1}';
-SELECT pg_temp.items(ecommerce_api.order_again(:order_id));
+SELECT pg_temp.items(ecommerce_api.order_again(:order_id)::jsonb);
 SET request.jwt.claims = '{"user_id": 2}';
 SELECT ecommerce_api.order_again(:order_id);
 SET request.jwt.claims = '';

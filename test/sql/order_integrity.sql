@@ -210,7 +210,8 @@ INSERT INTO pg_temp.damages (invariant, damage) VALUES
     ('return_has_an_order', 'UPDATE ecommerce.order_returns SET customer_id = 99 WHERE order_id = 3'),
     ('order_of_which_all_came_back_is_returned', 'UPDATE ecommerce.orders SET order_status = ''SHIPPED'' WHERE id = 3'),
     ('sequence_is_not_behind_the_ids', 'ALTER SEQUENCE ecommerce.order_events_id_seq RESTART'),
-    ('sequence_is_not_behind_the_ids', 'INSERT INTO ecommerce.categories (id, name) VALUES (2, ''By hand'')');
+    ('sequence_is_not_behind_the_ids', 'INSERT INTO ecommerce.categories (id, name) VALUES (2, ''By hand'')'),
+    ('partition_of_history_is_not_truncated', 'CREATE TABLE ecommerce.part () INHERITS (ecommerce.order_details)');
 
 -- Does the damage, looks, and undoes it. Returns what was found, or the error that prevented the damage.
 CREATE FUNCTION pg_temp.try(damage text, OUT violations jsonb, OUT prevented text) LANGUAGE plpgsql AS $$

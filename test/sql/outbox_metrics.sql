@@ -72,6 +72,23 @@ SELECT pg_temp.pages_read('SELECT * FROM ecommerce.outbox_metrics()') IS NOT NUL
 SELECT pg_temp.pages_read('SELECT count(*) FROM ecommerce.order_events') > 50 AS many,
        pg_temp.pages_read('SELECT * FROM ecommerce.outbox_metrics()') < 25 AS few;
 
+-- However long the backlog, of which statistics do not know yet: what is taken is read, and
+-- not all that is outstanding for each of it.
+INSERT INTO ecommerce.orders (customer_id, id, order_amount, currency, shipping_address)
+SELECT 1, n, 1, 'USD', 'x' FROM generate_series(6001, 8000) AS n;
+INSERT INTO ecommerce.order_events (customer_id, order_id, event_number, id, event, new_status, actor)
+SELECT 1, n, 1, n, 'order_placed', 'PROCESSING', 'shop' FROM generate_series(6001, 8000) AS n;
+SELECT jsonb_array_length(ecommerce.take_order_events(20)) AS taken;
+CREATE FUNCTION pg_temp.events_read(event text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    before bigint := (SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 'ecommerce.order_events'::regclass);
+BEGIN
+    PERFORM ecommerce.take_order_events(20, event);
+    RETURN (SELECT idx_tup_fetch - before FROM pg_stat_xact_user_tables WHERE relid = 'ecommerce.order_events'::regclass);
+END
+$$;
+SELECT pg_temp.events_read(NULL) < 500 AS few, pg_temp.events_read('order_placed') < 500 AS few_of_a_name;
+
 DROP SCHEMA ecommerce, ecommerce_api CASCADE;
 DROP OWNED BY regress_consumer, regress_nobody;
 DROP ROLE regress_consumer, regress_nobody;

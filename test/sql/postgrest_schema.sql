@@ -103,9 +103,9 @@ UNLISTEN pgrst;
 
 \echo
 \echo ---- Functions that are wrong, and what finds them
-CREATE FUNCTION ecommerce_api.writes_but_says_stable(product_id bigint) RETURNS jsonb
+CREATE FUNCTION ecommerce_api.writes_but_says_stable(product_id bigint) RETURNS json
     LANGUAGE sql STABLE AS 'SELECT ecommerce_api.add_to_cart(product_id)';
-CREATE FUNCTION ecommerce_api.reads_but_says_volatile() RETURNS jsonb
+CREATE FUNCTION ecommerce_api.reads_but_says_volatile() RETURNS json
     LANGUAGE sql VOLATILE AS 'SELECT ecommerce_api.cart_json()';
 CREATE FUNCTION ecommerce_api.acts_as_its_owner(user_id bigint) RETURNS jsonb
     LANGUAGE sql STABLE SECURITY DEFINER AS 'SELECT ecommerce.cart_json(user_id)';

@@ -238,7 +238,7 @@ SELECT ecommerce.grant_api(shopper => 'regress_shopper', staff => 'regress_staff
 SET ROLE regress_shopper;
 SET request.jwt.claims = '{"user_id": 1}';
 SELECT ecommerce.return_items(1, :id, '[{"line": 1, "quantity": 1}]', true);
-SELECT pg_temp.told(ecommerce_api.order_json(:other));
+SELECT pg_temp.told(ecommerce_api.order_json(:other)::jsonb);
 RESET ROLE;
 SET ROLE regress_staff;
 SET request.jwt.claims = '{"sub": "clerk"}';

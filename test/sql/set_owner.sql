@@ -66,8 +66,8 @@ BEGIN
     SET LOCAL ROLE regress_shopper;
     SET LOCAL request.jwt.claims = '{"user_id": 1}';
     PERFORM ecommerce_api.add_to_cart(1, 2);
-    RAISE WARNING 'shopper: %', ecommerce_api.place_order() - '{order_date,order_details}'::text[];
-    RAISE WARNING 'shopper: % orders', jsonb_array_length(ecommerce_api.order_listing_json());
+    RAISE WARNING 'shopper: %', ecommerce_api.place_order()::jsonb - '{order_date,order_details}'::text[];
+    RAISE WARNING 'shopper: % orders', json_array_length(ecommerce_api.order_listing_json());
     SET LOCAL ROLE regress_staff;
     UPDATE ecommerce.stock_levels SET quantity = quantity + 1;
     INSERT INTO ecommerce.categories (name) VALUES ('New');

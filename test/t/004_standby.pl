@@ -115,6 +115,8 @@ foreach my $call (
 	"grant_api('shopper')",
 	"revoke_api('shopper')",
 	'migrate()',
+	'distribute()',
+	'undistribute()',
 	'set_owner(current_user)')
 {
 	$called{$1} = 1 if $call =~ /(\w+)/;

@@ -110,6 +110,8 @@ my %calls_of_owner = (
 	'archive_orders' => q{ecommerce.archive_orders('-infinity')},
 	'ids_of_shard' => 'ecommerce.ids_of_shard(%1$d %% 2, 2)',
 	'migrate' => 'ecommerce.migrate()',
+	'distribute' => 'ecommerce.distribute()',
+	'undistribute' => 'ecommerce.undistribute()',
 	'set_owner' => q{ecommerce.set_owner((ARRAY['shop', 'heir'])[1 + %1$d %% 2])});
 
 # What another transaction holds while a call waits for it.

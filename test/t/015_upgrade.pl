@@ -94,8 +94,8 @@ foreach my $old (@old_versions)
 	}
 	$session->ask('ALTER EXTENSION ecommerce UPDATE');
 	foreach my $call (@old_calls, 'place_order(1)', "set_cart_items(1, '{1}', '{1}')", 'clear_cart(1)',
-		"set_cart_coupons(1, '{TEN}')", "receive_stock('{1}', '{1}')", "transfer_stock('a', 1, 1, 0, 1)", 'set_promotion_limit(1, 1)', 'split_stock(1, 1)',
-		'ids_of_shard(0, 2)')
+		"set_cart_coupons(1, '{TEN}')", "receive_stock('{1}', '{1}')", "transfer_stock('a', 1, 1, 0, 1)", 'set_promotion_limit(1, 1)',
+		'split_stock(1, 1)', 'ids_of_shard(0, 2)')
 	{
 		is(error_of($session, $call),
 			'55000 not_migrated', "$old, before migrate(): $call says what to run");
@@ -163,12 +163,12 @@ $node->safe_psql(
 is( $node->safe_psql('odd', $privileges),
 	join("\n", sort 'ecommerce.current_user_id PUBLIC', 'ecommerce.migrate PUBLIC',
 		'ecommerce.migrate janitor *', 'ecommerce_api.cart_json kiosk',
-		map { "ecommerce.$_ manager" } 'archive_orders', 'grant_api', 'ids_of_shard', 'import_orders', 'migrate', 'revoke_api', 'set_owner'),
+		map { "ecommerce.$_ manager" } 'archive_orders', 'distribute', 'grant_api', 'ids_of_shard', 'import_orders', 'migrate', 'revoke_api', 'set_owner', 'undistribute'),
 	'privileges of the shop\'s own making are kept');
 is( join(' ', grants('odd') =~ /ON FUNCTION (\w+\.\w+)\([^\n]* TO (?:PUBLIC|janitor|kiosk|manager)\b/g),
-	'ecommerce.archive_orders ecommerce.current_user_id ecommerce.grant_api ecommerce.ids_of_shard ecommerce.import_orders'
+	'ecommerce.archive_orders ecommerce.current_user_id ecommerce.distribute ecommerce.grant_api ecommerce.ids_of_shard ecommerce.import_orders'
 	  . ' ecommerce.migrate ecommerce.migrate ecommerce.migrate'
-	  . ' ecommerce.revoke_api ecommerce.set_owner ecommerce_api.cart_json',
+	  . ' ecommerce.revoke_api ecommerce.set_owner ecommerce.undistribute ecommerce_api.cart_json',
 	'and dumped');
 
 # A shop whose orders have changed without an event, as they could, or were imported.

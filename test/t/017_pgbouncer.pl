@@ -119,7 +119,7 @@ my $request = q{
 	SELECT set_config('request.jwt.claims', '{"role": "shopper", "user_id": ' || :user || '}', true);
 	SET LOCAL ROLE shopper;
 	SELECT 1 / (NOT EXISTS (
-		SELECT FROM jsonb_array_elements(ecommerce_api.order_listing_json(10)) AS document
+		SELECT FROM json_array_elements(ecommerce_api.order_listing_json(10)) AS document
 		WHERE (document ->> 'customer_id')::bigint <> :user))::integer;
 	SELECT 1 / (count(*) > 0 AND bool_and(customer_id = :user))::integer FROM ecommerce.orders;
 	COMMIT;

@@ -69,6 +69,12 @@ sub listings
 	return map { [ "$_->[0] order" . ($_->[0] eq '1' ? '' : 's'), 1, 1 / ($_->[1] =~ s/^1 : //r), @{$_}[ 3, 2 ] ] } @rows;
 }
 
+# Parts of the first size, of what was measured at every size.
+sub growth
+{
+	return grep { $_->[-1] ne '' } rows_of($text{'docs/growth.md'}, '| what | 10 thousand | 1 million | 10 million |');
+}
+
 sub check_links
 {
 	is_deeply([ map { broken_links($root, $_) } @pages ], [], 'every link leads somewhere');
@@ -204,7 +210,7 @@ sub check_made
 			[ grep { !$statements{$_} } split /\n/, $node->safe_psql('postgres', q{
 				SELECT proname FROM pg_proc
 				WHERE pronamespace = 'ecommerce'::regnamespace AND provolatile = 'v' AND prorettype <> 'trigger'::regtype
-				  AND proname NOT IN ('migrate', 'set_owner', 'ids_of_shard', 'grant_api', 'revoke_api', 'warm_up') ORDER BY 1}) ],
+				  AND proname NOT IN ('migrate', 'set_owner', 'distribute', 'undistribute', 'ids_of_shard', 'grant_api', 'revoke_api', 'warm_up') ORDER BY 1}) ],
 			[], 'test/documents/statements.sql calls every function that writes');
 	}
 	foreach my $page (grep { m{^docs/} } @pages)
@@ -217,6 +223,8 @@ sub check_made
 		map { [ "$_->[0] line" . ($_->[0] == 1 ? '' : 's'), @{$_}[ 1 .. 4 ] ] } placings());
 	check_picture('listing', 'Instructions of the server to list orders of 5 lines, order_listing_json = 1',
 		[ 'order_listing_json', 'reading the rows only', 'json_agg', 'jsonb_agg' ], listings());
+	check_picture('growth', 'Instructions of the server, with 10 thousand orders = 1',
+		[ '10 thousand orders', '1 million', '10 million' ], growth());
 
 	my $section = "<!-- generated: order_states -->\nold\n<!-- end of order_states -->\n";
 	isnt(with_generated($section, %made), $section, 'a section that is not as it is made is found');

@@ -26,9 +26,7 @@ my %local = (schema_migrations => 1);
 # table: each table in them is that customer's.
 my %of_one = (
 	'archive_orders.c:select_document' => 'an order with all that belongs to it, in a batch',
-	'discounts.c:count_uses' => 'for promotions with a customer_limit',
 	'erase_user.c:select_cart' => 'after all is done, for what a trigger has kept',
-	'limits.c:select_ordered' => 'for products with a customer_limit',
 	'merge_carts.c:move_items_out' => 'once for a guest who logs in',
 	'merge_carts.c:set_choices' => 'once for a guest who logs in');
 
@@ -46,8 +44,6 @@ my %of_all = (
 	'order_integrity.c:invariants' => 'rules for all rows, without parameters',
 	'outbox.c:find_available' => 'the events of the shop, which are then locked by key',
 	'outbox.c:find_available_of_name' => 'the events of the shop, which are then locked by key',
-	'outbox.c:find_further' => 'the events of the shop, which are then locked by key',
-	'outbox.c:find_further_of_name' => 'the events of the shop, which are then locked by key',
 	'outbox.c:find_undelivered' => 'consumers have ids; each event is then marked by key',
 	'outbox.c:lease_events' => 'one statement for all that have been locked by key',
 	'outbox_metrics.c:select_metrics' => 'sums of the shop',

@@ -57,8 +57,9 @@ static bool
 is_of_interest(Oid function)
 {
 	char	   *schema = get_namespace_name(get_func_namespace(function));
+	Oid			result = get_func_rettype(function);
 
-	return get_func_rettype(function) == JSONBOID && schema != NULL &&
+	return (result == JSONBOID || result == JSONOID) && schema != NULL &&
 		(strcmp(schema, "ecommerce") == 0 || strcmp(schema, "ecommerce_api") == 0);
 }
 
@@ -88,8 +89,14 @@ record_answer(PG_FUNCTION_ARGS)
 
 	begin_line(&line);
 	append_text(&line, "function", get_func_name(function));
-	appendStringInfo(&line, ", \"answer\": %s}\n", fcinfo->isnull ? "null" :
-					 JsonbToCString(NULL, &DatumGetJsonbP(answer)->root, 0));
+	appendStringInfoString(&line, ", \"answer\": ");
+	if (fcinfo->isnull)
+		appendStringInfoString(&line, "null");
+	else if (get_func_rettype(function) == JSONOID)
+		appendStringInfoString(&line, TextDatumGetCString(answer));
+	else
+		(void) JsonbToCString(&line, &DatumGetJsonbP(answer)->root, 0);
+	appendStringInfoString(&line, "}\n");
 	write_line(&line);
 	return answer;
 }
