@@ -21,9 +21,10 @@ Datum
 split_stock(PG_FUNCTION_ARGS)
 {
 	int64		product_id = bigint_argument(&fcinfo->args[0], "product_id");
-	int			tills = integer_argument(&fcinfo->args[1], "tills", 0);
+	int			tills = integer_argument(&fcinfo->args[1], "tills",
+										 PG_INT32_MIN);
 
-	if (tills > MAX_TILLS)
+	if (tills < 0 || tills > MAX_TILLS)
 		refuse_argument("tills", "from 0 to " CppAsString2(MAX_TILLS));
 	PG_RETURN_INT32(split(product_id, tills));
 }

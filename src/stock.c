@@ -315,6 +315,8 @@ keep_product(int64 product_id)
 void
 plan_stock(void)
 {
+	plan_statement(&select_sums_of_bucket);
+	plan_tills();
 	plan_statement(&lock_levels);
 	plan_statement(&decrement_levels);
 }

@@ -71,7 +71,8 @@ static Statement update_product = {
  */
 static Statement delete_tills = {
 	.query =
-	"DELETE FROM ecommerce.stock_levels WHERE product_id = $1 AND till > $2"
+	"DELETE FROM ecommerce.stock_levels"
+	" WHERE product_id = $1 AND (till > $2 OR till < 0::smallint)"
 	" RETURNING bucket::bigint, quantity::bigint",
 	.result = SPI_OK_DELETE_RETURNING,
 	PARAMETERS(INT8OID, INT2OID)
@@ -146,6 +147,12 @@ take_at_till(int64 bucket, StockUnits *units)
 		return;
 	read_row(SPI_tuptable, 0, &quantity, 1);
 	units->in_till = DatumGetInt64(quantity.value);
+}
+
+void
+plan_tills(void)
+{
+	plan_statement(&take_units);
 }
 
 int64

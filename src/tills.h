@@ -25,6 +25,9 @@ extern int	till_of(int64 user_id, int tills);
  */
 extern void take_at_till(int64 bucket, StockUnits *units);
 
+/* Plans what that executes where the till has enough. */
+extern void plan_tills(void);
+
 /*
  * How many units the reserve gives to a till that is locked, as the reserve is:
  * what is missing, or more, so that the next orders need not come for it.

@@ -33,9 +33,9 @@ CREATE FUNCTION ecommerce.warm_up() RETURNS void
     AS 'MODULE_PATHNAME';
 REVOKE EXECUTE ON FUNCTION ecommerce.warm_up FROM PUBLIC;
 COMMENT ON FUNCTION ecommerce.warm_up IS
-'Plans what placing an order executes, so that the first customer of a connection does not wait '
-'for it: for a pool to call on each new connection. Reads and writes no row. For roles with the '
-'privilege REFERENCES on ecommerce.orders.
+'Plans what placing an order executes that costs what its lines do, so that the first customer of '
+'a connection does not wait for it: for a pool to call on each new connection. Reads and writes no '
+'row. For roles with the privilege REFERENCES on ecommerce.orders.
 Errors: 42501 for other roles; 55000 before migrate().';
 
 CREATE FUNCTION ecommerce_api.place_order(

@@ -495,9 +495,8 @@ CREATE TRIGGER keep_payments BEFORE DELETE OR TRUNCATE ON ecommerce.order_paymen
 -- the triggers of their table for rows, and get those for statements of their own: there is no
 -- way past them.
 
--- Its query is planned when next to nothing is in the archive, and used for all that follows.
 CREATE FUNCTION ecommerce.keep_unless_archived() RETURNS trigger
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
     key bigint;
@@ -543,7 +542,8 @@ LOOP
         SELECT relid FROM pg_partition_tree(it.relation)
     LOOP
         EXECUTE format('CREATE TRIGGER %I BEFORE TRUNCATE ON %s
-            FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history()', it.tgname, part.relation);
+            FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history()', it.tgname,
+            part.relation);
     END LOOP;
 END LOOP;
 

@@ -222,7 +222,7 @@ WITH goals (number, goal, measured, bound, figure) AS (
            AS of_charges (goal, bound, figure)
      WHERE metric = 'instructions'
     UNION ALL
-    SELECT 8, goal, metric, bound, figure
+    SELECT 9, goal, metric, bound, figure
       FROM pg_temp.compare('hot', '{split, plpgsql, spread}'),
            LATERAL (VALUES ('orders per second', 'hot, 64 clients: at least 0.7 of spread', '>= 0.7', value[1] / value[3]),
                            ('orders per second', 'hot, 64 clients: at least 5 of PL/pgSQL', '>= 5', value[1] / value[2]),

@@ -339,11 +339,11 @@ sub check_killed_machine
 	my ($shop) = @_;
 	my $product = $shop->{catalogue}->("INSERT INTO ecommerce.products (name, price) VALUES ('Stormy', 1) RETURNING id");
 	my $units = $shop->{receive}->($product, 100000);
-	my $folder = "$PostgreSQL::Test::Utils::tmp_check/killed";
+	my $folder = PostgreSQL::Test::Utils::tempdir('killed');
 	my @users = map { $shop->{add_user}->() } 1 .. 2 * @{ $shop->{machines} };
 	my ($placed, $repeated, $kills, %children) = (0, 0, 0);
 
-	mkdir $folder;
+	append_to_file("$folder/$_", '') foreach @users;
 	at_front($shop, "SELECT ecommerce.set_profile($_, 'Barbara', NULL, '5 High Street')") foreach @users;
 	foreach my $user (@users)
 	{
@@ -369,7 +369,7 @@ sub check_killed_machine
 			start_again($machine);
 		}
 		sleep 0.5;
-	} while (placed($folder, @users) < ($ENV{ORDERS} // 0) && !grep { -e "$folder/$_" && slurp_file("$folder/$_") =~ /^died/m } @users);
+	} while (placed($folder, @users) < ($ENV{ORDERS} // 0) && !grep { slurp_file("$folder/$_") =~ /^died/m } @users);
 	append_to_file("$folder/enough", '');
 	while (%children)
 	{
@@ -402,7 +402,7 @@ sub placed
 {
 	my ($folder, @users) = @_;
 
-	return scalar grep { /^placed \d/ } map { split /\n/, slurp_file("$folder/$_") } grep { -e "$folder/$_" } @users;
+	return scalar grep { /^placed \d/ } map { split /\n/, slurp_file("$folder/$_") } @users;
 }
 
 # A client that does not give up, until it is told that it is enough. It writes down what it

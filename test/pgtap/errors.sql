@@ -228,7 +228,7 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "tills"}',
      'SELECT ecommerce.split_stock(11, NULL)'),
     ('22023', 'argument is out of range',
-     '{"code": "argument_out_of_range", "argument": "tills", "accepted": "0 or more"}',
+     '{"code": "argument_out_of_range", "argument": "tills", "accepted": "from 0 to 256"}',
      'SELECT ecommerce.split_stock(11, -1)'),
     ('22023', 'argument is out of range',
      '{"code": "argument_out_of_range", "argument": "tills", "accepted": "from 0 to 256"}',

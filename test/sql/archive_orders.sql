@@ -104,6 +104,21 @@ SELECT * FROM ecommerce.order_integrity() WHERE customer_id = 2 OR order_id IN (
 DELETE FROM ecommerce.archived_orders WHERE order_date < '2012-01-01';
 SELECT count(*) FROM ecommerce.archived_orders;
 
+-- A row that leaves is looked up in the archive, which is not read as a whole, also where it
+-- was empty before.
+DELETE FROM ecommerce.archived_orders;
+VACUUM ecommerce.archived_orders;
+\connect -
+SET client_min_messages = warning;
+SELECT ecommerce.import_orders((SELECT jsonb_agg(jsonb_build_object('number', 'of many ' || n, 'customer_id', 1, 'order_date', '2010-01-01',
+           'order_amount', 20, 'currency', 'USD', 'order_status', 'DELIVERED', 'shipping_address', 'Rome',
+           'order_details', '[{"unit_price": 10, "quantity": 2, "product_order_details": {"name": "Quill"}}]'::jsonb))
+      FROM generate_series(1, 100) AS n)) -> 'imported' AS imported;
+BEGIN;
+SELECT ecommerce.archive_orders('2012-01-01') AS archived;
+SELECT seq_tup_read < 100 AS few FROM pg_stat_xact_user_tables WHERE relid = 'ecommerce.archived_orders'::regclass;
+ROLLBACK;
+
 -- Refused
 SELECT ecommerce.archive_orders(NULL);
 SELECT ecommerce.archive_orders('2015-01-01', NULL);
