@@ -264,27 +264,35 @@ sub check_double_submits
 
 	foreach my $n (1 .. 4)
 	{
-		my $user = $shop->{add_user}->();
-		my (%orders, $placed);
-
-		at_front($shop, "SELECT ecommerce.set_profile($user, 'Grace', NULL, '3 Back Street'); SELECT ecommerce.add_to_cart($user, $product, 2)");
-		$_->tell("SELECT placed -> 'id', placed -> 'replayed' FROM ecommerce.place_order($user, 'once', 2) AS placed") foreach @clients;
-		foreach my $answer (map { $_->answer } @clients)
-		{
-			my ($id, $replayed) = $answer =~ /^(\d+)\|(\w*)$/m;
-
-			ok(defined $id, 'a request is answered') or diag($answer);
-			$orders{ $id // '' } = 1;
-			$placed++ if defined $id && $replayed ne 'true';
-		}
-		is(scalar keys %orders, 1, 'with the same order');
-		is($placed, 1, 'which one of them has placed');
+		is(submit_at_once($shop, $shop->{add_user}->(), $product, @clients),
+			'8 answers, 1 order, placed 1 time', 'eight equal requests are one order');
 	}
 	$_->quit foreach @clients;
 	is(at_holders($shop, "SELECT coalesce(sum(quantity), 0) FROM ecommerce.stock_levels WHERE product_id = $product"),
 		$before - 8, 'and its units were taken once');
 	check_integrity($shop);
 	return;
+}
+
+# Puts two units into the cart, orders them by all clients at once, with one key, and returns
+# what came of it.
+sub submit_at_once
+{
+	my ($shop, $user, $product, @clients) = @_;
+	my ($answers, $placed, %orders) = (0, 0);
+
+	at_front($shop, "SELECT ecommerce.set_profile($user, 'Grace', NULL, '3 Back Street'); SELECT ecommerce.add_to_cart($user, $product, 2)");
+	$_->tell("SELECT placed -> 'id', placed -> 'replayed' FROM ecommerce.place_order($user, 'once', 2) AS placed") foreach @clients;
+	foreach my $answer (map { $_->answer } @clients)
+	{
+		my ($id, $replayed) = $answer =~ /^(\d+)\|(\w*)$/m or next;
+
+		$answers++;
+		$orders{$id} = 1;
+		$placed++ if $replayed ne 'true';
+	}
+	return sprintf '%d answers, %d order%s, placed %d time%s', $answers, scalar keys %orders, keys %orders == 1 ? '' : 's',
+	  $placed, $placed == 1 ? '' : 's';
 }
 
 # Of consumers at once, everywhere where events are taken, each event goes to one.

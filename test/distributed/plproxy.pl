@@ -289,6 +289,25 @@ check_integrity($shop);
 }
 check_integrity($shop);
 
+# A router that loses the key is found by eight equal requests; one that takes any shard for a
+# user's, by the first call.
+{
+	my $product = $shop->{catalogue}->("INSERT INTO ecommerce.products (name, price) VALUES ('Twin', 1) RETURNING id");
+	my $user = $shop->{add_user}->();
+	my @clients = map { Shop::Client->new($router) } 1 .. 8;
+
+	$shop->{receive}->($product, 10);
+	$router->safe_psql('postgres', q{
+		CREATE OR REPLACE FUNCTION ecommerce_router.place_order(on_shard integer, user_id bigint, idempotency_key text DEFAULT NULL,
+			expected_amount numeric DEFAULT NULL, fingerprint text DEFAULT NULL, shipping_address text DEFAULT NULL, metadata jsonb DEFAULT NULL)
+		RETURNS jsonb LANGUAGE plpgsql AS 'BEGIN RETURN ecommerce_shards.place_order(on_shard, NULL, user_id, NULL, expected_amount); END'});
+	is(Distributed::submit_at_once($shop, $user, $product, @clients), '1 answers, 1 order, placed 1 time', 'a key that is lost is missed');
+	$_->quit foreach @clients;
+	$router->safe_psql('postgres', 'CREATE OR REPLACE FUNCTION ecommerce_router.shard_of(id bigint) RETURNS integer LANGUAGE sql AS $$SELECT 1 - (id % 2)::integer$$');
+	like(error_of("ecommerce.cart_json($user)"), qr/\APT404\nuser does not exist/, 'so is a user on another shard');
+	$router->safe_psql('postgres', 'SELECT ecommerce_router.route()');
+}
+
 # Without what raises a shard's errors again they are PL/Proxy's: that is seen.
 {
 	my $user = $shop->{add_user}->();

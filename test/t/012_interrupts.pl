@@ -187,7 +187,7 @@ $observer->do(
 	END $$;
 	CREATE FUNCTION leave_memory() RETURNS void LANGUAGE plpgsql AS $$
 	BEGIN
-		FOR i IN 1..5 LOOP
+		FOR i IN 1..20 LOOP
 			EXECUTE 'LISTEN left_behind_by_the_call_that_was_made_at_'
 					|| to_char(clock_timestamp(), 'SSSSUS');
 		END LOOP;
