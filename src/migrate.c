@@ -46,6 +46,7 @@ static void check_encoding(int version);
 static void run_migrations(int version, Oid owner, Oid caller, int caller_context);
 static void keep_to_this_node(void);
 static void run_migration(int version);
+static void keep_partitions(void);
 static void warn_of_superuser(void);
 pg_noreturn static void rethrow_briefly(MemoryContext context);
 static char *without_middle(char *text);
@@ -117,6 +118,9 @@ migrate_tables(const char *named_owner)
 		run_migrations(version, owner, caller, caller_context);
 		notify_postgrest();
 	}
+	become_owner(owner, caller, caller_context);
+	keep_partitions();
+	SetUserIdAndSecContext(caller, caller_context);
 	if (version == 0 && named_owner == NULL && superuser_arg(owner))
 		warn_of_superuser();
 	SPI_finish();
@@ -268,6 +272,29 @@ run_migration(int version)
 							  " (version, name) VALUES ($1, $2)",
 							  2, types, values, NULL, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not write ecommerce.schema_migrations");
+}
+
+/*
+ * Triggers for rows come to a partition with those of its table; one for TRUNCATE
+ * does not.
+ */
+static void
+keep_partitions(void)
+{
+	if (SPI_execute("SELECT format('CREATE TRIGGER %I BEFORE TRUNCATE ON %s"
+					" FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history()',"
+					"              kept.tgname, part.relid)"
+					"  FROM pg_trigger AS kept, pg_partition_tree(kept.tgrelid) AS part"
+					" WHERE kept.tgfoid = 'ecommerce.keep_history'::regproc"
+					"   AND kept.tgtype & 32 <> 0 AND part.level > 0"
+					"   AND NOT EXISTS (SELECT FROM pg_trigger AS its"
+					"                    WHERE its.tgrelid = part.relid"
+					"                      AND its.tgfoid = kept.tgfoid"
+					"                      AND its.tgtype & 32 <> 0)"
+					" GROUP BY kept.tgname, part.relid",
+					false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the triggers of partitions");
+	execute_commands(SPI_tuptable);
 }
 
 static void

@@ -4,8 +4,7 @@ CREATE FUNCTION ecommerce_migrations.migration_4() RETURNS void
     LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS $migration$
 DECLARE
-    it   record;
-    part record;
+    it record;
 BEGIN
 
 -- An open shop waits, in the order in which a placement locks.
@@ -492,8 +491,7 @@ CREATE TRIGGER keep_payments BEFORE DELETE OR TRUNCATE ON ecommerce.order_paymen
 
 
 -- What is in the archive can go, and nothing else; a table is never truncated. Partitions have
--- the triggers of their table for rows, and get those for statements of their own: there is no
--- way past them.
+-- the triggers of their table for rows; migrate() makes those for TRUNCATE.
 
 CREATE FUNCTION ecommerce.keep_unless_archived() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -536,15 +534,8 @@ LOOP
         EXECUTE format('CREATE TRIGGER keep_unchanged BEFORE UPDATE ON %s
             FOR EACH ROW EXECUTE FUNCTION ecommerce.keep_history()', it.relation);
     END IF;
-    FOR part IN
-        SELECT it.relation AS relation
-        UNION
-        SELECT relid FROM pg_partition_tree(it.relation)
-    LOOP
-        EXECUTE format('CREATE TRIGGER %I BEFORE TRUNCATE ON %s
-            FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history()', it.tgname,
-            part.relation);
-    END LOOP;
+    EXECUTE format('CREATE TRIGGER %I BEFORE TRUNCATE ON %s
+        FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history()', it.tgname, it.relation);
 END LOOP;
 
 
