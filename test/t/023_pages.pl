@@ -75,6 +75,13 @@ sub growth
 	return grep { $_->[-1] ne '' } rows_of($text{'docs/growth.md'}, '| what | 10 thousand | 1 million | 10 million |');
 }
 
+# Clients, and their orders of a product a second: split, not split, in PL/pgSQL, of many products.
+sub hot_products
+{
+	return map { [ "$_->[0] clients", map { s/ .*//r } @{$_}[ 1, 2, 3, 5 ] ] } rows_of($text{'docs/benchmarks.md'},
+		'| clients | [split](hot-products.md) into 64 tills | one row | PL/pgSQL on one row | 32 fixed buckets | 20,000 products |');
+}
+
 sub check_links
 {
 	is_deeply([ map { broken_links($root, $_) } @pages ], [], 'every link leads somewhere');
@@ -225,6 +232,8 @@ sub check_made
 		[ 'order_listing_json', 'reading the rows only', 'json_agg', 'jsonb_agg' ], listings());
 	check_picture('growth', 'Instructions of the server, with 10 thousand orders = 1',
 		[ '10 thousand orders', '1 million', '10 million' ], growth());
+	check_picture('hot', 'Orders of a product a second, split into 64 tills = 1',
+		[ 'split into 64 tills', 'one row', 'PL/pgSQL, one row', '20,000 products' ], hot_products());
 
 	my $section = "<!-- generated: order_states -->\nold\n<!-- end of order_states -->\n";
 	isnt(with_generated($section, %made), $section, 'a section that is not as it is made is found');
