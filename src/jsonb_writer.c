@@ -43,11 +43,7 @@
 #define SEPARATOR			", "
 #define SEPARATOR_LENGTH	2
 
-/* What is around a key, as text: , "": */
-#define LABEL_EXTRA_LENGTH	6
-
 static void make_labels(JsonbShape *shape, const char *const *keys);
-static char *append_label(char *label, const char *part);
 static int	open_container(JsonbWriter *writer, const JsonbShape *shape,
 						   int length);
 static void close_container(JsonbWriter *writer);
@@ -103,30 +99,18 @@ jsonb_shape(const char *const *keys, int nkeys)
 static void
 make_labels(JsonbShape *shape, const char *const *keys)
 {
-	char	   *label = palloc(shape->keys_length +
-							   shape->nkeys * LABEL_EXTRA_LENGTH);
+	StringInfoData labels;
 
-	shape->labels = label;
+	initStringInfo(&labels);
 	shape->label_starts = palloc((shape->nkeys + 1) * sizeof(int));
 	for (int i = 0; i < shape->nkeys; i++)
 	{
-		shape->label_starts[i] = label - shape->labels;
-		if (i > 0)
-			label = append_label(label, SEPARATOR);
-		label = append_label(label, "\"");
-		label = append_label(label, keys[i]);
-		label = append_label(label, "\": ");
+		shape->label_starts[i] = labels.len;
+		appendStringInfo(&labels, "%s\"%s\": ", i > 0 ? SEPARATOR : "",
+						 keys[i]);
 	}
-	shape->label_starts[shape->nkeys] = label - shape->labels;
-}
-
-static char *
-append_label(char *label, const char *part)
-{
-	size_t		length = strlen(part);
-
-	memcpy(label, part, length);
-	return label + length;
+	shape->label_starts[shape->nkeys] = labels.len;
+	shape->labels = labels.data;
 }
 
 const JsonbShape *

@@ -276,11 +276,12 @@ release_order_events(PG_FUNCTION_ARGS)
 {
 	Access		access;
 	NullableDatum ids = ids_argument(&fcinfo->args[0]);
+	NullableDatum none = NULL_VALUE;
 	int32		count;
 
 	begin_staff_access(&access);
 	PreventCommandDuringRecovery("release_order_events()");
-	count = mark_events(ids, &released, NULL_VALUE, NULL_VALUE);
+	count = mark_events(ids, &released, none, none);
 	end_access(&access);
 	PG_RETURN_INT32(count);
 }

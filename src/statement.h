@@ -39,10 +39,10 @@ typedef struct Statement
 	int			nparameters;
 	Oid		   *parameters;		/* their types */
 	int			ndomains;
+	bool		needs_values;	/* there is no generic plan */
 	DomainParameter *domains;
 	MemoryContext domain_context;	/* where their checks are */
 	SPIPlanPtr	plan;
-	bool		needs_values;	/* there is no generic plan */
 } Statement;
 
 #define PARAMETERS(...) \
