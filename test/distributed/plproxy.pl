@@ -58,6 +58,27 @@ sub connect_router
 	return;
 }
 
+# The error of a call at the router: SQLSTATE, message, DETAIL and HINT, a line each.
+sub error_of
+{
+	my ($call) = @_;
+
+	return $router->safe_psql(
+		'postgres', qq{
+		CREATE OR REPLACE FUNCTION pg_temp.error_of() RETURNS text LANGUAGE plpgsql AS \$\$
+		DECLARE
+			detail text;
+			hint text;
+		BEGIN
+			PERFORM $call;
+			RETURN 'none';
+		EXCEPTION WHEN OTHERS THEN
+			GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+			RETURN concat_ws(E'\\n', SQLSTATE, SQLERRM, detail, hint);
+		END \$\$;
+		SELECT pg_temp.error_of()});
+}
+
 $_->safe_psql('postgres', 'CREATE ROLE shop; CREATE ROLE app LOGIN') foreach $router, @shards;
 cmp_ok((run_examples('Setting it up'))[-2], '>', 40, 'the functions are made');
 is($shards[0]->safe_psql('postgres', q{
@@ -78,14 +99,18 @@ connect_router(0, 1);
 # Shard 0 was a shop before, with ids of every remainder.
 $shards[0]->safe_psql(
 	'postgres', q{
+	SELECT ecommerce.ids_of_shard(0, 1);
 	INSERT INTO ecommerce.users (id, name, shipping_address) VALUES (7, 'Blaise', '7 Rue Neuve'), (8, 'Pierre', '8 Rue Neuve');
 	INSERT INTO ecommerce.products (name, price) VALUES ('Book', 5);
 	SELECT ecommerce.receive_stock('{2}', '{100}');
-	SELECT ecommerce.ids_of_shard(0, 1);
 	SELECT ecommerce.add_to_cart(7, 2), ecommerce.place_order(7), ecommerce.add_to_cart(8, 2), ecommerce.place_order(8), ecommerce.add_to_cart(7, 2), ecommerce.place_order(7);
 	SELECT ecommerce.ids_of_shard(0, 2)});
-is(sqlstate($router, "SELECT ecommerce_router.route($beyond)"), '55000', 'shards whose ids are among the old ones are refused');
+like(error_of('ecommerce_router.route()'), qr/\A55000\nan id would be looked for on another shard\n\{"code": "misplaced_ids", "shard": 0, .*"beyond": 0, "id": 1\}/,
+	'a shop that was there is not forgotten');
+like(error_of("ecommerce_router.route($beyond)"), qr/\A55000\n.*\n\{"code": "wrong_ids", "shard": 1,/, 'shards whose ids are among the old ones are refused');
 $shards[1]->safe_psql('postgres', "SELECT ecommerce.ids_of_shard(1, 2, beyond => $beyond)");
+like(error_of("ecommerce_router.route($beyond)"), qr/\A55000\n.*\n\{"code": "misplaced_ids", "shard": 1, .*"id": 1\}/, 'and a user who has one');
+$shards[1]->safe_psql('postgres', 'DELETE FROM ecommerce.users');
 $router->safe_psql('postgres', "SELECT ecommerce_router.route($beyond); SELECT ecommerce_router.route()");
 foreach my $user (7, 8)
 {
@@ -125,27 +150,6 @@ my $shop = {
 	},
 };
 
-# The error of a call at the router: SQLSTATE, message, DETAIL and HINT, a line each.
-sub error_of
-{
-	my ($call) = @_;
-
-	return $router->safe_psql(
-		'postgres', qq{
-		CREATE OR REPLACE FUNCTION pg_temp.error_of() RETURNS text LANGUAGE plpgsql AS \$\$
-		DECLARE
-			detail text;
-			hint text;
-		BEGIN
-			PERFORM $call;
-			RETURN 'none';
-		EXCEPTION WHEN OTHERS THEN
-			GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-			RETURN concat_ws(E'\\n', SQLSTATE, SQLERRM, detail, hint);
-		END \$\$;
-		SELECT pg_temp.error_of()});
-}
-
 sub units_of
 {
 	my ($product) = @_;
@@ -171,6 +175,7 @@ run_examples('Stock between shards');
 	like(error_of("ecommerce.merge_carts($here, $there)"),
 		qr/\A0A000\ncarts are on different shards\n\{"code": "different_shards", "from_user_id": $here, "into_user_id": $there\}/,
 		'carts of two shards are not merged');
+	like(error_of("ecommerce.merge_carts($_)"), qr/\A22004\n.*\n\{"code": "null_argument", "argument": /, 'nor that of nobody') foreach "NULL, $there", "$here, NULL";
 	like(error_of("ecommerce.merge_carts($here, $here)"), qr/\A22023\n/, 'what a shard refuses is its own');
 }
 
@@ -179,13 +184,26 @@ run_examples('Stock between shards');
 {
 	my $product = $shop->{catalogue}->("INSERT INTO ecommerce.products (name, price) VALUES ('Moving', 1) RETURNING id");
 	my $move = "ecommerce_router.move_stock('to shard 1', $product, 30, 0, 1)";
+	my ($holder, $mover);
 	my ($even, $odd) = sort { $a % 2 <=> $b % 2 } map { $shop->{add_user}->() } 0, 1;
 	my $down = qr/\A08006\nshard is not available\n\{"code": "shard_unavailable", "shard": 1\}\nWhat was asked may have been done or not/;
 
 	$shop->{receive}->($product, 100);
 	$router->safe_psql('postgres', "SELECT ecommerce.set_profile($_, 'Ada', NULL, '1 Main Street'), ecommerce.add_to_cart($_, $product, 1)")
 	  foreach $even, $odd;
+
+	# It is killed while what has left waits to come in.
+	$holder = Shop::Client->new($shards[1]);
+	$mover = Shop::Client->new($router);
+	$holder->tell('BEGIN; LOCK TABLE ecommerce.stock_levels IN EXCLUSIVE MODE');
+	$holder->answer;
+	$mover->tell("SELECT $move");
+	$shards[1]->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND relation = 'ecommerce.stock_levels'::regclass})
+	  or die 'no transfer waits';
 	$shards[1]->stop('immediate');
+	like($mover->answer, qr/ERROR:  08006: shard is not available/, 'a shard is killed when stock is to come in');
+	$mover->quit;
+	$holder->quit;
 
 	like(error_of("ecommerce.place_order($odd)"), $down, 'a shard that is down has a code of its own');
 	is($router->safe_psql('postgres', "SELECT ecommerce.place_order($even, 'k') -> 'order_amount'"), '1.00',
@@ -193,16 +211,20 @@ run_examples('Stock between shards');
 	is($router->safe_psql('postgres', 'SELECT count(*) FROM generate_series(1, 20) AS n WHERE jsonb_array_length(ecommerce.take_order_events(n)) > 0'),
 		20, 'and its events are delivered');
 	like(error_of('FROM ecommerce.order_integrity()'), $down, 'what needs all shards says so');
-	like(error_of($move), $down, 'stock cannot get there');
 	is($shards[0]->safe_psql('postgres', "SELECT quantity FROM ecommerce.stock_levels WHERE product_id = $product"),
-		69, 'but has left');
+		69, 'stock has left for it');
+	like(error_of("ecommerce_router.move_stock('another', $product, 30, 0, 1)"), $down, 'no more leaves');
+	like(error_of('FROM ecommerce_router.stock_in_transit()'), $down, 'what is on its way is not known');
+	like(error_of("ecommerce_router.route($beyond)"), $down, 'and the functions are not made');
+	is($shards[0]->safe_psql('postgres', "SELECT quantity FROM ecommerce.stock_levels WHERE product_id = $product"),
+		69, 'none has left');
 	like(error_of($move), $down, 'and still not');
 	is($shards[0]->safe_psql('postgres', "SELECT quantity FROM ecommerce.stock_levels WHERE product_id = $product"),
 		69, 'and leaves once');
 
 	$shards[1]->start;
 	is($router->safe_psql('postgres', 'SELECT * FROM ecommerce_router.stock_in_transit()'),
-		"to shard 1|$product|30", 'it is on its way');
+		"to shard 1|$product|30|0|1", 'it is on its way');
 	is(error_of($move), 'none', 'it gets there when the shard is back');
 	is(units_of($product), '69 130', 'as much as has left');
 	is($router->safe_psql('postgres', 'SELECT * FROM ecommerce_router.stock_in_transit()'), '', 'and nothing is on its way');
@@ -215,7 +237,7 @@ run_examples('Stock between shards');
 		'its customers order');
 
 	# A shard that forgets what has left sends it twice.
-	$shards[0]->safe_psql('postgres', q{DELETE FROM ecommerce.stock_transfers WHERE reference = 'to shard 1'});
+	$shards[0]->safe_psql('postgres', q{DELETE FROM ecommerce.stock_transfers WHERE reference = '0>1 to shard 1'});
 	is(error_of($move), 'none', 'without the record of what has left');
 	is(units_of($product), '39 129', 'units are lost, and that is seen');
 	$router->safe_psql('postgres', "SELECT ecommerce_router.receive_stock(0, '{$product}', '{30}')");

@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(330);
+SELECT plan(334);
 
 -- The error that a command ends with, undone; no row when it ends with none.
 CREATE FUNCTION pg_temp.error_of(command text)
@@ -225,6 +225,16 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('22023', 'argument is out of range',
      '{"code": "argument_out_of_range", "argument": "shard", "accepted": "below shards"}',
      'SELECT ecommerce.ids_of_shard(2, 2)'),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "shards", "accepted": "1024 or less"}',
+     'SELECT ecommerce.ids_of_shard(2, 1025)'),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "beyond", "accepted": "from 0 to 281474976710656"}',
+     'SELECT ecommerce.ids_of_shard(0, 2, -1)'),
+    ('55000', 'database has given ids of another shard', '{"code": "shard_has_ids", "shard": 0, "shards": 2}',
+     'SELECT ecommerce.ids_of_shard(0, 2); SELECT ecommerce.ids_of_shard(0, 3)'),
+    ('55000', 'database has given ids of another shard', '{"code": "shard_has_ids", "shard": 1, "shards": 3}',
+     'SELECT ecommerce.ids_of_shard(1, 3); SELECT ecommerce.ids_of_shard(0, 1)'),
     ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "tills"}',
      'SELECT ecommerce.split_stock(11, NULL)'),
     ('22023', 'argument is out of range',
