@@ -385,7 +385,7 @@ BEGIN
                 USING ERRCODE = '55000',
                       DETAIL = format('{"code": "misplaced_ids", "shard": %s, "shards": %s, "beyond": %s, "id": %s}',
                                       shard, shards, beyond, misplaced),
-                      HINT = 'Give route() the number that the ids of other shards than 0 are beyond, and leave the number of shards as it was.';
+                      HINT = 'Give route() the number beyond which other shards than 0 give ids, and leave the number of shards as it was.';
         END IF;
     END LOOP;
 END

@@ -917,7 +917,7 @@ SELECT bag_eq(
       UNION VALUES ('40001', 'cart_changed'), ('40001', 'order_is_newer'), ('40001', 'return_is_newer'), ('40001', 'stock_is_locked'),
                    ('40001', 'promotion_exhausted'), ('23505', 'email_has_two_users'), ('42501', 'schema_of_another_owner'), ('0A000', 'no_encoding'),
                    ('55000', 'extension_not_updated'), ('42723', 'overloaded_function'), ('08006', 'shard_unavailable'), ('0A000', 'different_shards'),
-                   ('55000', 'wrong_ids'), ('55000', 'no_shards'), ('55000', 'no_router')$$,
+                   ('55000', 'wrong_ids'), ('55000', 'misplaced_ids'), ('55000', 'no_shards'), ('55000', 'no_router')$$,
     format($$SELECT unnest(regexp_split_to_array(cell[1], '[`, ]+')) AS state, code
              FROM regexp_matches(%L, '^\| `([A-Z\d`, ]{5,})` \| `([a-z_\d`, ]+)` \|', 'gn') AS cell,
                   unnest(regexp_split_to_array(cell[2], '[`, ]+')) AS code$$, :'page'),
