@@ -3,7 +3,8 @@
 -- how shards are made. To be run in the router's database, with psql --file, by whoever may
 -- create functions in the language plproxy there; again after each update of the extension.
 --
--- ecommerce_shards.f(on_shard, claims, ...)   calls f on a shard, in PL/Proxy
+-- ecommerce_shards.f(on_shard, claims, ...)   calls f on a shard, in PL/Proxy, which takes a
+--                                             number that no shard has for one that one has
 -- ecommerce_router.f(on_shard, ...)           the same, with the errors that f raised there
 -- ecommerce.f(...)                            knows the shard
 --
@@ -60,6 +61,21 @@ AS $plproxy$
      WHERE seqrelid = 'ecommerce.orders_id_seq'::pg_catalog.regclass;
 $plproxy$;
 
+CREATE OR REPLACE FUNCTION ecommerce_shards.misplaced_id(
+    on_shard integer,
+    shards integer,
+    beyond bigint
+) RETURNS bigint
+    LANGUAGE plproxy
+AS $plproxy$
+    CLUSTER 'ecommerce';
+    RUN ON on_shard;
+    SELECT min(id) FROM (SELECT id FROM ecommerce.users
+                         UNION ALL
+                         SELECT id FROM ecommerce.order_events WHERE delivered_at IS NULL) AS given
+     WHERE CASE WHEN id > beyond THEN id % shards ELSE 0 END <> on_shard;
+$plproxy$;
+
 -- What went wrong there
 
 CREATE OR REPLACE FUNCTION ecommerce_router.raise_again(
@@ -102,6 +118,41 @@ $function$;
 COMMENT ON FUNCTION ecommerce_router.raise_again IS
 'Raises the error that a shard raised, as it was before PL/Proxy told of it; 08006 if the shard '
 'did not answer. Returns if the error is none of a shard''s.';
+
+CREATE OR REPLACE FUNCTION ecommerce_router.refuse_null(argument text) RETURNS void
+    LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RAISE EXCEPTION 'argument must not be null'
+        USING ERRCODE = '22004',
+              DETAIL = format('{"code": "null_argument", "argument": "%s"}', argument),
+              HINT = 'Give the argument a value.';
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION ecommerce_router.refuse_argument(argument text, accepted text) RETURNS void
+    LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RAISE EXCEPTION 'argument is out of range'
+        USING ERRCODE = '22023',
+              DETAIL = format('{"code": "argument_out_of_range", "argument": "%s", "accepted": "%s"}', argument, accepted),
+              HINT = 'Give the argument a value that is accepted.';
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION ecommerce_router.check_shard(argument text, shard integer) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF shard IS NULL THEN
+        PERFORM ecommerce_router.refuse_null(argument);
+    ELSIF shard NOT BETWEEN 0 AND ecommerce_router.shards() - 1 THEN
+        PERFORM ecommerce_router.refuse_argument(argument, 'from 0 to ' || ecommerce_router.shards() - 1);
+    END IF;
+END
+$function$;
 
 -- How a function that has no user_id finds its shards
 
@@ -220,7 +271,9 @@ END$body$
         -- One shard takes both carts, or none.
         WHEN function_name = 'merge_carts' THEN $body$
 BEGIN
-    IF ecommerce_router.shard_of(from_user_id) <> ecommerce_router.shard_of(into_user_id) THEN
+    IF from_user_id IS NULL OR into_user_id IS NULL THEN
+        RETURN ecommerce_router.NAME(ecommerce_router.any_shard(), ARGUMENTS);
+    ELSIF ecommerce_router.shard_of(from_user_id) <> ecommerce_router.shard_of(into_user_id) THEN
         RAISE EXCEPTION 'carts are on different shards'
             USING ERRCODE = '0A000',
                   DETAIL = format('{"code": "different_shards", "from_user_id": %s, "into_user_id": %s}',
@@ -263,12 +316,51 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION ecommerce_router.make_caller(function_name text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    f record;
+BEGIN
+    -- Whoever asks here is who asks there.
+    SELECT replace(pg_get_function_arguments(oid), ', claims text', '') AS arguments,
+           pg_get_function_result(oid) AS result, proretset AS is_set, 'claims' = ANY (proargnames) AS is_of_shop,
+           (SELECT string_agg(CASE argument WHEN 'claims' THEN 'current_setting(''request.jwt.claims'', true)'
+                              ELSE quote_ident(argument) END, ', ' ORDER BY place)
+              FROM unnest(proargnames[1:pronargs]) WITH ORDINALITY AS argument (argument, place)) AS passed
+      INTO STRICT f
+      FROM pg_proc WHERE pronamespace = 'ecommerce_shards'::regnamespace AND proname = function_name;
+    PERFORM ecommerce_router.make_function('ecommerce_router', function_name, f.arguments, f.result, 'plpgsql',
+        'SET search_path = pg_catalog, pg_temp SET client_min_messages = warning',
+        format($body$
+DECLARE
+    error_message text;
+    error_detail text;
+    error_hint text;
+BEGIN%s
+    %s ecommerce_shards.%I(%s);
+EXCEPTION WHEN OTHERS OR query_canceled THEN
+    GET STACKED DIAGNOSTICS error_message = MESSAGE_TEXT, error_detail = PG_EXCEPTION_DETAIL,
+                            error_hint = PG_EXCEPTION_HINT;
+    PERFORM ecommerce_router.raise_again(on_shard, SQLSTATE, error_message, error_detail, error_hint);
+    RAISE;
+END$body$, CASE WHEN f.is_of_shop THEN '
+    IF (on_shard BETWEEN 0 AND ecommerce_router.shards() - 1) IS NOT TRUE THEN
+        PERFORM ecommerce_router.check_shard(''on_shard'', on_shard);
+    END IF;' END,
+           CASE WHEN f.is_set THEN 'RETURN QUERY SELECT * FROM' WHEN f.result = 'void' THEN 'PERFORM' ELSE 'RETURN' END,
+           function_name, f.passed));
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION ecommerce_router.check_shards(shards integer, beyond bigint) RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     numbering record;
+    misplaced bigint;
 BEGIN
     IF shards = 0 THEN
         RAISE EXCEPTION 'server "ecommerce" has no partitions'
@@ -277,15 +369,23 @@ BEGIN
                   HINT = 'Create a server of this name with a partition for each shard.';
     END IF;
     FOR shard IN 0 .. shards - 1 LOOP
-        SELECT * INTO numbering FROM ecommerce_shards.numbering(shard);
+        SELECT * INTO numbering FROM ecommerce_router.numbering(shard);
         IF (numbering.shard, numbering.shards) IS DISTINCT FROM (shard::bigint, shards::bigint)
            OR shard > 0 AND numbering.next_id <= beyond THEN
             RAISE EXCEPTION 'a shard has the ids of another'
                 USING ERRCODE = '55000',
                       DETAIL = format('{"code": "wrong_ids", "shard": %s, "shards": %s, "ids_of_shard": %s, "ids_of_shards": %s, "next_id": %s}',
                                       shard, shards, numbering.shard, numbering.shards, numbering.next_id),
-                      HINT = format('Call ecommerce.ids_of_shard(%s, %s, %s) there, if it is the right one.', shard, shards,
-                                    CASE shard WHEN 0 THEN 0 ELSE beyond END);
+                      HINT = format('Name the shards in their order. Only a database that has never been a shard may become this one: call ecommerce.ids_of_shard(%s, %s, %s) there.',
+                                    shard, shards, CASE shard WHEN 0 THEN 0 ELSE beyond END);
+        END IF;
+        misplaced := ecommerce_router.misplaced_id(shard, shards, beyond);
+        IF misplaced IS NOT NULL THEN
+            RAISE EXCEPTION 'an id would be looked for on another shard'
+                USING ERRCODE = '55000',
+                      DETAIL = format('{"code": "misplaced_ids", "shard": %s, "shards": %s, "beyond": %s, "id": %s}',
+                                      shard, shards, beyond, misplaced),
+                      HINT = 'Give route() the number beyond which other shards than 0 give ids, and leave the number of shards as it was.';
         END IF;
     END LOOP;
 END
@@ -333,35 +433,19 @@ BEGIN
                     coalesce((SELECT string_agg('$' || place + 2, ', ' ORDER BY place)
                                 FROM generate_series(1, cardinality(names)) AS place), '') AS numbers,
                     'user_id' = ANY (names) AS has_user, ', ' || nullif(arguments, '') AS more_arguments
-               FROM ecommerce_shards.public_functions(0) ORDER BY name LOOP
+               FROM ecommerce_router.public_functions(0) ORDER BY name LOOP
         body := CASE WHEN f.has_user THEN $body$
 BEGIN
     RETURN ecommerce_router.NAME(ecommerce_router.shard_of(user_id), ARGUMENTS);
 END$body$ ELSE ecommerce_router.body_of(f.name) END;
 
-        -- Whoever asks here is who asks there.
         PERFORM ecommerce_router.make_function('ecommerce_shards', f.name,
             'on_shard integer, claims text' || coalesce(f.more_arguments, ''), f.result, 'plproxy', '',
             format('CLUSTER ''ecommerce''; RUN ON $1; ' ||
                    CASE WHEN f.is_set THEN 'SELECT answer.* FROM ecommerce.%I(%s) AS answer;'
                    ELSE 'SELECT ecommerce.%I(%s) FROM pg_catalog.set_config(''request.jwt.claims'', $2, true);' END,
                    f.name, f.numbers));
-        PERFORM ecommerce_router.make_function('ecommerce_router', f.name,
-            'on_shard integer' || coalesce(f.more_arguments, ''), f.result, 'plpgsql', calling,
-            format($body$
-DECLARE
-    error_message text;
-    error_detail text;
-    error_hint text;
-BEGIN
-    %s ecommerce_shards.%I(on_shard, current_setting('request.jwt.claims', true)%s);
-EXCEPTION WHEN OTHERS OR query_canceled THEN
-    GET STACKED DIAGNOSTICS error_message = MESSAGE_TEXT, error_detail = PG_EXCEPTION_DETAIL,
-                            error_hint = PG_EXCEPTION_HINT;
-    PERFORM ecommerce_router.raise_again(on_shard, SQLSTATE, error_message, error_detail, error_hint);
-    RAISE;
-END$body$, CASE WHEN f.is_set THEN 'RETURN QUERY SELECT * FROM' WHEN f.result = 'void' THEN 'PERFORM' ELSE 'RETURN' END,
-                   f.name, f.passed));
+        PERFORM ecommerce_router.make_caller(f.name);
         IF body IS NOT NULL THEN
             body := replace(replace(body, 'NAME', quote_ident(f.name)), ', ARGUMENTS', f.passed);
             IF f.result = 'void' THEN
@@ -377,10 +461,29 @@ END
 $function$;
 COMMENT ON FUNCTION ecommerce_router.route IS
 'Makes the functions of schema ecommerce, as the shards have them, and returns how many there are. '
-'Every shard must be there, and have its ids. beyond: up to this, all ids are on shard 0, a shop that '
+'Every shard must be there, and have its ids and no others. beyond: up to this, all ids are on shard 0, a shop that '
 'was there before; null: as it was, at first 0. Safe to repeat.';
 
 -- Stock from one shard to another
+
+-- The shards are part of the reference that each of them records, so no half of one transfer is
+-- ever taken for that of another.
+
+CREATE OR REPLACE FUNCTION ecommerce_shards.transfers_among(on_shard integer, wanted text[]) RETURNS text[]
+    LANGUAGE plproxy
+AS $plproxy$
+    CLUSTER 'ecommerce';
+    RUN ON on_shard;
+    SELECT array_agg(reference::text) FROM ecommerce.stock_transfers WHERE reference = ANY (wanted);
+$plproxy$;
+
+CREATE OR REPLACE FUNCTION ecommerce_shards.has_product(on_shard integer, product_id bigint) RETURNS boolean
+    LANGUAGE plproxy
+AS $plproxy$
+    CLUSTER 'ecommerce';
+    RUN ON on_shard;
+    SELECT EXISTS (SELECT FROM ecommerce.products WHERE id = product_id);
+$plproxy$;
 
 CREATE OR REPLACE FUNCTION ecommerce_router.move_stock(
     reference text,
@@ -393,48 +496,99 @@ CREATE OR REPLACE FUNCTION ecommerce_router.move_stock(
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    shards constant integer := ecommerce_router.shards();
+    recorded constant text := format('%s>%s %s', from_shard, to_shard, reference);
+    shard integer;
+    used text[];
 BEGIN
-    PERFORM ecommerce_router.transfer_stock(from_shard, reference, product_id, quantity, from_bucket => bucket);
-    PERFORM ecommerce_router.transfer_stock(to_shard, reference, product_id, quantity, to_bucket => bucket);
+    PERFORM ecommerce_router.refuse_null(argument)
+       FROM (VALUES ('reference', reference IS NULL), ('product_id', product_id IS NULL), ('quantity', quantity IS NULL),
+                    ('bucket', bucket IS NULL)) AS given (argument, is_null) WHERE is_null;
+    PERFORM ecommerce_router.check_shard('from_shard', from_shard);
+    PERFORM ecommerce_router.check_shard('to_shard', to_shard);
+    IF from_shard = to_shard THEN
+        PERFORM ecommerce_router.refuse_argument('to_shard', 'another shard than from_shard');
+    ELSIF reference !~ '\S' OR length(reference) > 240 THEN
+        PERFORM ecommerce_router.refuse_argument('reference', '1 to 240 characters that are not all blank');
+    END IF;
+
+    -- What has left may arrive. Else nothing leaves that could not, or has its reference from another.
+    PERFORM pg_advisory_xact_lock(hashtextextended('ecommerce_router.move_stock ' || reference, 0));
+    FOR n IN 0 .. shards - 1 LOOP
+        shard := (from_shard + n) % shards;
+        used := ecommerce_router.transfers_among(shard,
+            ARRAY (SELECT format('%s>%s %s', shard, other, reference) FROM generate_series(0, shards - 1) AS other));
+        EXIT WHEN recorded = ANY (used);
+        IF used IS NOT NULL THEN
+            RAISE EXCEPTION 'reference was used for another transfer'
+                USING ERRCODE = 'PT422',
+                      DETAIL = format('{"code": "transfer_reference_reused", "argument": "%s"}',
+                                      CASE shard WHEN from_shard THEN 'to_shard' ELSE 'from_shard' END),
+                      HINT = 'Repeat a transfer with the arguments it had, or use a new reference for a new one.';
+        END IF;
+    END LOOP;
+    IF used IS NULL AND NOT ecommerce_router.has_product(to_shard, product_id) THEN
+        RAISE EXCEPTION 'product does not exist'
+            USING ERRCODE = 'PT404',
+                  DETAIL = format('{"code": "product_not_found", "product_ids": [%s]}', product_id),
+                  HINT = 'Put the product into the catalogue first.';
+    END IF;
+
+    PERFORM ecommerce_router.transfer_stock(from_shard, recorded, product_id, quantity, from_bucket => bucket);
+    PERFORM ecommerce_router.transfer_stock(to_shard, recorded, product_id, quantity, to_bucket => bucket);
 END
 $function$;
 COMMENT ON FUNCTION ecommerce_router.move_stock IS
 'Takes units out of the stock of one shard and puts them into that of another. Each of the two '
-'happens once for a reference, however often this is called: after an error, repeat it with the '
-'same arguments until it succeeds.';
+'happens once for a reference and the two shards, however often this is called: after an error, '
+'repeat it with the same arguments until it succeeds. A reference that was used between other '
+'shards is refused. All shards have to be there before units leave, then these two.';
 
 CREATE OR REPLACE FUNCTION ecommerce_shards.half_transfers(on_shard integer) RETURNS TABLE (
     reference text,
     product_id bigint,
-    quantity integer
+    quantity integer,
+    has_left boolean
 )
     LANGUAGE plproxy
 AS $plproxy$
     CLUSTER 'ecommerce';
     RUN ON on_shard;
-    SELECT t.reference::text AS reference, t.product_id, t.quantity
+    SELECT t.reference::text AS reference, t.product_id, t.quantity, to_bucket IS NULL AS has_left
       FROM ecommerce.stock_transfers AS t WHERE (from_bucket IS NULL) <> (to_bucket IS NULL);
 $plproxy$;
 
 CREATE OR REPLACE FUNCTION ecommerce_router.stock_in_transit() RETURNS TABLE (
     reference text,
     product_id bigint,
-    quantity integer
+    quantity integer,
+    from_shard integer,
+    to_shard integer
 )
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
     RETURN QUERY
-        SELECT half.reference, min(half.product_id), min(half.quantity)
+        SELECT coalesce(part[3], half.reference), min(half.product_id), min(half.quantity),
+               part[1]::integer, part[2]::integer
           FROM generate_series(0, ecommerce_router.shards() - 1) AS shard,
-               LATERAL ecommerce_shards.half_transfers(shard) AS half
-         GROUP BY half.reference HAVING count(*) = 1
+               LATERAL ecommerce_router.half_transfers(shard) AS half,
+               LATERAL regexp_match(half.reference, '^(\d{1,4})>(\d{1,4}) (.*)$') AS part
+         GROUP BY half.reference, part
+        HAVING count(*) FILTER (WHERE has_left) > count(*) FILTER (WHERE NOT has_left)
          ORDER BY half.reference;
 END
 $function$;
 COMMENT ON FUNCTION ecommerce_router.stock_in_transit IS
-'What has left one shard and not arrived at another: repeat move_stock() for these references.';
+'What has left one shard and not arrived at another: repeat move_stock() with these arguments. '
+'Without shards: a transfer that was made by transfer_stock().';
+
+DO $do$ BEGIN
+    PERFORM ecommerce_router.make_caller(proname)
+       FROM pg_proc WHERE pronamespace = 'ecommerce_shards'::regnamespace AND NOT 'claims' = ANY (proargnames);
+END $do$;
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce_router, ecommerce_shards FROM PUBLIC;
 COMMIT;

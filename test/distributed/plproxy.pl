@@ -58,6 +58,27 @@ sub connect_router
 	return;
 }
 
+# The error of a call at the router: SQLSTATE, message, DETAIL and HINT, a line each.
+sub error_of
+{
+	my ($call, $database) = @_;
+
+	return $router->safe_psql(
+		$database // 'postgres', qq{
+		CREATE OR REPLACE FUNCTION pg_temp.error_of() RETURNS text LANGUAGE plpgsql AS \$\$
+		DECLARE
+			detail text;
+			hint text;
+		BEGIN
+			PERFORM $call;
+			RETURN 'none';
+		EXCEPTION WHEN OTHERS THEN
+			GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+			RETURN concat_ws(E'\\n', SQLSTATE, SQLERRM, detail, hint);
+		END \$\$;
+		SELECT pg_temp.error_of()});
+}
+
 $_->safe_psql('postgres', 'CREATE ROLE shop; CREATE ROLE app LOGIN') foreach $router, @shards;
 cmp_ok((run_examples('Setting it up'))[-2], '>', 40, 'the functions are made');
 is($shards[0]->safe_psql('postgres', q{
@@ -78,14 +99,18 @@ connect_router(0, 1);
 # Shard 0 was a shop before, with ids of every remainder.
 $shards[0]->safe_psql(
 	'postgres', q{
+	SELECT ecommerce.ids_of_shard(0, 1);
 	INSERT INTO ecommerce.users (id, name, shipping_address) VALUES (7, 'Blaise', '7 Rue Neuve'), (8, 'Pierre', '8 Rue Neuve');
 	INSERT INTO ecommerce.products (name, price) VALUES ('Book', 5);
 	SELECT ecommerce.receive_stock('{2}', '{100}');
-	SELECT ecommerce.ids_of_shard(0, 1);
 	SELECT ecommerce.add_to_cart(7, 2), ecommerce.place_order(7), ecommerce.add_to_cart(8, 2), ecommerce.place_order(8), ecommerce.add_to_cart(7, 2), ecommerce.place_order(7);
 	SELECT ecommerce.ids_of_shard(0, 2)});
-is(sqlstate($router, "SELECT ecommerce_router.route($beyond)"), '55000', 'shards whose ids are among the old ones are refused');
+like(error_of('ecommerce_router.route()'), qr/\A55000\nan id would be looked for on another shard\n\{"code": "misplaced_ids", "shard": 0, .*"beyond": 0, "id": 3\}/,
+	'a shop that was there is not forgotten');
+like(error_of("ecommerce_router.route($beyond)"), qr/\A55000\n.*\n\{"code": "wrong_ids", "shard": 1,/, 'shards whose ids are among the old ones are refused');
 $shards[1]->safe_psql('postgres', "SELECT ecommerce.ids_of_shard(1, 2, beyond => $beyond)");
+like(error_of("ecommerce_router.route($beyond)"), qr/\A55000\n.*\n\{"code": "misplaced_ids", "shard": 1, .*"id": 1\}/, 'and a user who has one');
+$shards[1]->safe_psql('postgres', 'DELETE FROM ecommerce.users');
 $router->safe_psql('postgres', "SELECT ecommerce_router.route($beyond); SELECT ecommerce_router.route()");
 foreach my $user (7, 8)
 {
@@ -114,7 +139,7 @@ my $shop = {
 		my ($statements) = @_;
 		my $printed = $shards[0]->safe_psql('postgres', $statements);
 
-		$shards[0]->wait_for_catchup('catalogue');
+		$shards[0]->wait_for_catchup('catalogue_1');
 		return $printed;
 	},
 	receive => sub {
@@ -124,27 +149,6 @@ my $shop = {
 		return $units * @shards;
 	},
 };
-
-# The error of a call at the router: SQLSTATE, message, DETAIL and HINT, a line each.
-sub error_of
-{
-	my ($call) = @_;
-
-	return $router->safe_psql(
-		'postgres', qq{
-		CREATE OR REPLACE FUNCTION pg_temp.error_of() RETURNS text LANGUAGE plpgsql AS \$\$
-		DECLARE
-			detail text;
-			hint text;
-		BEGIN
-			PERFORM $call;
-			RETURN 'none';
-		EXCEPTION WHEN OTHERS THEN
-			GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-			RETURN concat_ws(E'\\n', SQLSTATE, SQLERRM, detail, hint);
-		END \$\$;
-		SELECT pg_temp.error_of()});
-}
 
 sub units_of
 {
@@ -171,6 +175,7 @@ run_examples('Stock between shards');
 	like(error_of("ecommerce.merge_carts($here, $there)"),
 		qr/\A0A000\ncarts are on different shards\n\{"code": "different_shards", "from_user_id": $here, "into_user_id": $there\}/,
 		'carts of two shards are not merged');
+	like(error_of("ecommerce.merge_carts($_)"), qr/\A22004\n.*\n\{"code": "null_argument", "argument": /, 'nor that of nobody') foreach "NULL, $there", "$here, NULL";
 	like(error_of("ecommerce.merge_carts($here, $here)"), qr/\A22023\n/, 'what a shard refuses is its own');
 }
 
@@ -179,13 +184,26 @@ run_examples('Stock between shards');
 {
 	my $product = $shop->{catalogue}->("INSERT INTO ecommerce.products (name, price) VALUES ('Moving', 1) RETURNING id");
 	my $move = "ecommerce_router.move_stock('to shard 1', $product, 30, 0, 1)";
+	my ($holder, $mover);
 	my ($even, $odd) = sort { $a % 2 <=> $b % 2 } map { $shop->{add_user}->() } 0, 1;
 	my $down = qr/\A08006\nshard is not available\n\{"code": "shard_unavailable", "shard": 1\}\nWhat was asked may have been done or not/;
 
 	$shop->{receive}->($product, 100);
 	$router->safe_psql('postgres', "SELECT ecommerce.set_profile($_, 'Ada', NULL, '1 Main Street'), ecommerce.add_to_cart($_, $product, 1)")
 	  foreach $even, $odd;
+
+	# It is killed while what has left waits to come in.
+	$holder = Shop::Client->new($shards[1]);
+	$mover = Shop::Client->new($router);
+	$holder->tell('BEGIN; LOCK TABLE ecommerce.stock_levels IN EXCLUSIVE MODE');
+	$holder->answer;
+	$mover->tell("SELECT $move");
+	$shards[1]->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND relation = 'ecommerce.stock_levels'::regclass})
+	  or die 'no transfer waits';
 	$shards[1]->stop('immediate');
+	like($mover->answer, qr/^ERROR:  08006$/m, 'a shard is killed when stock is to come in');
+	$mover->quit;
+	$holder->quit;
 
 	like(error_of("ecommerce.place_order($odd)"), $down, 'a shard that is down has a code of its own');
 	is($router->safe_psql('postgres', "SELECT ecommerce.place_order($even, 'k') -> 'order_amount'"), '1.00',
@@ -193,16 +211,20 @@ run_examples('Stock between shards');
 	is($router->safe_psql('postgres', 'SELECT count(*) FROM generate_series(1, 20) AS n WHERE jsonb_array_length(ecommerce.take_order_events(n)) > 0'),
 		20, 'and its events are delivered');
 	like(error_of('FROM ecommerce.order_integrity()'), $down, 'what needs all shards says so');
-	like(error_of($move), $down, 'stock cannot get there');
 	is($shards[0]->safe_psql('postgres', "SELECT quantity FROM ecommerce.stock_levels WHERE product_id = $product"),
-		69, 'but has left');
+		69, 'stock has left for it');
+	like(error_of("ecommerce_router.move_stock('another', $product, 30, 0, 1)"), $down, 'no more leaves');
+	like(error_of('FROM ecommerce_router.stock_in_transit()'), $down, 'what is on its way is not known');
+	like(error_of("ecommerce_router.route($beyond)"), $down, 'and the functions are not made');
+	is($shards[0]->safe_psql('postgres', "SELECT quantity FROM ecommerce.stock_levels WHERE product_id = $product"),
+		69, 'none has left');
 	like(error_of($move), $down, 'and still not');
 	is($shards[0]->safe_psql('postgres', "SELECT quantity FROM ecommerce.stock_levels WHERE product_id = $product"),
 		69, 'and leaves once');
 
 	$shards[1]->start;
 	is($router->safe_psql('postgres', 'SELECT * FROM ecommerce_router.stock_in_transit()'),
-		"to shard 1|$product|30", 'it is on its way');
+		"to shard 1|$product|30|0|1", 'it is on its way');
 	is(error_of($move), 'none', 'it gets there when the shard is back');
 	is(units_of($product), '69 130', 'as much as has left');
 	is($router->safe_psql('postgres', 'SELECT * FROM ecommerce_router.stock_in_transit()'), '', 'and nothing is on its way');
@@ -215,7 +237,7 @@ run_examples('Stock between shards');
 		'its customers order');
 
 	# A shard that forgets what has left sends it twice.
-	$shards[0]->safe_psql('postgres', q{DELETE FROM ecommerce.stock_transfers WHERE reference = 'to shard 1'});
+	$shards[0]->safe_psql('postgres', q{DELETE FROM ecommerce.stock_transfers WHERE reference = '0>1 to shard 1'});
 	is(error_of($move), 'none', 'without the record of what has left');
 	is(units_of($product), '39 129', 'units are lost, and that is seen');
 	$router->safe_psql('postgres', "SELECT ecommerce_router.receive_stock(0, '{$product}', '{30}')");
@@ -348,5 +370,138 @@ foreach my $shard (@shards)
 is(sqlstate($router, 'SELECT ecommerce.cart_json(8)', role => 'customer'), 'PT401', 'and whom a token names');
 is(sqlstate($router, q{SET request.jwt.claims = '{"user_id": 8}'; SELECT ecommerce.cart_json(7)}, role => 'customer'), '42501', 'for another user');
 is(sqlstate($router, q{SET request.jwt.claims = '{"user_id": 8}'; SELECT ecommerce.cart_json(8)}, role => 'customer'), '', 'or for the own');
+
+# A third shard. The shop of two that it is put to is not asked to number its customers anew.
+{
+	my @places = map { sprintf q{p%d '%s dbname=shop_%1$d'}, $_, $shards[0]->connstr =~ s/'//gr } 0 .. 2;
+	my $on = sub { my ($shard, $statements) = @_; return $shards[0]->safe_psql("shop_$shard", $statements); };
+	my $error = sub { my ($call) = @_; return error_of($call, 'three'); };
+	my $units = sub { return join ' ', map { $on->($_, 'SELECT coalesce(sum(quantity), 0) FROM ecommerce.stock_levels') } 0 .. 2 };
+	my $make = sub {
+		my ($shards) = @_;
+
+		foreach my $shard (0 .. $shards - 1)
+		{
+			$shards[0]->safe_psql('postgres', "DROP DATABASE IF EXISTS shop_$shard WITH (FORCE)");
+			$shards[0]->safe_psql('postgres', "CREATE DATABASE shop_$shard");
+			$on->($shard, "CREATE EXTENSION ecommerce; SELECT ecommerce.migrate(owner => 'shop'), ecommerce.ids_of_shard($shard, $shards);
+				INSERT INTO ecommerce.products (id, name, price) VALUES (3, 'Pencil', 1); SELECT ecommerce.receive_stock('{3}', '{100}')");
+		}
+	};
+
+	$router->safe_psql('postgres', 'CREATE DATABASE three');
+	$make->(2);
+	$router->safe_psql('three', "CREATE EXTENSION plproxy; CREATE SERVER ecommerce FOREIGN DATA WRAPPER plproxy OPTIONS (modular_mapping '1', $places[0], $places[1]); CREATE USER MAPPING FOR PUBLIC SERVER ecommerce");
+	run_log([ 'psql', '-XAqd', $router->connstr('three'), '-f', "$sharedir/extension/ecommerce_plproxy.sql" ]);
+	$router->safe_psql('three', 'SELECT ecommerce_router.route()');
+	$on->($_, q{INSERT INTO ecommerce.users (name, email) SELECT n, n || '@example.com' FROM generate_series(1, 3) AS n}) foreach 0, 1;
+	is($router->safe_psql('three', q{SELECT string_agg(ecommerce.profile_json(id) ->> 'name', ' ' ORDER BY id) FROM generate_series(1, 6) AS id}),
+		'1 1 2 2 3 3', 'a shop of two shards');
+
+	$shards[0]->safe_psql('postgres', 'CREATE DATABASE shop_2');
+	$on->(2, q{CREATE EXTENSION ecommerce; SELECT ecommerce.migrate(owner => 'shop'), ecommerce.ids_of_shard(2, 3)});
+	$router->safe_psql('three', "ALTER SERVER ecommerce OPTIONS (ADD $places[2])");
+	like($error->('ecommerce_router.route()'), qr/\A55000\n.*\n\{"code": "wrong_ids", "shard": 0, /, 'gets no third');
+	$on->($_, "DO \$\$ BEGIN PERFORM ecommerce.ids_of_shard($_, 3); EXCEPTION WHEN object_not_in_prerequisite_state THEN END \$\$") foreach 0, 1;
+	like($error->('ecommerce_router.route()'), qr/\A55000\n.*\n\{"code": "wrong_ids", "shard": 0, /, 'whoever tries');
+
+	# Broken: as if ids_of_shard() had not refused.
+	$on->($_, join '; ', map { "ALTER SEQUENCE ecommerce.${_}_id_seq INCREMENT BY 3 RESTART WITH 9" } qw(users orders)) foreach 0;
+	$on->($_, join '; ', map { "ALTER SEQUENCE ecommerce.${_}_id_seq INCREMENT BY 3 RESTART WITH 10" } qw(users orders)) foreach 1;
+	like($error->('ecommerce_router.route()'), qr/\A55000\n.*\n\{"code": "misplaced_ids", "shard": 0, "shards": 3, "beyond": 0, "id": 2\}/,
+		'shards that were numbered anew are seen by their customers');
+
+	# Stock between three.
+	$make->(3);
+	is($error->('ecommerce_router.route()'), 'none', 'a shop of three shards');
+	foreach my $case (
+		[ q{'a', 3, 10, 0, 0}, '22023', 'argument_out_of_range', 'to_shard' ],
+		[ q{'a', 3, 10, 0, 3}, '22023', 'argument_out_of_range', 'to_shard' ],
+		[ q{'a', 3, 10, -1, 1}, '22023', 'argument_out_of_range', 'from_shard' ],
+		[ q{'a', 3, 0, 0, 1}, '22023', 'argument_out_of_range', 'quantity' ],
+		[ q{' ', 3, 10, 0, 1}, '22023', 'argument_out_of_range', 'reference' ],
+		[ q{repeat('x', 241), 3, 10, 0, 1}, '22023', 'argument_out_of_range', 'reference' ],
+		[ q{NULL, 3, 10, 0, 1}, '22004', 'null_argument', 'reference' ],
+		[ q{'a', NULL, 10, 0, 1}, '22004', 'null_argument', 'product_id' ],
+		[ q{'a', 3, NULL, 0, 1}, '22004', 'null_argument', 'quantity' ],
+		[ q{'a', 3, 10, NULL, 1}, '22004', 'null_argument', 'from_shard' ],
+		[ q{'a', 3, 10, 0, NULL}, '22004', 'null_argument', 'to_shard' ],
+		[ q{'a', 3, 10, 0, 1, NULL}, '22004', 'null_argument', 'bucket' ])
+	{
+		my ($arguments, $state, $code, $argument) = @$case;
+
+		like($error->("ecommerce_router.move_stock($arguments)"), qr/\A$state\n.*\n\{"code": "$code", "argument": "$argument"/, "move_stock($arguments) is refused");
+	}
+	$on->(2, 'DELETE FROM ecommerce.stock_levels; DELETE FROM ecommerce.products');
+	like($error->(q{ecommerce_router.move_stock('a', 3, 10, 0, 2)}), qr/\APT404\n.*\n\{"code": "product_not_found", "product_ids": \[3\]\}/, 'so is a product that is not there');
+	is($units->(), '100 100 0', 'nothing has left');
+	$on->(2, q{INSERT INTO ecommerce.products (id, name, price) VALUES (3, 'Pencil', 1); SELECT ecommerce.receive_stock('{3}', '{100}')});
+	foreach my $shard (-2, 3, 9)
+	{
+		like($error->("ecommerce_router.receive_stock($shard, '{3}', '{1}')"), qr/\A22023\n.*\n\{"code": "argument_out_of_range", "argument": "on_shard", "accepted": "from 0 to 2"\}/, "there is no shard $shard");
+	}
+	like($error->(q{ecommerce_router.receive_stock(NULL, '{3}', '{1}')}), qr/\A22004\n.*\n\{"code": "null_argument", "argument": "on_shard"\}/, 'nor one without a number');
+	is($units->(), '100 100 100', 'nothing has come');
+
+	is($error->(q{ecommerce_router.move_stock('b', 3, 10, 0, 1)}), 'none', 'units move') foreach 1, 2;
+	foreach my $case ([ '0, 2', 'to_shard' ], [ '2, 1', 'from_shard' ], [ '1, 0', 'from_shard' ], [ '1, 2', 'from_shard' ])
+	{
+		my ($between, $argument) = @$case;
+
+		like($error->("ecommerce_router.move_stock('b', 3, 10, $between)"),
+			qr/\APT422\nreference was used for another transfer\n\{"code": "transfer_reference_reused", "argument": "$argument"\}\nRepeat a transfer/,
+			"under one reference not from $between, too");
+	}
+	like($error->("ecommerce_router.move_stock('b', 3, 11, 0, 1)"), qr/\APT422\n.*\n.*"argument": "quantity"/, 'nor more');
+	is($units->(), '90 110 100', 'they move once');
+
+	# Two at once, from different shards: one, which the other sees.
+	{
+		my @movers = map { Shop::Client->new($router, database => 'three') } 0, 1;
+		my @answers;
+
+		$movers[0]->ask(q{BEGIN; SELECT ecommerce_router.move_stock('c', 3, 10, 0, 1)});
+		$movers[1]->tell(q{SELECT ecommerce_router.move_stock('c', 3, 10, 2, 1)});
+		$router->poll_query_until('three', q{SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'}) or die 'nobody waits';
+		$movers[0]->ask('COMMIT');
+		like($movers[1]->answer, qr/ERROR:  PT422/, 'of two at once the second is refused');
+		$_->quit foreach @movers;
+		is($units->(), '80 120 100', 'and one has moved');
+
+		# Routers that do not know of each other: none is lost.
+		$router->safe_psql('three', q{SELECT ecommerce_router.transfer_stock(2, '2>1 d', 3, 10, from_bucket => 0), ecommerce_router.transfer_stock(0, '0>1 d', 3, 10, from_bucket => 0)});
+		is($router->safe_psql('three', 'SELECT * FROM ecommerce_router.stock_in_transit()'), "d|3|10|0|1\nd|3|10|2|1", 'two that have left at once');
+		is($error->("ecommerce_router.move_stock('d', 3, 10, $_, 1)"), 'none', "what has left $_ arrives") foreach 2, 0;
+		is($units->(), '70 140 90', 'each of both');
+		is($router->safe_psql('three', 'SELECT * FROM ecommerce_router.stock_in_transit()'), '', 'and none is on its way');
+	}
+
+	# Broken: halves that do not know the other shard.
+	$router->safe_psql('three', q{
+		CREATE OR REPLACE FUNCTION ecommerce_router.move_stock(reference text, product_id bigint, quantity integer, from_shard integer, to_shard integer, bucket bigint DEFAULT 0)
+		RETURNS void LANGUAGE sql BEGIN ATOMIC
+			SELECT ecommerce_router.transfer_stock(from_shard, reference, product_id, quantity, from_bucket => bucket);
+			SELECT ecommerce_router.transfer_stock(to_shard, reference, product_id, quantity, to_bucket => bucket);
+		END});
+	$router->safe_psql('three', q{SELECT ecommerce_router.move_stock('e', 3, 10, 0, 1), ecommerce_router.move_stock('e', 3, 10, 2, 1)});
+	is($units->(), '60 150 80', 'units are lost, and that is seen');
+
+	# Who may not read transfers there may not here, and is told as there.
+	$router->safe_psql('three', q{
+		CREATE ROLE nobody LOGIN;
+		GRANT USAGE ON SCHEMA ecommerce_router, ecommerce_shards TO nobody;
+		GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ecommerce_router, ecommerce_shards TO nobody;
+		GRANT USAGE ON FOREIGN SERVER ecommerce TO nobody});
+	$shards[0]->safe_psql('postgres', 'CREATE ROLE nobody LOGIN');
+	$router->psql('three', 'SELECT ecommerce_router.stock_in_transit()', stderr => \my $refusal, extra_params => [ '-U', 'nobody' ]);
+	like($refusal, qr/ERROR:  permission denied for /, 'a refusal is the one of the shard, also of what the router asks');
+
+	# The copy of a catalogue in the server of the catalogue.
+	$on->(0, q{CREATE PUBLICATION catalogue FOR TABLE ecommerce.categories; INSERT INTO ecommerce.categories (name) VALUES ('Pencils');
+		SELECT pg_create_logical_replication_slot('catalogue_of_1', 'pgoutput')});
+	$on->(1, sprintf q{CREATE SUBSCRIPTION catalogue_of_1 CONNECTION '%s dbname=shop_0' PUBLICATION catalogue WITH (create_slot = false)}, $shards[0]->connstr =~ s/'//gr);
+	ok($shards[0]->poll_query_until('shop_1', 'SELECT count(*) = 1 FROM ecommerce.categories'), 'a catalogue is copied within a server');
+	$on->(1, 'DROP SUBSCRIPTION catalogue_of_1');
+}
 
 done_testing();

@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 BEGIN;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION ecommerce;
-SELECT plan(330);
+SELECT plan(334);
 
 -- The error that a command ends with, undone; no row when it ends with none.
 CREATE FUNCTION pg_temp.error_of(command text)
@@ -225,6 +225,16 @@ INSERT INTO conditions (state, message, detail, call) VALUES
     ('22023', 'argument is out of range',
      '{"code": "argument_out_of_range", "argument": "shard", "accepted": "below shards"}',
      'SELECT ecommerce.ids_of_shard(2, 2)'),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "shards", "accepted": "1024 or less"}',
+     'SELECT ecommerce.ids_of_shard(2, 1025)'),
+    ('22023', 'argument is out of range',
+     '{"code": "argument_out_of_range", "argument": "beyond", "accepted": "from 0 to 281474976710656"}',
+     'SELECT ecommerce.ids_of_shard(0, 2, -1)'),
+    ('55000', 'database has given ids of another shard', '{"code": "shard_has_ids", "shard": 0, "shards": 2}',
+     'SELECT ecommerce.ids_of_shard(0, 2); SELECT ecommerce.ids_of_shard(0, 3)'),
+    ('55000', 'database has given ids of another shard', '{"code": "shard_has_ids", "shard": 1, "shards": 3}',
+     'SELECT ecommerce.ids_of_shard(1, 3); SELECT ecommerce.ids_of_shard(0, 1)'),
     ('22004', 'argument must not be null', '{"code": "null_argument", "argument": "tills"}',
      'SELECT ecommerce.split_stock(11, NULL)'),
     ('22023', 'argument is out of range',
@@ -907,7 +917,7 @@ SELECT bag_eq(
       UNION VALUES ('40001', 'cart_changed'), ('40001', 'order_is_newer'), ('40001', 'return_is_newer'), ('40001', 'stock_is_locked'),
                    ('40001', 'promotion_exhausted'), ('23505', 'email_has_two_users'), ('42501', 'schema_of_another_owner'), ('0A000', 'no_encoding'),
                    ('55000', 'extension_not_updated'), ('42723', 'overloaded_function'), ('08006', 'shard_unavailable'), ('0A000', 'different_shards'),
-                   ('55000', 'wrong_ids'), ('55000', 'no_shards'), ('55000', 'no_router')$$,
+                   ('55000', 'wrong_ids'), ('55000', 'misplaced_ids'), ('55000', 'no_shards'), ('55000', 'no_router')$$,
     format($$SELECT unnest(regexp_split_to_array(cell[1], '[`, ]+')) AS state, code
              FROM regexp_matches(%L, '^\| `([A-Z\d`, ]{5,})` \| `([a-z_\d`, ]+)` \|', 'gn') AS cell,
                   unnest(regexp_split_to_array(cell[2], '[`, ]+')) AS code$$, :'page'),

@@ -30,14 +30,39 @@ SELECT nextval('ecommerce.orders_id_seq') AS next_order, nextval('ecommerce.user
 SELECT ecommerce.ids_of_shard(2, 3);
 SELECT nextval('ecommerce.orders_id_seq') AS next_order;
 
--- As another shard, of more, and again of one: always behind what was given, never back.
+-- Who has given ids as one shard does not become another: users would be looked for elsewhere.
 SELECT ecommerce.ids_of_shard(0, 4);
-SELECT nextval('ecommerce.orders_id_seq') AS next_order, nextval('ecommerce.users_id_seq') AS next_user,
-       nextval('ecommerce.tax_rates_id_seq') AS next_tax_rate;
-SELECT ecommerce.ids_of_shard(3, 4);
-SELECT nextval('ecommerce.orders_id_seq') AS next_order;
+SELECT ecommerce.ids_of_shard(2, 4);
+SELECT ecommerce.ids_of_shard(1, 3);
 SELECT ecommerce.ids_of_shard(0, 1);
 SELECT nextval('ecommerce.orders_id_seq') AS next_order;
+DROP SCHEMA ecommerce, ecommerce_api CASCADE;
+
+-- Neither does one with users that were brought, or with orders that are gone.
+CREATE EXTENSION ecommerce;
+SELECT ecommerce.migrate(owner => current_user);
+SELECT ecommerce.ids_of_shard(1, 2, 100);
+BEGIN;
+INSERT INTO ecommerce.users (id, name) VALUES (3, 'Brought');
+SELECT ecommerce.ids_of_shard(0, 2);
+ROLLBACK;
+SELECT nextval('ecommerce.orders_id_seq') AS next_order;
+SELECT ecommerce.ids_of_shard(1, 2);
+SELECT ecommerce.ids_of_shard(0, 2);
+DROP SCHEMA ecommerce, ecommerce_api CASCADE;
+
+-- As long as none was given it may become any, of more, and again of one, and is never taken back.
+CREATE EXTENSION ecommerce;
+SELECT ecommerce.migrate(owner => current_user);
+SELECT ecommerce.ids_of_shard(1, 2, 100);
+SELECT ecommerce.ids_of_shard(3, 4, 50);
+SELECT ecommerce.ids_of_shard(0, 4);
+TABLE sequences;
+SELECT ecommerce.ids_of_shard(0, 1);
+INSERT INTO ecommerce.users (name) VALUES ('Ada') RETURNING id;
+SELECT nextval('ecommerce.orders_id_seq') AS next_order;
+
+-- A shop that was one database becomes a shard, unless that is undone.
 BEGIN;
 SELECT ecommerce.ids_of_shard(7, 100);
 ROLLBACK;
@@ -55,8 +80,8 @@ SELECT ecommerce.ids_of_shard(1, 2);
 SELECT invariant, details FROM ecommerce.order_integrity();
 SELECT nextval('ecommerce.users_id_seq') AS next_user, nextval('ecommerce.products_id_seq') AS next_product;
 
--- A restore without sequences is told, also by the order that fails.
-SELECT setval('ecommerce.orders_id_seq', 5, false);
+-- A restore without sequences is told.
+SELECT setval('ecommerce.users_id_seq', 5, false);
 SELECT invariant, details FROM ecommerce.order_integrity();
 SELECT ecommerce.ids_of_shard(1, 2);
 SELECT invariant, details FROM ecommerce.order_integrity();
@@ -66,12 +91,12 @@ SELECT ecommerce.ids_of_shard(1, 2, beyond => 5000);
 SELECT nextval('ecommerce.orders_id_seq') AS next_order, nextval('ecommerce.users_id_seq') AS next_user;
 SELECT ecommerce.ids_of_shard(1, 2, beyond => 3000);
 SELECT nextval('ecommerce.orders_id_seq') AS next_order, nextval('ecommerce.users_id_seq') AS next_user;
-SELECT ecommerce.ids_of_shard(1, 2, 9223372036854775807);
 SELECT invariant, details FROM ecommerce.order_integrity();
 
--- Two shards never give the same: this is a copy of the other until then.
+-- Two shards never give the same: this is a copy of the other until then, which had no number.
 CREATE TEMPORARY TABLE given AS SELECT nextval('ecommerce.orders_id_seq') AS id FROM generate_series(1, 100);
 BEGIN;
+ALTER SEQUENCE ecommerce.users_id_seq INCREMENT BY 1;
 SELECT ecommerce.ids_of_shard(0, 2);
 CREATE TEMPORARY TABLE of_other AS SELECT nextval('ecommerce.orders_id_seq') AS id FROM generate_series(1, 100);
 SELECT count(*), count(DISTINCT id % 2) AS remainders FROM of_other;
@@ -82,6 +107,10 @@ ROLLBACK;
 SELECT ecommerce.ids_of_shard(2, 2);
 SELECT ecommerce.ids_of_shard(-1, 2);
 SELECT ecommerce.ids_of_shard(0, 0);
+SELECT ecommerce.ids_of_shard(0, 1025);
+SELECT ecommerce.ids_of_shard(0, 2, -1);
+SELECT ecommerce.ids_of_shard(1, 2, 281474976710657);
+SELECT ecommerce.ids_of_shard(1, 2, 9223372036854775800);
 SELECT ecommerce.ids_of_shard(NULL, 2);
 SELECT ecommerce.ids_of_shard(0, NULL);
 SELECT ecommerce.ids_of_shard(0, 1, NULL);

@@ -108,7 +108,7 @@ my %calls_of_owner = (
 	'revoke_api' => q{ecommerce.revoke_api('visitor', 'customer', 'helper')},
 	'import_orders' => q{ecommerce.import_orders('[]')},
 	'archive_orders' => q{ecommerce.archive_orders('-infinity')},
-	'ids_of_shard' => 'ecommerce.ids_of_shard(%1$d %% 2, 2)',
+	'ids_of_shard' => 'ecommerce.ids_of_shard(0, 2)',
 	'migrate' => 'ecommerce.migrate()',
 	'set_owner' => q{ecommerce.set_owner((ARRAY['shop', 'heir'])[1 + %1$d %% 2])});
 

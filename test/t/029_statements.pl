@@ -39,6 +39,7 @@ my %of_all = (
 	'desk.c:select_by_number' => 'staff have the number, not the customer',
 	'desk.c:select_queue' => 'the orders of the shop',
 	'expire_unpaid_orders.c:find_due_orders' => 'a batch',
+	'ids_of_shard.c:select_other_numbering' => 'once for a database, which is not distributed then',
 	'ids_of_shard.c:select_restarts' => 'once for a database, which is not distributed then',
 	'import_orders.c:select_numbered' => 'numbers are unique among all customers',
 	'import_orders.c:count_out_of_sequence' => 'once for an import',
