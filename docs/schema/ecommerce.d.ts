@@ -261,6 +261,10 @@ export type ErrorDetail =
           argument: string;
       }
     | {
+          code: 'transfer_reference_reused';
+          argument: string;
+      }
+    | {
           code: 'payment_reference_reused';
           order_id?: number;
           argument: string;
@@ -414,6 +418,41 @@ export type ErrorDetail =
       }
     | {
           code: 'no_citus';
+      }
+    | {
+          code: 'shard_unavailable';
+          shard: number;
+      }
+    | {
+          code: 'different_shards';
+          from_user_id: number;
+          into_user_id: number;
+      }
+    | {
+          code: 'no_shards';
+      }
+    | {
+          code: 'no_router';
+      }
+    | {
+          code: 'wrong_ids';
+          shard: number;
+          shards: number;
+          ids_of_shard: number;
+          ids_of_shards: number;
+          next_id: number;
+      }
+    | {
+          code: 'misplaced_ids';
+          shard: number;
+          shards: number;
+          beyond: number;
+          id: number;
+      }
+    | {
+          code: 'shard_has_ids';
+          shard: number;
+          shards: number;
       }
     | {
           code: 'may_not_create';
