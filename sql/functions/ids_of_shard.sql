@@ -17,6 +17,7 @@ COMMENT ON FUNCTION ecommerce.ids_of_shard IS
 'number, and the shop its number of shards. ids_of_shard(0, 1) is a shop in one database. '
 'Waits for transactions that have taken ids, and keeps others from taking any until this one ends. '
 'Safe to repeat. For the owner.
-Errors: 22004 for a null; 22023 for a shard below 0 or not below shards, shards not from 1 to 1024, '
-'or beyond not from 0 to 2^48; 42501 for other roles; 55000 for a database that has given ids of '
-'another shard, and before migrate(). After 40001, 40P01, 55P03 or a lost connection, repeat.';
+Errors: 22004 for a null; 22023 for a shard below 0 or not below shards, shards not from 1 to '
+'1024, or beyond not from 0 to 2^48; 42501 for other roles; 55000 for a database that has given '
+'ids of another shard, and before migrate(). After 40001, 40P01, 55P03 or a lost connection, '
+'repeat.';
