@@ -281,9 +281,9 @@ run_migration(int version)
 static void
 keep_partitions(void)
 {
-	if (SPI_execute("SELECT format('CREATE TRIGGER %I BEFORE TRUNCATE ON %s"
-					" FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history()',"
-					"              kept.tgname, part.relid)"
+	if (SPI_execute("SELECT 'CREATE TRIGGER ' || quote_ident(kept.tgname)"
+					"       || ' BEFORE TRUNCATE ON ' || part.relid"
+					"       || ' FOR EACH STATEMENT EXECUTE FUNCTION ecommerce.keep_history()'"
 					"  FROM pg_trigger AS kept, pg_partition_tree(kept.tgrelid) AS part"
 					" WHERE kept.tgfoid = 'ecommerce.keep_history'::regproc"
 					"   AND kept.tgtype & 32 <> 0 AND part.level > 0"
