@@ -15,7 +15,6 @@
 #include "lib/stringinfo.h"
 
 #include "access.h"
-#include "errors.h"
 #include "jsonb_writer.h"
 #include "stock.h"
 
@@ -35,10 +34,8 @@ PG_FUNCTION_INFO_V1(receive_stock);
 
 static Jsonb *receive(StockUnits *units, int count);
 static void lock_products(StockUnits *units, int count);
-pg_noreturn static void refuse_unknown_products(const StockUnits *units,
-												int count,
-												SPITupleTable *products,
-												uint64 nproducts);
+static char *unknown_ids(const StockUnits *units, int count,
+						 SPITupleTable *products, uint64 nproducts);
 static Jsonb *stock_to_jsonb(const StockUnits *units, int count,
 							 MemoryContext context);
 
@@ -75,12 +72,13 @@ lock_products(StockUnits *units, int count)
 									FRESH_SNAPSHOT);
 
 	if (nproducts != (uint64) count)
-		refuse_unknown_products(units, count, SPI_tuptable, nproducts);
+		refuse_unknown_products(unknown_ids(units, count, SPI_tuptable,
+											nproducts));
 }
 
-static void
-refuse_unknown_products(const StockUnits *units, int count,
-						SPITupleTable *products, uint64 nproducts)
+static char *
+unknown_ids(const StockUnits *units, int count, SPITupleTable *products,
+			uint64 nproducts)
 {
 	StringInfoData unknown;
 	uint64		next = 0;
@@ -100,12 +98,7 @@ refuse_unknown_products(const StockUnits *units, int count,
 							 unknown.len > 0 ? ", " : "",
 							 units[i].product_id);
 	}
-	ereport(ERROR,
-			errcode(ERRCODE_NOT_FOUND),
-			errmsg("product does not exist"),
-			errdetail_internal("{\"code\": \"product_not_found\", \"product_ids\": [%s]}",
-							   unknown.data),
-			errhint("Put the product into the catalogue first."));
+	return unknown.data;
 }
 
 /* [{quantity, product_id}] */

@@ -65,7 +65,6 @@ static void make_statement(Statement *statement, const RowInserter *inserter,
 						   int ncolumns, int nrows);
 static void name_domains(Statement *statement, const RowInserter *inserter,
 						 int ncolumns, int nrows);
-static void prepare(const char *file, Statement *statement);
 static SPIPlanPtr plan_query(const char *file, const Statement *statement,
 							 int options);
 static void keep_generic_plan(const char *file, Statement *statement);
@@ -80,7 +79,7 @@ execute_from(const char *file, Statement *statement,
 {
 	int			result;
 
-	prepare(file, statement);
+	plan_from(file, statement);
 	result = execute_plan(statement, values, visibility);
 	if (result == SPI_OK_REWRITTEN)
 	{
@@ -91,12 +90,6 @@ execute_from(const char *file, Statement *statement,
 		elog(ERROR, "SPI_execute_plan returned %s for \"%s\"",
 			 SPI_result_code_string(result), statement->query);
 	return SPI_processed;
-}
-
-void
-plan_from(const char *file, Statement *statement)
-{
-	prepare(file, statement);
 }
 
 uint64
@@ -223,7 +216,7 @@ execute_into_from(const char *file, Statement *statement,
 	SPIExecuteOptions options = {0};
 	int			result;
 
-	prepare(file, statement);
+	plan_from(file, statement);
 
 	/* To an engine, a list without entries is one that lacks values. */
 	if (statement->nparameters > 0)
@@ -494,10 +487,10 @@ has_bigint(SPITupleTable *rows, uint64 count, int64 value)
 
 /*
  * The plan is kept for the session, and published only when it is whole: after
- * an error in here the next call prepares anew.
+ * an error in here the next call plans anew.
  */
-static void
-prepare(const char *file, Statement *statement)
+void
+plan_from(const char *file, Statement *statement)
 {
 	SPIPlanPtr	plan;
 	volatile bool is_generic = false;

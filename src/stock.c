@@ -20,6 +20,7 @@
 #include "utils/array.h"
 
 #include "arguments.h"
+#include "errors.h"
 #include "stock.h"
 #include "tills.h"
 
@@ -310,6 +311,17 @@ keep_product(int64 product_id)
 	NullableDatum id = bigint_value(product_id);
 
 	return execute(&lock_product_key_share, &id, FRESH_SNAPSHOT) > 0;
+}
+
+void
+refuse_unknown_products(const char *ids)
+{
+	ereport(ERROR,
+			errcode(ERRCODE_NOT_FOUND),
+			errmsg("product does not exist"),
+			errdetail_internal("{\"code\": \"product_not_found\", \"product_ids\": [%s]}",
+							   ids),
+			errhint("Put the product into the catalogue first."));
 }
 
 void

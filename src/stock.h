@@ -97,6 +97,9 @@ extern void plan_stock(void);
  */
 extern bool keep_product(int64 product_id);
 
+/* The ids are those of products, one or several with commas in between. */
+pg_noreturn extern void refuse_unknown_products(const char *ids);
+
 /*
  * Adds units of products that exist, and makes levels that do not.  Units come
  * into the reserve, here and in what follows.

@@ -190,8 +190,8 @@ set_tills(int64 product_id, int tills, int *before)
 {
 	NullableDatum values[] = {bigint_value(product_id), smallint_value(tills)};
 	NullableDatum row;
+	SPITupleTable *buckets;
 	uint64		count;
-	int64	   *buckets;
 
 	if (execute(&lock_product_no_key_update, values, FRESH_SNAPSHOT) == 0)
 		return false;
@@ -205,17 +205,13 @@ set_tills(int64 product_id, int tills, int *before)
 	if (tills > 0)
 	{
 		count = execute(&select_buckets, values, FRESH_SNAPSHOT);
-		buckets = palloc_extended((count + 1) * sizeof(int64), MCXT_ALLOC_HUGE);
-		buckets[0] = 0;
+		buckets = SPI_tuptable;
+		make_tills(0, product_id, tills);
 		for (uint64 i = 0; i < count; i++)
 		{
-			NullableDatum bucket;
-
-			read_row(SPI_tuptable, i, &bucket, 1);
-			buckets[i + 1] = DatumGetInt64(bucket.value);
+			read_row(buckets, i, &row, 1);
+			make_tills(DatumGetInt64(row.value), product_id, tills);
 		}
-		for (uint64 i = 0; i <= count; i++)
-			make_tills(buckets[i], product_id, tills);
 	}
 	return true;
 }

@@ -58,7 +58,6 @@ PG_FUNCTION_INFO_V1(transfer_stock);
 
 static bool transfer(const Transfer *transfer);
 static bool record_transfer(const Access *access, const Transfer *transfer);
-pg_noreturn static void refuse_unknown_product(int64 product_id);
 pg_noreturn static void refuse_shortage(const StockUnits *units);
 
 Datum
@@ -98,7 +97,7 @@ transfer(const Transfer *transfer)
 	if (is_new)
 	{
 		if (!keep_product(transfer->product_id))
-			refuse_unknown_product(transfer->product_id);
+			refuse_unknown_products(psprintf(INT64_FORMAT, transfer->product_id));
 		if (!move_stock(transfer->from_bucket, transfer->to_bucket, &units))
 			refuse_shortage(&units);
 	}
@@ -131,17 +130,6 @@ record_transfer(const Access *access, const Transfer *transfer)
 								   TextDatumGetCString(argument.value)),
 				errhint("Repeat a transfer with the arguments it had, or use a new reference for a new one."));
 	return false;
-}
-
-static void
-refuse_unknown_product(int64 product_id)
-{
-	ereport(ERROR,
-			errcode(ERRCODE_NOT_FOUND),
-			errmsg("product does not exist"),
-			errdetail_internal("{\"code\": \"product_not_found\", \"product_ids\": [" INT64_FORMAT "]}",
-							   product_id),
-			errhint("Put the product into the catalogue first."));
 }
 
 static void
